@@ -1,0 +1,121 @@
+// A delivery is a planned send (an action or a message); an attempt is one try of it.
+// Deliveries are written in the same transaction as the decision that implies them (J1).
+import type { DeliveryReason } from './event.ts';
+import type { ActionName } from './policy.ts';
+
+/** How one attempt ended. A time-out is `maybeDelivered`, never simply "failed". */
+export type Outcome =
+  | { readonly kind: 'delivered'; readonly detail: string }
+  | {
+      readonly kind: 'retryable';
+      readonly reason: DeliveryReason;
+      readonly detail: string;
+      /** What the receiver asked us to wait. */
+      readonly retryAfterMs: number | null;
+      readonly maybeDelivered: boolean;
+    }
+  | { readonly kind: 'refused'; readonly reason: DeliveryReason; readonly detail: string };
+
+export type DeliveryState = 'pending' | 'delivered' | 'gave_up';
+
+export type Severity = 'critical' | 'warning' | 'info';
+
+/** What a person is told: plain text only; each channel escapes, formats and cuts it. */
+export type Message = {
+  readonly kind: string;
+  readonly severity: Severity;
+  /** One line, at most 150 characters: what a phone's lock screen shows. */
+  readonly headline: string;
+  /** Sentences under it, the most important first. */
+  readonly lines: readonly string[];
+  /** `title: value` pairs, at most 6. */
+  readonly fields: readonly (readonly [title: string, value: string])[];
+  /** What a human should do now, or what canaryd does next; null when nothing. */
+  readonly next: string | null;
+  readonly links: readonly { readonly label: string; readonly url: string }[];
+  readonly watchId: string;
+  readonly atMs: number;
+};
+
+/** What the webhook's or command's receiver is told. */
+export type ActionPayload = {
+  readonly type: `canaryd.${ActionName}`;
+  /** ISO 8601, of the decision. */
+  readonly timestamp: string;
+  readonly data: {
+    readonly watch: string;
+    readonly service: string;
+    readonly environment: string;
+    readonly version: string;
+    readonly previous_version: string | null;
+    readonly conditions: readonly {
+      readonly condition: string;
+      readonly indicator: string;
+      readonly value: number;
+      readonly limit: number | null;
+      /** ISO 8601. */
+      readonly since: string;
+      readonly samples: number;
+    }[];
+    readonly reason: string;
+    readonly url: string | null;
+  };
+};
+
+export type DeliveryContent =
+  | { readonly kind: 'action'; readonly action: ActionName; readonly payload: ActionPayload }
+  | { readonly kind: 'message'; readonly channel: string; readonly message: Message };
+
+export type Delivery = {
+  /** Deterministic: the same after a crash. Webhook id and idempotency key. */
+  readonly id: string;
+  readonly watchId: string;
+  /** Order in which deliveries were planned; messages of a channel go out in this order. */
+  readonly order: number;
+  readonly content: DeliveryContent;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  /** When the last attempt began; null before the first. */
+  readonly attemptedAtMs: number | null;
+  /** An attempt began and no outcome was written: it may have arrived. */
+  readonly inFlight: boolean;
+  readonly createdAtMs: number;
+  readonly notBeforeMs: number;
+  /** Goes out as soon as that delivery has ended, without waiting for `notBeforeMs`. */
+  readonly afterDelivery: string | null;
+  /** No attempt starts later. */
+  readonly deadlineAtMs: number;
+  readonly attemptsMax: number;
+  readonly lastReason: DeliveryReason | null;
+  readonly lastDetail: string | null;
+};
+
+export type NewDelivery = Omit<
+  Delivery,
+  'order' | 'state' | 'attempts' | 'attemptedAtMs' | 'inFlight' | 'lastReason' | 'lastDetail'
+>;
+
+/** A dead disarm endpoint delays the rollback by this much at most. */
+export const ROLLBACK_WAITS_FOR_DISARM_MS = 3_000;
+/** Longest wait between two attempts of an action: a rollback is worthless after minutes. */
+export const ACTION_BACKOFF_MAX_MS = 20_000;
+const MESSAGE_BACKOFF_MAX_MS = 60_000;
+
+/**
+ * When to try again: doubling from one second with full jitter in the upper half, at least what
+ * the receiver asked for (capped, so that it cannot park a rollback).
+ * @param jitter in [0, 1)
+ */
+export function nextAttemptAtMs(
+  delivery: Pick<Delivery, 'content' | 'attempts'>,
+  outcome: Extract<Outcome, { kind: 'retryable' }>,
+  nowMs: number,
+  jitter: number,
+): number {
+  const isAction = delivery.content.kind === 'action';
+  const cap = isAction ? ACTION_BACKOFF_MAX_MS : MESSAGE_BACKOFF_MAX_MS;
+  const ceiling = Math.min(cap, 1_000 * 2 ** Math.min(delivery.attempts - 1, 10));
+  const backoff = ceiling / 2 + (ceiling / 2) * jitter;
+  const asked = outcome.retryAfterMs ?? 0;
+  return nowMs + Math.max(backoff, isAction ? Math.min(asked, cap) : Math.min(asked, 300_000));
+}

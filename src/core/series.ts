@@ -1,0 +1,18 @@
+// Raw samples as a source hands them over. Both sources give this same shape, and
+// `measure.ts` turns it into readings, so that they agree by construction.
+
+/** [time in ms, value], oldest first. */
+export type Point = readonly [atMs: number, value: number];
+
+export type Series = {
+  readonly metric: string;
+  /** Without `__name__`. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly points: readonly Point[];
+};
+
+export type SeriesSet = {
+  readonly series: readonly Series[];
+  /** Samples before this time were not looked at: a series' absence there proves nothing. */
+  readonly coveredFromMs: number;
+};

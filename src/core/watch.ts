@@ -1,0 +1,203 @@
+// The state of a watch, as a fold over its events (J7). Nothing here is stored on its own.
+import type { Deploy } from './deploy.ts';
+import type { Evidence, WatchEvent } from './event.ts';
+import type { ActionName, Mode } from './policy.ts';
+
+export const PHASES = [
+  'watching',
+  'stopped',
+  'passed',
+  'inconclusive',
+  'cancelled',
+  'superseded',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** What came of an action that the stop planned. */
+export type ActionState = 'pending' | 'accepted' | 'gave_up';
+
+/**
+ * - `none`: nothing to verify (nothing acted, or the policy has no `verify`)
+ * - `waiting`: the rollback has not been accepted yet
+ * - `verifying`: accepted; the verify conditions are being judged
+ */
+export type Verification =
+  | { readonly kind: 'none' | 'waiting' }
+  | { readonly kind: 'verifying'; readonly sinceMs: number }
+  | { readonly kind: 'confirmed' | 'not_confirmed'; readonly atMs: number };
+
+export type WatchState = {
+  readonly phase: Phase;
+  readonly deploy: Deploy | null;
+  readonly mode: Mode;
+  readonly rollbackOf: string | null;
+  readonly startedAtMs: number;
+  readonly deadlineAtMs: number;
+  readonly closedAtMs: number | null;
+  readonly baseline: Readonly<Record<string, number>>;
+  readonly baselineTaken: boolean;
+  readonly preExisting: readonly string[];
+  /** `unarmed` was told; it can still become `armed`. */
+  readonly arming: 'waiting' | 'unarmed' | 'armed';
+  readonly window: string | null;
+  /** Conditions on-call was told to be blind, with the time since when. */
+  readonly toldBlind: Readonly<Record<string, number>>;
+  /** Warnings that were told and have not recovered, with the time they fired. */
+  readonly warned: Readonly<Record<string, number>>;
+  /** How often each condition's warning was told. */
+  readonly warnings: Readonly<Record<string, number>>;
+  /** Pre-existing breaches that were told. */
+  readonly toldPreExisting: readonly string[];
+  readonly acknowledgedBy: string | null;
+  readonly stop: {
+    readonly atMs: number;
+    readonly cause: 'condition' | 'human';
+    readonly by: string;
+    readonly reason: string;
+    readonly conditions: readonly Evidence[];
+    readonly mode: Mode | 'hold';
+  } | null;
+  readonly actions: Readonly<Partial<Record<ActionName, ActionState>>>;
+  readonly verification: Verification;
+};
+
+export const UNSTARTED: WatchState = {
+  phase: 'watching',
+  deploy: null,
+  mode: 'act',
+  rollbackOf: null,
+  startedAtMs: 0,
+  deadlineAtMs: 0,
+  closedAtMs: null,
+  baseline: {},
+  baselineTaken: false,
+  preExisting: [],
+  arming: 'waiting',
+  window: null,
+  toldBlind: {},
+  warned: {},
+  warnings: {},
+  toldPreExisting: [],
+  acknowledgedBy: null,
+  stop: null,
+  actions: {},
+  verification: { kind: 'none' },
+};
+
+export function fold(events: readonly WatchEvent[], from: WatchState = UNSTARTED): WatchState {
+  return events.reduce(evolve, from);
+}
+
+/** Needs evaluation: open, or stopped with something still to prove. */
+export function isActive(state: WatchState): boolean {
+  if (state.phase === 'watching') return true;
+  return state.verification.kind === 'waiting' || state.verification.kind === 'verifying';
+}
+
+/** The action whose success the verification is about: the rollback, else the disarm. */
+export function verifiedAction(actions: WatchState['actions']): ActionName | null {
+  if (actions.rollback !== undefined) return 'rollback';
+  return actions.disarm === undefined ? null : 'disarm';
+}
+
+function without<T>(record: Readonly<Record<string, T>>, keys: readonly string[]) {
+  return Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)));
+}
+
+function closed(state: WatchState, phase: Phase, atMs: number): WatchState {
+  return { ...state, phase, closedAtMs: atMs };
+}
+
+/** Total: every event has a meaning in every state. */
+export function evolve(state: WatchState, event: WatchEvent): WatchState {
+  switch (event.type) {
+    case 'watch.started':
+      return {
+        ...state,
+        deploy: event.deploy,
+        mode: event.mode,
+        rollbackOf: event.rollbackOf,
+        startedAtMs: event.atMs,
+        deadlineAtMs: event.deadlineAtMs,
+      };
+    case 'watch.baselined':
+      return {
+        ...state,
+        baselineTaken: true,
+        baseline: event.values,
+        preExisting: event.preExisting,
+      };
+    case 'watch.armed':
+      return { ...state, arming: 'armed' };
+    case 'watch.unarmed':
+      return { ...state, arming: 'unarmed' };
+    case 'window.entered':
+      return { ...state, window: event.window };
+    case 'conditions.blinded': {
+      const told = event.conditions.map(({ condition, sinceMs }) => [condition, sinceMs]);
+      return { ...state, toldBlind: { ...state.toldBlind, ...Object.fromEntries(told) } };
+    }
+    case 'conditions.sighted': {
+      const seen = event.conditions.map(({ condition }) => condition);
+      return { ...state, toldBlind: without(state.toldBlind, seen) };
+    }
+    case 'condition.warned': {
+      const { condition } = event.evidence;
+      return {
+        ...state,
+        warned: { ...state.warned, [condition]: event.atMs },
+        warnings: { ...state.warnings, [condition]: (state.warnings[condition] ?? 0) + 1 },
+      };
+    }
+    case 'condition.recovered':
+      return { ...state, warned: without(state.warned, [event.evidence.condition]) };
+    case 'condition.pre_existing':
+      return {
+        ...state,
+        toldPreExisting: [...state.toldPreExisting, event.evidence.condition],
+      };
+    case 'watch.stopped': {
+      const { cause, by, reason, conditions, mode } = event;
+      const actions = Object.fromEntries(event.actions.map((name) => [name, 'pending' as const]));
+      return {
+        ...closed(state, 'stopped', event.atMs),
+        stop: { atMs: event.atMs, cause, by, reason, conditions, mode },
+        actions,
+        verification: { kind: verifiedAction(actions) === null ? 'none' : 'waiting' },
+      };
+    }
+    case 'watch.passed':
+      return closed(state, 'passed', event.atMs);
+    case 'watch.inconclusive':
+      return closed(state, 'inconclusive', event.atMs);
+    case 'watch.cancelled':
+      return closed(state, 'cancelled', event.atMs);
+    case 'watch.superseded':
+      return closed(state, 'superseded', event.atMs);
+    case 'watch.acknowledged':
+      return { ...state, acknowledgedBy: event.by };
+    case 'watch.extended':
+      return { ...state, deadlineAtMs: event.deadlineAtMs };
+    case 'action.accepted': {
+      const actions = { ...state.actions, [event.action]: 'accepted' as const };
+      const verifies =
+        state.verification.kind === 'waiting' && verifiedAction(actions) === event.action;
+      return {
+        ...state,
+        actions,
+        verification: verifies ? { kind: 'verifying', sinceMs: event.atMs } : state.verification,
+      };
+    }
+    case 'action.gave_up':
+      return { ...state, actions: { ...state.actions, [event.action]: 'gave_up' } };
+    case 'rollback.confirmed':
+      return { ...state, verification: { kind: 'confirmed', atMs: event.atMs } };
+    case 'rollback.not_confirmed':
+      return { ...state, verification: { kind: 'not_confirmed', atMs: event.atMs } };
+    case 'action.delayed':
+    case 'watch.resumed':
+      return state;
+    default:
+      return event satisfies never;
+  }
+}

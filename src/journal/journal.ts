@@ -1,0 +1,107 @@
+// What survives a crash. The engine knows only this interface; SQLite lives in its own folder,
+// and a second store is one more folder that passes the same contract suite
+// (test/journal/contract.ts).
+import type { Delivery, NewDelivery } from '../core/delivery.ts';
+import type { Deploy } from '../core/deploy.ts';
+import type { DeliveryReason, EventBody, WatchEvent } from '../core/event.ts';
+import type { Policy } from '../core/policy.ts';
+import type { Tick } from '../core/sample.ts';
+import type { Track } from '../core/track.ts';
+import type { Phase } from '../core/watch.ts';
+
+/** One watch as stored: what lists and resumption need without folding its events. */
+export type WatchRecord = {
+  readonly id: string;
+  readonly deploy: Deploy;
+  /** The policy as it was when the watch started. */
+  readonly policy: Policy;
+  readonly policyHash: string;
+  readonly idempotencyKey: string | null;
+  readonly startedAtMs: number;
+  readonly phase: Phase;
+  /** Needs evaluation: open, or stopped with a verification under way. */
+  readonly isActive: boolean;
+  readonly closedAtMs: number | null;
+  /** Number of events; the version that `append` checks. */
+  readonly revision: number;
+  /** Per-tick state, saved with each tick; null before the first. */
+  readonly track: Track | null;
+};
+
+export type NewWatch = Pick<
+  WatchRecord,
+  'id' | 'deploy' | 'policy' | 'policyHash' | 'idempotencyKey' | 'startedAtMs'
+>;
+
+export type DeliveryUpdate = {
+  readonly id: string;
+  readonly state: Delivery['state'];
+  readonly notBeforeMs: number;
+  readonly reason: DeliveryReason;
+  readonly detail: string;
+};
+
+/** Everything one decision writes, in one transaction or not at all. */
+export type Append = {
+  readonly watchId: string;
+  /** Present: the watch is created (`expectedRevision` must be 0). */
+  readonly create?: NewWatch;
+  readonly expectedRevision: number;
+  readonly atMs: number;
+  readonly events: readonly EventBody[];
+  readonly deliveries: readonly NewDelivery[];
+  /** Outcomes of attempts; an update of a delivery that has ended already is a conflict. */
+  readonly updates?: readonly DeliveryUpdate[];
+  /** Pending action deliveries are given up with this reason (superseded, hold fire). */
+  readonly giveUpActions?: { readonly reason: DeliveryReason; readonly detail: string };
+  readonly phase: Phase;
+  readonly isActive: boolean;
+  readonly tick?: { readonly tick: Tick; readonly track: Track };
+};
+
+/**
+ * - `conflict`: the revision moved, an update's delivery has ended, or a unique rule (one open
+ *   watch per service and environment, one stop per watch) refused: read again, decide again.
+ */
+export type AppendResult = 'appended' | 'conflict';
+
+export type Hold = { readonly by: string; readonly reason: string; readonly sinceMs: number };
+
+export type WatchFilter = {
+  readonly service?: string;
+  readonly environment?: string;
+  readonly phase?: Phase;
+  readonly isActive?: boolean;
+  /** Newest first; at most this many. */
+  readonly limit: number;
+  /** Only watches that started before this one (for paging). */
+  readonly beforeId?: string;
+};
+
+export interface Journal {
+  /** All batches in one transaction. Throws only when the store itself fails. */
+  append(batches: readonly Append[]): Promise<AppendResult>;
+  watch(id: string): Promise<WatchRecord | null>;
+  watchByIdempotencyKey(key: string): Promise<WatchRecord | null>;
+  watches(filter: WatchFilter): Promise<readonly WatchRecord[]>;
+  /** Events after `afterSeq`, oldest first, at most `limit`. */
+  events(watchId: string, afterSeq?: number, limit?: number): Promise<readonly WatchEvent[]>;
+  /** Ticks with `fromMs <= atMs <= toMs`, oldest first, at most `limit`. */
+  ticks(watchId: string, fromMs: number, toMs: number, limit: number): Promise<readonly Tick[]>;
+  deliveries(watchId: string): Promise<readonly Delivery[]>;
+  /** Pending deliveries of all watches, in planned order, at most `limit`. */
+  pendingDeliveries(limit: number): Promise<readonly Delivery[]>;
+  /** Marks an attempt as begun, before anything is sent; false when the delivery has ended. */
+  startAttempt(deliveryId: string, attempt: number, atMs: number): Promise<boolean>;
+  hold(): Promise<Hold | null>;
+  setHold(hold: Hold | null): Promise<void>;
+  counts(): Promise<Readonly<Record<Phase, number>>>;
+  /** Drops samples of watches closed before the first time, whole watches closed before the second. */
+  prune(
+    samplesBeforeMs: number,
+    watchesBeforeMs: number,
+  ): Promise<{ samples: number; watches: number }>;
+  /** Fails (throws) when the store cannot be written. */
+  check(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

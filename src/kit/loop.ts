@@ -1,0 +1,66 @@
+// The only loop in the program: periodic, can be poked, never twice at a time, stops on abort.
+import type { Clock } from './clock.ts';
+
+export type Loop = {
+  /** Run soon, without waiting for the period. A poke during a run makes one more run. */
+  poke(): void;
+  /** Resolves when the present run has ended and no more will start. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Runs `work` now, then every `everyMs` (or after the time that `work` returns), counted from the
+ * planned start so that it does not drift; a run that overruns skips, it does not pile up.
+ * The period is correctness; a poke only saves latency. Errors go to `onError`; the loop goes on.
+ */
+export function startLoop(options: {
+  readonly clock: Clock;
+  readonly everyMs: number;
+  readonly work: (signal: AbortSignal) => Promise<number | undefined>;
+  readonly onError: (error: unknown) => void;
+}): Loop {
+  const { clock, everyMs, work, onError } = options;
+  const stopping = new AbortController();
+  let wake: (() => void) | null = null;
+  let poked = false;
+
+  async function run(): Promise<void> {
+    let plannedAt = clock.monotonic();
+    while (!stopping.signal.aborted) {
+      poked = false;
+      let nextIn: number | undefined;
+      try {
+        nextIn = await work(stopping.signal);
+      } catch (error) {
+        if (!stopping.signal.aborted) onError(error);
+      }
+      const now = clock.monotonic();
+      plannedAt = nextIn === undefined ? Math.max(plannedAt + everyMs, now) : now + nextIn;
+      if (!poked && !stopping.signal.aborted) await pause(plannedAt - now);
+    }
+  }
+
+  async function pause(ms: number): Promise<void> {
+    const woken = new AbortController();
+    wake = () => woken.abort();
+    try {
+      await clock.sleep(ms, AbortSignal.any([stopping.signal, woken.signal]));
+    } catch {
+      // Woken by a poke or by stop(): both are wanted.
+    } finally {
+      wake = null;
+    }
+  }
+
+  const done = run();
+  return {
+    poke() {
+      poked = true;
+      wake?.();
+    },
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+}
