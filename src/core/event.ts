@@ -92,6 +92,8 @@ export type EventBody =
       /** `hold`: the hold-fire switch was on. Only `act` plans actions. */
       readonly mode: Mode | 'hold';
       readonly actions: readonly ActionName[];
+      /** Whether the policy verifies that the actions helped. */
+      readonly verifies: boolean;
     }
   | {
       readonly type: 'watch.passed';

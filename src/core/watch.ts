@@ -163,7 +163,9 @@ export function evolve(state: WatchState, event: WatchEvent): WatchState {
         ...closed(state, 'stopped', event.atMs),
         stop: { atMs: event.atMs, cause, by, reason, conditions, mode },
         actions,
-        verification: { kind: verifiedAction(actions) === null ? 'none' : 'waiting' },
+        verification: {
+          kind: event.verifies && verifiedAction(actions) !== null ? 'waiting' : 'none',
+        },
       };
     }
     case 'watch.passed':

@@ -1,0 +1,89 @@
+// What the engine asks of a source, and how policies become what a source can read.
+import type { Indicator, Policy, Selector } from './policy.ts';
+import type { Counts, Reading } from './sample.ts';
+import { escapeLabelValue, fill, type TemplateValues } from './template.ts';
+
+/** Indicators that are read from a metrics source (all but health endpoints). */
+export type SeriesIndicator = Exclude<Indicator, { kind: 'http' }>;
+
+export type ReadRequest = {
+  /** Sources may keep history per watch, until `forget`. */
+  readonly watchId: string;
+  /** Placeholders filled, policy-wide matchers added (`resolveIndicator`). */
+  readonly indicators: readonly SeriesIndicator[];
+  /** The one query time of the tick. */
+  readonly atMs: number;
+  /** Ranges never reach back before this; null: a reading of the time before the deploy. */
+  readonly deployedAtMs: number | null;
+  readonly staleAfterMs: number;
+  /** Counts since the deploy as of the previous tick, per indicator. */
+  readonly previous: Readonly<Record<string, { readonly atMs: number; readonly counts: Counts }>>;
+  readonly signal: AbortSignal;
+};
+
+export type Readings = Readonly<Record<string, Reading>>;
+
+/** Reads indicators. Never rejects: what cannot be read is blind, with a cause. */
+export interface Source {
+  /** One reading for every indicator asked. */
+  read(request: ReadRequest): Promise<Readings>;
+  /** The watch has ended: drop what is kept for it. */
+  forget(watchId: string): void;
+  /** Called now and then while nothing is watched, so that the time before a deploy is known. */
+  standBy?(signal: AbortSignal): Promise<void>;
+}
+
+/** Reads one health endpoint: value 1 or 0, never blind. */
+export type ReadHealth = (
+  indicator: Extract<Indicator, { kind: 'http' }>,
+  signal: AbortSignal,
+) => Promise<Reading>;
+
+function resolveSelector(selector: Selector, policy: Policy, values: TemplateValues): Selector {
+  const own = selector.matchers.map((matcher) => ({
+    ...matcher,
+    value: fill(matcher.value, values),
+  }));
+  const shared = Object.entries(policy.match)
+    .filter(([label]) => !own.some((matcher) => matcher.label === label))
+    .map(([label, value]) => ({ label, op: '=' as const, value: fill(value, values) }));
+  return { metric: selector.metric, matchers: [...own, ...shared] };
+}
+
+/** Fills the placeholders of one indicator and adds the policy's `match` labels. */
+export function resolveIndicator(
+  indicator: Indicator,
+  policy: Policy,
+  values: TemplateValues,
+): Indicator {
+  const resolve = (selector: Selector) => resolveSelector(selector, policy, values);
+  switch (indicator.kind) {
+    case 'ratio':
+      return {
+        ...indicator,
+        numerator: resolve(indicator.numerator),
+        total: resolve(indicator.total),
+      };
+    case 'quantile':
+      return { ...indicator, histogram: resolve(indicator.histogram) };
+    case 'rate':
+    case 'increase':
+      return { ...indicator, counter: resolve(indicator.counter) };
+    case 'gauge':
+      return { ...indicator, metric: resolve(indicator.metric) };
+    case 'promql':
+      // `${range}` is no deploy field: it stays for the source.
+      return { ...indicator, promql: fill(indicator.promql, values, escapeLabelValue) };
+    case 'http':
+      return {
+        ...indicator,
+        url: fill(indicator.url, values, encodeURIComponent),
+        json: indicator.json && {
+          pointer: indicator.json.pointer,
+          equals: fill(indicator.json.equals, values),
+        },
+      };
+    default:
+      return indicator satisfies never;
+  }
+}

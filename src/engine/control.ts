@@ -1,0 +1,117 @@
+// What people and pipelines can ask of canaryd: the commands behind the HTTP API.
+// Every method throws CanarydError with a code for what the caller did wrong.
+import type { Delivery } from '../core/delivery.ts';
+import type { WatchEvent } from '../core/event.ts';
+import type { Mode } from '../core/policy.ts';
+import type { Tick } from '../core/sample.ts';
+import type { Phase } from '../core/watch.ts';
+import type { Hold, WatchFilter } from '../journal/journal.ts';
+
+export type StartCommand = {
+  readonly service: string;
+  readonly version: string;
+  /** Default: the policy's environment, else `production`. */
+  readonly environment?: string;
+  readonly previousVersion?: string;
+  /** Default: now. At most a minute in the future. */
+  readonly deployedAtMs?: number;
+  readonly parameters: Readonly<Record<string, number | string>>;
+  /** Needed when several policies serve the service. */
+  readonly policy?: string;
+  /** `observe` makes an acting policy observe; the reverse is refused. */
+  readonly mode?: Mode;
+  readonly by?: string;
+  readonly url?: string;
+  readonly idempotencyKey?: string;
+};
+
+export type HumanCommand = { readonly by: string; readonly reason: string };
+
+/** State of one condition as people see it. */
+export type ConditionView = {
+  readonly condition: string;
+  readonly indicator: string;
+  readonly title: string;
+  readonly window: string;
+  readonly role: string;
+  /** Judged at this time since the deploy. */
+  readonly due: boolean;
+  readonly state: 'waiting' | 'inactive' | 'pending' | 'firing' | 'blind';
+  readonly stateSince: string | null;
+  readonly value: number | null;
+  readonly limit: number | null;
+  readonly unit: string;
+  /** "below 80 %", in words. */
+  readonly limitText: string;
+  /** "72.4 % of 1,204 in 1m, must not be below 80 %". */
+  readonly text: string;
+  readonly blindReason: string | null;
+  readonly preExisting: boolean;
+};
+
+/** One watch as the API shows it. Times are ISO 8601. */
+export type WatchView = {
+  readonly id: string;
+  readonly service: string;
+  readonly environment: string;
+  readonly version: string;
+  readonly previousVersion: string | null;
+  readonly policy: string;
+  readonly policyHash: string;
+  readonly mode: Mode;
+  readonly phase: Phase;
+  /** Evaluation goes on: open, or verifying a rollback. */
+  readonly active: boolean;
+  readonly deployedAt: string;
+  readonly startedAt: string;
+  readonly closedAt: string | null;
+  readonly deadlineAt: string;
+  readonly window: string | null;
+  readonly armed: { readonly seen: number; readonly total: number };
+  readonly reason: string | null;
+  readonly verification: string;
+  readonly acknowledgedBy: string | null;
+  readonly rollbackOf: string | null;
+  readonly lastTickAt: string | null;
+  readonly url: string | null;
+  /** Deploys' parameters. */
+  readonly parameters: Readonly<Record<string, number | string>>;
+  readonly conditions: readonly ConditionView[];
+  readonly actions: readonly {
+    readonly action: string;
+    readonly state: string;
+    readonly attempts: number;
+    readonly detail: string | null;
+  }[];
+};
+
+export interface Control {
+  /** `created: false`: the same deploy was started before. */
+  start(command: StartCommand): Promise<{ readonly watch: WatchView; readonly created: boolean }>;
+  watch(id: string): Promise<WatchView>;
+  /** Without conditions and actions detail (empty arrays), newest first. */
+  watches(filter: WatchFilter): Promise<readonly WatchView[]>;
+  events(id: string, afterSeq?: number, limit?: number): Promise<readonly WatchEvent[]>;
+  ticks(id: string, fromMs: number, toMs: number, limit: number): Promise<readonly Tick[]>;
+  deliveries(id: string): Promise<readonly Delivery[]>;
+  /** Disarm and rollback now. Refused (`hold_fire`) while the hold-fire switch is on. */
+  stop(id: string, command: HumanCommand): Promise<WatchView>;
+  cancel(id: string, command: HumanCommand): Promise<WatchView>;
+  acknowledge(id: string, command: HumanCommand): Promise<WatchView>;
+  extend(id: string, command: HumanCommand & { readonly byMs: number }): Promise<WatchView>;
+  hold(): Promise<Hold | null>;
+  /** Observe only, everywhere, until released. */
+  setHold(command: HumanCommand | null): Promise<Hold | null>;
+  /** Calls back after each event or tick of the watch (null: of any); returns the unsubscribe. */
+  subscribe(watchId: string | null, listener: (change: Change) => void): () => void;
+  /** Whether the daemon is able to do its work; for /livez and /readyz. */
+  health(): Promise<{
+    readonly live: boolean;
+    readonly ready: boolean;
+    readonly checks: Readonly<Record<string, string>>;
+  }>;
+}
+
+export type Change =
+  | { readonly kind: 'event'; readonly watchId: string; readonly event: WatchEvent }
+  | { readonly kind: 'tick'; readonly watchId: string; readonly tick: Tick };
