@@ -13,8 +13,15 @@ export type HttpRequest = {
   readonly timeoutMs: number;
   readonly responseBytesMax: number;
   readonly httpsAgent?: Agent;
+  /** Resolves the host name in place of the system; its error's `code` becomes the detail. */
+  readonly lookup?: Lookup;
   readonly signal?: AbortSignal;
 };
+
+export type Lookup = (
+  hostname: string,
+  done: (error: Error | null, addresses: { address: string; family: 4 | 6 }[]) => void,
+) => void;
 
 export type HttpFailure = {
   readonly kind: 'failed';
@@ -61,6 +68,7 @@ export async function send(request: HttpRequest): Promise<HttpAnswer | HttpFailu
       headers: { ...request.headers },
       ...(request.body === undefined ? {} : { data: request.body }),
       ...(request.httpsAgent === undefined ? {} : { httpsAgent: request.httpsAgent }),
+      ...lookupOption(request.lookup),
       signal,
       maxContentLength: request.responseBytesMax,
       maxBodyLength: 10_000_000,
@@ -77,6 +85,13 @@ export async function send(request: HttpRequest): Promise<HttpAnswer | HttpFailu
   } finally {
     clearTimeout(timer);
   }
+}
+
+function lookupOption(lookup: Lookup | undefined) {
+  if (lookup === undefined) return {};
+  return {
+    lookup: (hostname: string, _: object, done: Parameters<Lookup>[1]) => lookup(hostname, done),
+  };
 }
 
 function failureOf(error: AxiosError, timedOut: boolean, request: HttpRequest): HttpFailure {
