@@ -9,6 +9,8 @@ export type Series = {
   /** Without `__name__`. */
   readonly labels: Readonly<Record<string, string>>;
   readonly points: readonly Point[];
+  /** Since when a source that answers no longer has it; absent: it goes on, or not known. */
+  readonly endedAtMs?: number;
 };
 
 export type SeriesSet = {

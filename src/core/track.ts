@@ -23,9 +23,11 @@ export type ConditionTrack = {
     readonly detail: string;
     readonly sinceMs: number;
   } | null;
-  /** Ticks in which it was due, and in which it was judged. */
-  readonly ticksDue: number;
+  /** Ticks in which it was judged, and in which it waited by design (`too_early`). */
   readonly ticksJudged: number;
+  readonly ticksEarly: number;
+  /** Was seen healthy since the deploy for a while: a later breach is not pre-existing. */
+  readonly recovered: boolean;
 };
 
 export type Track = {

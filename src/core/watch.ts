@@ -129,8 +129,12 @@ export function evolve(state: WatchState, event: WatchEvent): WatchState {
       };
     case 'watch.armed':
       return { ...state, arming: 'armed' };
-    case 'watch.unarmed':
-      return { ...state, arming: 'unarmed' };
+    case 'watch.unarmed': {
+      // Told by name already: `conditions.blinded` does not repeat them.
+      const told = event.conditions.map(({ condition, sinceMs }) => [condition, sinceMs]);
+      const toldBlind = { ...state.toldBlind, ...Object.fromEntries(told) };
+      return { ...state, arming: 'unarmed', toldBlind };
+    }
     case 'window.entered':
       return { ...state, window: event.window };
     case 'conditions.blinded': {

@@ -1,0 +1,173 @@
+// One condition, one tick: from its previous state and a reading to its next state. Pure; the
+// restart of a watch continues from the saved state exactly.
+//
+// `for` counts observed time only: between two samples of one unbroken run no more than
+// `GAP_INTERVALS` intervals are credited, so neither an outage of the source nor of canaryd itself
+// lets a timer run on unseen. A good sample resets it (rule 7).
+import type { Evidence } from './event.ts';
+import { clearlyWorse, limitValue, met } from './limit.ts';
+import type { Condition } from './policy.ts';
+import type { Reading, Value } from './sample.ts';
+import type { ConditionTrack } from './track.ts';
+
+/** Two samples further apart than this many intervals are not one observation. */
+export const GAP_INTERVALS = 2.5;
+/** A condition counts as recovered after this long without a breach: flapping is told once. */
+export const RECOVERED_AFTER_MS = 60_000;
+
+export type ConditionContext = {
+  readonly atMs: number;
+  readonly intervalMs: number;
+  /** Blind for longer than this breaks a run: what was seen before is no longer one observation. */
+  readonly blindAfterMs: number;
+  readonly parameters: Readonly<Record<string, number | string>>;
+  readonly baseline: number | undefined;
+};
+
+const UNSEEN: Omit<ConditionTrack, 'stateSinceMs'> = {
+  state: 'inactive',
+  runSinceMs: null,
+  runSamples: 0,
+  runMs: 0,
+  streak: 0,
+  lastAtMs: null,
+  lastValue: null,
+  limit: null,
+  everSeen: false,
+  blind: null,
+  ticksJudged: 0,
+  ticksEarly: 0,
+  recovered: false,
+};
+
+export function advance(
+  previous: ConditionTrack | undefined,
+  condition: Condition,
+  reading: Reading,
+  context: ConditionContext,
+): ConditionTrack {
+  const before = previous ?? { ...UNSEEN, stateSinceMs: context.atMs };
+  if (reading.kind === 'blind') return advanceBlind(before, condition, reading, context);
+  const { limit } = condition;
+  if (limit.kind !== 'compare') {
+    return advanceHealth(before, limit.kind, limit.times, reading, context);
+  }
+  const absolute = limitValue(limit, context.parameters, context.baseline);
+  if (absolute === null) {
+    const detail = `the limit is a share of the value before the deploy, which is not known`;
+    const blind = { kind: 'blind', reason: 'no_baseline', detail } as const;
+    return advanceBlind(before, condition, blind, context);
+  }
+  const isMet = met(limit, reading.value, absolute, context.baseline);
+  const run = isMet ? lengthen(before, context) : { runSinceMs: null, runSamples: 0, runMs: 0 };
+  const state = !isMet ? 'inactive' : run.runMs >= condition.forMs ? 'firing' : 'pending';
+  return judged(before, { ...run, state, streak: 0, limit: absolute }, reading, context);
+}
+
+function advanceHealth(
+  before: ConditionTrack,
+  kind: 'failing' | 'passing',
+  times: number,
+  reading: Value,
+  context: ConditionContext,
+): ConditionTrack {
+  const isMet = (reading.value === 1) === (kind === 'passing');
+  const streak = isMet ? before.streak + 1 : 0;
+  const run = isMet ? lengthen(before, context) : { runSinceMs: null, runSamples: 0, runMs: 0 };
+  const state = !isMet ? 'inactive' : streak >= times ? 'firing' : 'pending';
+  return judged(before, { ...run, state, streak, limit: null }, reading, context);
+}
+
+function lengthen(before: ConditionTrack, { atMs, intervalMs }: ConditionContext) {
+  if (before.runSinceMs === null) return { runSinceMs: atMs, runSamples: 1, runMs: 0 };
+  const sinceLast = before.lastAtMs === null ? 0 : atMs - before.lastAtMs;
+  const seen = sinceLast <= GAP_INTERVALS * intervalMs ? Math.max(0, sinceLast) : 0;
+  return {
+    runSinceMs: before.runSinceMs,
+    runSamples: before.runSamples + 1,
+    runMs: before.runMs + seen,
+  };
+}
+
+function judged(
+  before: ConditionTrack,
+  next: Pick<ConditionTrack, 'state' | 'runSinceMs' | 'runSamples' | 'runMs' | 'streak' | 'limit'>,
+  reading: Value,
+  { atMs }: ConditionContext,
+): ConditionTrack {
+  const stateSinceMs = before.state === next.state && before.everSeen ? before.stateSinceMs : atMs;
+  const healthyLong = next.state === 'inactive' && atMs - stateSinceMs >= RECOVERED_AFTER_MS;
+  return {
+    ...next,
+    stateSinceMs,
+    lastAtMs: atMs,
+    lastValue: reading.value,
+    everSeen: true,
+    blind: null,
+    ticksJudged: before.ticksJudged + 1,
+    ticksEarly: before.ticksEarly,
+    recovered: before.recovered || healthyLong,
+  };
+}
+
+function advanceBlind(
+  before: ConditionTrack,
+  condition: Condition,
+  reading: Extract<Reading, { kind: 'blind' }>,
+  { atMs, blindAfterMs }: ConditionContext,
+): ConditionTrack {
+  // A changed cause is still one blindness: on-call is told how long nothing was seen.
+  const sinceMs = before.blind?.sinceMs ?? atMs;
+  const isGoodRole = condition.role === 'pass' || condition.role === 'verify';
+  const breaksRun = isGoodRole || atMs - sinceMs > blindAfterMs;
+  return {
+    ...before,
+    ...(breaksRun ? { runSinceMs: null, runSamples: 0, runMs: 0, streak: 0 } : {}),
+    state: 'blind',
+    stateSinceMs: before.state === 'blind' ? before.stateSinceMs : atMs,
+    blind: { reason: reading.reason, detail: reading.detail, sinceMs },
+    ticksEarly: before.ticksEarly + (reading.reason === 'too_early' ? 1 : 0),
+  };
+}
+
+/** The record behind a decision about a condition that was judged in this tick. */
+export function evidenceOf(
+  condition: Condition,
+  track: ConditionTrack,
+  reading: Reading,
+  context: { readonly baseline: number | undefined; readonly preExisting: boolean },
+): Evidence {
+  const seen = reading.kind === 'value' ? reading : null;
+  return {
+    condition: condition.id,
+    indicator: condition.indicator,
+    role: condition.role,
+    value: seen?.value ?? track.lastValue ?? 0,
+    limit: track.limit,
+    sinceMs: track.runSinceMs ?? track.stateSinceMs,
+    atMs: track.lastAtMs ?? track.stateSinceMs,
+    samples: track.runSamples,
+    preExisting: context.preExisting,
+    ...(seen?.counts === undefined ? {} : { counts: seen.counts }),
+    ...(seen?.sinceDeploy === undefined ? {} : { sinceDeploy: seen.sinceDeploy }),
+    ...(seen?.rangeMs === undefined ? {} : { rangeMs: seen.rangeMs }),
+    ...(seen?.shortened === undefined ? {} : { shortened: seen.shortened }),
+    ...(context.baseline === undefined ? {} : { baseline: context.baseline }),
+    ...(seen?.detail === undefined ? {} : { detail: seen.detail }),
+  };
+}
+
+/** Whether a firing condition that was red before the deploy still counts as the old trouble. */
+export function stillPreExisting(
+  condition: Condition,
+  track: ConditionTrack,
+  wasPreExisting: boolean,
+  baseline: number | undefined,
+  worseBy: number,
+): boolean {
+  if (!wasPreExisting || track.recovered) return false;
+  const { limit } = condition;
+  if (limit.kind !== 'compare' || baseline === undefined) return true;
+  if (track.lastValue === null || track.limit === null) return true;
+  return !clearlyWorse(limit, track.lastValue, track.limit, baseline, worseBy);
+}

@@ -1,0 +1,197 @@
+// What counters counted, as raw increments: last value minus first, resets added up, nothing
+// extrapolated. A counter becomes a list of steps, each dated by the point that showed it, so that
+// a range may be split anywhere and the parts add up to the whole.
+// May not look at points after the query time, nor count what happened before the deploy.
+import type { Point, Series, SeriesSet } from './series.ts';
+
+/** What one point added. */
+export type Step = {
+  readonly atMs: number;
+  /** Never negative. */
+  readonly add: number;
+  /** Since when it was added; null: since the process or the counter began. */
+  readonly sinceMs: number | null;
+};
+
+export type CounterSteps = ReadonlyMap<Series, readonly Step[]>;
+
+export type StepsView = {
+  readonly atMs: number;
+  readonly deployedAtMs: number | null;
+  /** Earlier steps are of no interest. */
+  readonly fromMs: number;
+};
+
+/** So many earlier points of another target prove that the source was looking. */
+const WITNESS_POINTS = 3;
+/** A series that is sampled every x may be missing this many x at the edge of the coverage. */
+const EDGE_SPACINGS = 1.5;
+
+/**
+ * Steps of these counters at or after `fromMs`. They belong to one indicator: when one of them
+ * falls back, its process restarted, and all counters of that process start from 0 with it, also
+ * those whose new value happens to exceed the old one.
+ */
+export function stepsOf(series: readonly Series[], set: SeriesSet, view: StepsView): CounterSteps {
+  const points = new Map(series.map((one) => [one, pointsFor(one, view)] as const));
+  const restarts = restartsByProcess(points);
+  let witness: Witness | null = null;
+  const steps = new Map<Series, readonly Step[]>();
+  for (const [one, own] of points) {
+    const restartsMs = restarts.get(processOf(one)) ?? [];
+    steps.set(
+      one,
+      stepsOfOne(own, view.deployedAtMs, restartsMs, (firstMs) => {
+        witness ??= witnessOf(set, view.atMs);
+        return wasAbsentBefore(one, firstMs, set, witness);
+      }),
+    );
+  }
+  return steps;
+}
+
+/** Where a range starts; inclusive at the deploy, whose first moment belongs to it. */
+export type Start = { readonly fromMs: number; readonly isInclusive: boolean };
+
+export function stepsAfter(
+  steps: readonly Step[] | undefined,
+  { fromMs, isInclusive }: Start,
+): readonly Step[] {
+  return (steps ?? []).filter(({ atMs }) => atMs > fromMs || (isInclusive && atMs === fromMs));
+}
+
+/** Median distance of the last points; null with fewer than two. */
+export function spacingMs(points: readonly Point[]): number | null {
+  const last = points.slice(-10);
+  const gaps = last.slice(1).map(([atMs], index) => atMs - (last[index]?.[0] ?? atMs));
+  gaps.sort((a, b) => a - b);
+  return gaps[Math.floor(gaps.length / 2)] ?? null;
+}
+
+/** Finite points from the last one before `fromMs` to `atMs`; a NaN is a missing point. */
+function pointsFor(series: Series, view: StepsView): readonly Point[] {
+  const kept: Point[] = [];
+  for (let index = series.points.length - 1; index >= 0; index -= 1) {
+    const point = series.points[index];
+    if (point === undefined || point[0] > view.atMs || !Number.isFinite(point[1])) continue;
+    kept.push(point);
+    if (point[0] < view.fromMs) break;
+  }
+  return kept.reverse();
+}
+
+function stepsOfOne(
+  points: readonly Point[],
+  deployedAtMs: number | null,
+  restartsMs: readonly number[],
+  absentBefore: (firstMs: number) => boolean,
+): readonly Step[] {
+  const steps: Step[] = [];
+  let before: Point | null = null;
+  let next = 0;
+  for (const point of points) {
+    let restarted = false;
+    for (let at = restartsMs[next]; at !== undefined && at <= point[0]; at = restartsMs[next]) {
+      restarted ||= before !== null && at > before[0];
+      next += 1;
+    }
+    if (deployedAtMs === null || point[0] >= deployedAtMs) {
+      const isNew = before === null && absentBefore(point[0]);
+      steps.push(stepTo(point, before, { deployedAtMs, restarted, isNew }));
+    }
+    before = point;
+  }
+  return steps;
+}
+
+function stepTo(
+  [atMs, value]: Point,
+  before: Point | null,
+  known: { deployedAtMs: number | null; restarted: boolean; isNew: boolean },
+): Step {
+  // A counter below 0 is a bug of the service; it must not take counts away.
+  const fromZero = Math.max(0, value);
+  if (before === null) {
+    return known.isNew ? { atMs, add: fromZero, sinceMs: null } : { atMs, add: 0, sinceMs: atMs };
+  }
+  const [beforeMs, beforeValue] = before;
+  const isFirst = known.deployedAtMs !== null && beforeMs < known.deployedAtMs;
+  if (known.restarted) return { atMs, add: fromZero, sinceMs: isFirst ? null : beforeMs };
+  // The same process went on: what it counted around the deploy may be of the time before.
+  if (isFirst) return { atMs, add: 0, sinceMs: atMs };
+  return { atMs, add: value - beforeValue, sinceMs: beforeMs };
+}
+
+/** Times of the points at which a counter of a process fell back, oldest first. */
+function restartsByProcess(
+  points: ReadonlyMap<Series, readonly Point[]>,
+): ReadonlyMap<string, readonly number[]> {
+  const restarts = new Map<string, number[]>();
+  for (const [series, own] of points) {
+    let before = Number.NEGATIVE_INFINITY;
+    for (const [atMs, value] of own) {
+      if (value < before) {
+        const process = processOf(series);
+        const times = restarts.get(process) ?? [];
+        times.push(atMs);
+        restarts.set(process, times);
+      }
+      before = value;
+    }
+  }
+  for (const times of restarts.values()) times.sort((a, b) => a - b);
+  return restarts;
+}
+
+/** Series of one target restart together; without a target, series that differ in `le` only. */
+function processOf(series: Series): string {
+  const { instance, le, ...others } = series.labels;
+  if (instance !== undefined) return targetOf(series);
+  return JSON.stringify(Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function targetOf({ labels }: Series): string {
+  return JSON.stringify([labels['job'] ?? '', labels['instance'] ?? '']);
+}
+
+type Witness = {
+  /** First point of each target. */
+  readonly firstMs: ReadonlyMap<string, number>;
+  /** From here on some target is known to have been looked at several times. */
+  readonly lookedMs: number;
+};
+
+function witnessOf(set: SeriesSet, atMs: number): Witness {
+  const firstMs = new Map<string, number>();
+  let lookedMs = Number.POSITIVE_INFINITY;
+  for (const series of set.series) {
+    const times: number[] = [];
+    for (const [pointMs, value] of series.points) {
+      if (pointMs > atMs || times.length === WITNESS_POINTS) break;
+      if (Number.isFinite(value)) times.push(pointMs);
+    }
+    const target = targetOf(series);
+    const first = times[0] ?? Number.POSITIVE_INFINITY;
+    firstMs.set(target, Math.min(first, firstMs.get(target) ?? Number.POSITIVE_INFINITY));
+    lookedMs = Math.min(lookedMs, times[WITNESS_POINTS - 1] ?? Number.POSITIVE_INFINITY);
+  }
+  return { firstMs, lookedMs };
+}
+
+/**
+ * The source looked and the series was not there: a new process, or a counter that is created
+ * with its first event. Both start from 0. Targets are scraped one after another, so at the edge
+ * of the coverage the later ones only seem to be new: that is no proof.
+ */
+function wasAbsentBefore(
+  series: Series,
+  firstMs: number,
+  set: SeriesSet,
+  witness: Witness,
+): boolean {
+  if (set.coveredFromMs >= firstMs) return false;
+  const sameTargetMs = witness.firstMs.get(targetOf(series)) ?? Number.POSITIVE_INFINITY;
+  if (sameTargetMs < firstMs) return true;
+  const edgeMs = EDGE_SPACINGS * (spacingMs(series.points) ?? 0);
+  return witness.lookedMs < firstMs && firstMs - set.coveredFromMs > edgeMs;
+}

@@ -1,0 +1,100 @@
+// From events to the deliveries they imply; both are written in one transaction (J1).
+import { type ActionPayload, type NewDelivery, ROLLBACK_WAITS_FOR_DISARM_MS } from './delivery.ts';
+import type { WatchEvent } from './event.ts';
+import { type TellContext, tell } from './message.ts';
+import type { ActionName } from './policy.ts';
+
+const MINUTE_MS = 60_000;
+/** A critical message is worth sending for a day, anything else for an hour. */
+const MESSAGE_DEADLINES_MS = {
+  critical: 24 * 60 * MINUTE_MS,
+  warning: 60 * MINUTE_MS,
+  info: 60 * MINUTE_MS,
+};
+const MESSAGE_ATTEMPTS_MAX = { critical: 200, warning: 20, info: 10 };
+
+/** The same after a crash: receivers drop repeats by it. No dots: they separate signed fields. */
+export function actionDeliveryId(watchId: string, action: ActionName): string {
+  return `${watchId}-${action}`;
+}
+
+/** @param channels names of the channels that are told */
+export function planDeliveries(
+  event: WatchEvent,
+  context: TellContext,
+  channels: readonly string[],
+  siblings: readonly WatchEvent[],
+): readonly NewDelivery[] {
+  const actions = event.type === 'watch.stopped' ? planActions(event, context) : [];
+  if (isSaidBySibling(event, siblings)) return actions;
+  const message = tell(event, context);
+  if (message === null) return actions;
+  const messages = channels.map((channel): NewDelivery => {
+    return {
+      id: `${context.watchId}-e${event.seq}-${channel}`,
+      watchId: context.watchId,
+      content: { kind: 'message', channel, message },
+      createdAtMs: event.atMs,
+      notBeforeMs: event.atMs,
+      afterDelivery: null,
+      deadlineAtMs: event.atMs + MESSAGE_DEADLINES_MS[message.severity],
+      attemptsMax: MESSAGE_ATTEMPTS_MAX[message.severity],
+    };
+  });
+  return [...actions, ...messages];
+}
+
+/** One message for one turn of events: "armed" says "seen again", "not confirmed" says "gave up". */
+function isSaidBySibling(event: WatchEvent, siblings: readonly WatchEvent[]): boolean {
+  const says = (type: WatchEvent['type']) => siblings.some((sibling) => sibling.type === type);
+  if (event.type === 'conditions.sighted') return says('watch.armed');
+  if (event.type === 'action.gave_up') return says('rollback.not_confirmed');
+  return false;
+}
+
+function planActions(
+  event: Extract<WatchEvent, { type: 'watch.stopped' }>,
+  { watchId, policy, state, publicUrl }: TellContext,
+): readonly NewDelivery[] {
+  const { deploy } = state;
+  if (deploy === null) return [];
+  const disarmId = actionDeliveryId(watchId, 'disarm');
+  return event.actions.flatMap((name) => {
+    const action = policy.actions.find((candidate) => candidate.name === name);
+    if (action === undefined) return [];
+    const waits = name === 'rollback' && event.actions.includes('disarm');
+    const payload: ActionPayload = {
+      type: `canaryd.${name}`,
+      timestamp: new Date(event.atMs).toISOString(),
+      data: {
+        watch: watchId,
+        service: deploy.service,
+        environment: deploy.environment,
+        version: deploy.version,
+        previous_version: deploy.previousVersion,
+        conditions: event.conditions.map((evidence) => ({
+          condition: evidence.condition,
+          indicator: evidence.indicator,
+          value: evidence.value,
+          limit: evidence.limit,
+          since: new Date(evidence.sinceMs).toISOString(),
+          samples: evidence.samples,
+        })),
+        reason: event.reason,
+        url: publicUrl === null ? null : `${publicUrl}/v1/watches/${watchId}`,
+      },
+    };
+    return [
+      {
+        id: actionDeliveryId(watchId, name),
+        watchId,
+        content: { kind: 'action', action: name, payload },
+        createdAtMs: event.atMs,
+        notBeforeMs: event.atMs + (waits ? ROLLBACK_WAITS_FOR_DISARM_MS : 0),
+        afterDelivery: waits ? disarmId : null,
+        deadlineAtMs: event.atMs + action.deadlineMs,
+        attemptsMax: action.attempts,
+      },
+    ];
+  });
+}

@@ -1,0 +1,112 @@
+// What the start of a watch means, also for the watches of earlier deploys of the same service.
+import { type Deploy, deployKey } from './deploy.ts';
+import type { EventBody } from './event.ts';
+import { type Mode, type Policy, policyEndMs } from './policy.ts';
+import { giveUp } from './verify.ts';
+import type { WatchState } from './watch.ts';
+
+/** A deploy of the previous version this soon after a stop is that stop's rollback. */
+export const ROLLBACK_DEPLOY_WITHIN_MS = 60 * 60_000;
+/** A deploy's time may be this far ahead of our clock. */
+export const CLOCK_SKEW_MS = 60_000;
+
+/** A start earlier than this after the deploy is no late start. */
+const LATE_FROM_MS = 10_000;
+
+export type Earlier = { readonly id: string; readonly state: WatchState };
+
+export type StartDecision =
+  /** The same deploy: its watch is the answer. */
+  | { readonly kind: 'exists'; readonly watchId: string }
+  /** A later deploy of the service is being watched: this one is history. */
+  | { readonly kind: 'outdated'; readonly watchId: string }
+  | {
+      readonly kind: 'start';
+      readonly events: readonly EventBody[];
+      /** Events for earlier watches, and whether their pending actions are given up. */
+      readonly earlier: readonly {
+        readonly id: string;
+        readonly events: readonly EventBody[];
+        readonly givesUpActions: boolean;
+      }[];
+    };
+
+export function decideStart(input: {
+  readonly id: string;
+  readonly deploy: Deploy;
+  readonly policy: Policy;
+  readonly policyHash: string;
+  readonly mode: Mode;
+  readonly nowMs: number;
+  /** Recent watches of the same service and environment, newest first. */
+  readonly recent: readonly Earlier[];
+}): StartDecision {
+  const { id, deploy, policy, policyHash, nowMs, recent } = input;
+  const same = recent.find(({ state }) => isSameDeploy(state, deploy));
+  if (same !== undefined) return { kind: 'exists', watchId: same.id };
+  const newer = recent.find(
+    ({ state }) =>
+      state.phase === 'watching' && (state.deploy?.deployedAtMs ?? 0) > deploy.deployedAtMs,
+  );
+  if (newer !== undefined) return { kind: 'outdated', watchId: newer.id };
+  const rolledBack = recent.find(({ state }) => isRollbackOf(state, deploy, nowMs));
+  const earlier = recent
+    .filter((watch) => watch !== rolledBack)
+    .map((watch) => supersede(watch, id, deploy))
+    .filter(({ events }) => events.length > 0);
+  const lateMs = nowMs - deploy.deployedAtMs;
+  const started: EventBody = {
+    type: 'watch.started',
+    deploy,
+    policy: policy.name,
+    policyHash,
+    // A rollback is itself a deploy: it must not start a loop (rule 11).
+    mode: rolledBack === undefined ? input.mode : 'observe',
+    lateMs: lateMs >= LATE_FROM_MS ? lateMs : 0,
+    rollbackOf: rolledBack?.id ?? null,
+    deadlineAtMs: deploy.deployedAtMs + policyEndMs(policy),
+    stopConditions: policy.conditions.filter(({ role }) => role === 'stop').length,
+  };
+  return { kind: 'start', events: [started], earlier };
+}
+
+function isSameDeploy(state: WatchState, deploy: Deploy): boolean {
+  if (state.deploy === null || deployKey(state.deploy) !== deployKey(deploy)) return false;
+  return state.phase === 'watching' || state.deploy.deployedAtMs === deploy.deployedAtMs;
+}
+
+function isRollbackOf(state: WatchState, deploy: Deploy, nowMs: number): boolean {
+  if (state.phase !== 'stopped' || state.stop === null || state.deploy === null) return false;
+  if (state.deploy.previousVersion !== deploy.version) return false;
+  return (
+    deploy.deployedAtMs >= state.deploy.deployedAtMs &&
+    nowMs - state.stop.atMs <= ROLLBACK_DEPLOY_WITHIN_MS
+  );
+}
+
+/** A newer deploy ends the old watch; the old one may no longer roll back, nor verify. */
+function supersede(earlier: Earlier, byWatch: string, deploy: Deploy) {
+  const { id, state } = earlier;
+  if (state.phase === 'watching') {
+    const superseded = { type: 'watch.superseded', byWatch, version: deploy.version } as const;
+    return { id, events: [superseded], givesUpActions: false };
+  }
+  const events: EventBody[] = [];
+  const why = `a newer deploy (${deploy.version}) has started`;
+  for (const action of ['disarm', 'rollback'] as const) {
+    if (state.actions[action] === 'pending') {
+      events.push(...giveUp(state, action, 0, 'superseded', why));
+    }
+  }
+  const isVerifying = state.verification.kind === 'verifying';
+  if (isVerifying) {
+    const action = state.actions.rollback === undefined ? 'disarm' : 'rollback';
+    events.push({
+      type: 'rollback.not_confirmed',
+      action,
+      reason: 'superseded',
+      because: [why],
+    });
+  }
+  return { id, events, givesUpActions: events.some(({ type }) => type === 'action.gave_up') };
+}
