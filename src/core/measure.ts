@@ -29,8 +29,6 @@ import {
 } from './visible.ts';
 
 /** Indicators that are computed from raw samples: all but PromQL. */
-export type { MeasureView };
-
 export type MeasuredIndicator = Exclude<SeriesIndicator, { kind: 'promql' }>;
 
 /**
