@@ -101,6 +101,9 @@ function advanceAll(
 ): Track['conditions'] {
   const next: Record<string, ConditionTrack> = { ...track?.conditions };
   for (const condition of due) {
+    // A health check that has not answered yet is counted when it has: no reading, no step.
+    const isUnanswered = tick.readings[condition.indicator] === undefined;
+    if (isUnanswered && policy.indicators[condition.indicator]?.kind === 'http') continue;
     next[condition.id] = advance(next[condition.id], condition, readingOf(tick, condition), {
       atMs: tick.atMs,
       intervalMs: policy.intervalMs,

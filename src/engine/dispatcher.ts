@@ -1,0 +1,259 @@
+// Sends what the journal says is to be sent, and writes down what came of it.
+// - An attempt is written as begun before anything leaves (J1); ids never change, so that a repeat
+//   after a crash is recognised by the receiver (J2).
+// - Actions have their own road: they never wait behind a message.
+// - Messages of a channel go out one at a time, critical first, else in planned order.
+import { type Delivery, nextAttemptAtMs, type Outcome, type Severity } from '../core/delivery.ts';
+import type { DeliveryReason } from '../core/event.ts';
+import type { Action } from '../core/policy.ts';
+import { type TemplateValues, templateValues } from '../core/template.ts';
+import { decideOutcome } from '../core/verify.ts';
+import type { DeliveryUpdate, Hold, Journal } from '../journal/journal.ts';
+import type { Clock } from '../kit/clock.ts';
+import { type Loop, startLoop } from '../kit/loop.ts';
+import type { Random } from '../kit/random.ts';
+import type { Ledger } from './ledger.ts';
+
+/** The sweep finds what a lost poke left behind. */
+const SWEEP_EVERY_MS = 500;
+const PENDING_MAX = 2_000;
+const ACTIONS_AT_ONCE_MAX = 64;
+
+export type SendAction = (
+  delivery: Delivery,
+  action: Action,
+  values: TemplateValues,
+  signal: AbortSignal,
+) => Promise<Outcome>;
+
+export type Channel = {
+  readonly send: (message: MessageOf, signal: AbortSignal) => Promise<Outcome>;
+  /** Least time between two sends. */
+  readonly spacingMs: number;
+};
+type MessageOf = Extract<Delivery['content'], { kind: 'message' }>['message'];
+
+export type DispatcherOptions = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly ledger: Ledger;
+  readonly sendAction: SendAction;
+  readonly channels: Readonly<Record<string, Channel>>;
+  readonly hold: () => Promise<Hold | null>;
+  readonly onAttempt: (delivery: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null) => void;
+  readonly onError: (error: unknown, watchId: string) => void;
+};
+
+type ChannelState = { isBusy: boolean; freeAtMs: number };
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #flying = new Map<string, Promise<void>>();
+  readonly #channels = new Map<string, ChannelState>();
+  readonly #aborting = new AbortController();
+  #loop: Loop | null = null;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { clock, onError } = this.#options;
+    this.#loop = startLoop({
+      clock,
+      everyMs: SWEEP_EVERY_MS,
+      work: () => this.sweep(),
+      onError: (error) => onError(error, ''),
+    });
+  }
+
+  poke(): void {
+    this.#loop?.poke();
+  }
+
+  /** Starts everything that is due; returns when it has been started, not when it has ended. */
+  async sweep(): Promise<undefined> {
+    const pending = await this.#options.journal.pendingDeliveries(PENDING_MAX);
+    const nowMs = this.#options.clock.now();
+    const waiting = new Set(pending.map(({ id }) => id));
+    for (const delivery of pending) {
+      if (delivery.content.kind !== 'action' || this.#flying.has(delivery.id)) continue;
+      const isFreed = delivery.afterDelivery !== null && !waiting.has(delivery.afterDelivery);
+      const isDue = nowMs >= delivery.notBeforeMs || (isFreed && delivery.attempts === 0);
+      if (isDue && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
+    }
+    for (const [name, queue] of messagesByChannel(pending)) this.#sweepChannel(name, queue, nowMs);
+  }
+
+  #sweepChannel(name: string, queue: readonly Delivery[], nowMs: number): void {
+    const state = this.#channels.get(name) ?? { isBusy: false, freeAtMs: 0 };
+    this.#channels.set(name, state);
+    const [next] = queue;
+    if (next === undefined || state.isBusy || nowMs < state.freeAtMs) return;
+    if (nowMs >= next.notBeforeMs) this.#fly(next, state);
+  }
+
+  #fly(delivery: Delivery, channel: ChannelState | null): void {
+    if (channel !== null) channel.isBusy = true;
+    const flight = this.#attempt(delivery, channel)
+      .catch((error: unknown) => this.#options.onError(error, delivery.watchId))
+      .finally(() => {
+        this.#flying.delete(delivery.id);
+        if (channel !== null) channel.isBusy = false;
+        this.poke();
+      });
+    this.#flying.set(delivery.id, flight);
+  }
+
+  async #attempt(delivery: Delivery, channel: ChannelState | null): Promise<void> {
+    const { clock, journal } = this.#options;
+    const barred = await this.#barred(delivery);
+    if (barred !== null) return this.#end(delivery, barred.outcome, barred.gaveUp);
+    const attempts = delivery.attempts + 1;
+    const begun = { ...delivery, attempts };
+    if (!(await journal.startAttempt(delivery.id, attempts, clock.now()))) return;
+    const outcome = await this.#send(begun);
+    if (channel !== null) this.#space(delivery, channel, outcome);
+    await this.#record(begun, outcome);
+  }
+
+  /** Why nothing may be sent any more, if so. */
+  async #barred(delivery: Delivery): Promise<{ outcome: Outcome; gaveUp: DeliveryReason } | null> {
+    const refuse = (reason: DeliveryReason, detail: string) => {
+      return { outcome: { kind: 'refused', reason, detail } as const, gaveUp: reason };
+    };
+    const { content } = delivery;
+    if (content.kind === 'action') {
+      const held = await this.#options.hold();
+      if (held !== null) return refuse('hold_fire', `hold fire by ${held.by}: ${held.reason}`);
+    }
+    if (this.#options.clock.now() > delivery.deadlineAtMs) {
+      return refuse('deadline', delivery.lastDetail ?? 'its deadline passed before it was sent');
+    }
+    if (!delivery.inFlight) return null;
+    // An attempt of an earlier life: nobody knows whether it arrived.
+    if (content.kind === 'message' && content.message.severity !== 'critical') {
+      return refuse('interrupted', 'canaryd ended while it was being sent; it may have arrived');
+    }
+    if (delivery.attempts >= delivery.attemptsMax) {
+      return refuse('interrupted', 'canaryd ended during the last attempt; it may have arrived');
+    }
+    return null;
+  }
+
+  async #send(delivery: Delivery): Promise<Outcome> {
+    const { content } = delivery;
+    const signal = this.#aborting.signal;
+    if (content.kind === 'message') {
+      const channel = this.#options.channels[content.channel];
+      if (channel === undefined) {
+        const detail = `the config no longer defines the channel '${content.channel}'`;
+        return { kind: 'refused', reason: 'misconfigured', detail };
+      }
+      return channel.send(repeatMarked(content.message, delivery), signal);
+    }
+    const record = await this.#options.journal.watch(delivery.watchId);
+    const action = record?.policy.actions.find(({ name }) => name === content.action);
+    if (record === null || record === undefined || action === undefined) {
+      const detail = `the policy of watch ${delivery.watchId} has no action '${content.action}'`;
+      return { kind: 'refused', reason: 'misconfigured', detail };
+    }
+    const values = templateValues(record.deploy, record.id);
+    return this.#options.sendAction(delivery, action, values, signal);
+  }
+
+  #space(delivery: Delivery, state: ChannelState, outcome: Outcome): void {
+    const { content } = delivery;
+    if (content.kind !== 'message') return;
+    const spacing = this.#options.channels[content.channel]?.spacingMs ?? 0;
+    const asked = outcome.kind === 'retryable' ? (outcome.retryAfterMs ?? 0) : 0;
+    state.freeAtMs = this.#options.clock.now() + Math.max(spacing, asked);
+  }
+
+  async #record(delivery: Delivery, outcome: Outcome): Promise<void> {
+    const { clock, random } = this.#options;
+    if (outcome.kind === 'delivered') return this.#end(delivery, outcome, null);
+    if (outcome.kind === 'refused') return this.#end(delivery, outcome, outcome.reason);
+    if (delivery.attempts >= delivery.attemptsMax) {
+      return this.#end(delivery, outcome, 'attempts_exhausted');
+    }
+    const nextAtMs = nextAttemptAtMs(delivery, outcome, clock.now(), random());
+    if (nextAtMs > delivery.deadlineAtMs) return this.#end(delivery, outcome, 'deadline');
+    await this.#write(delivery, outcome, null, {
+      id: delivery.id,
+      state: 'pending',
+      notBeforeMs: nextAtMs,
+      reason: outcome.reason,
+      detail: outcome.detail,
+    });
+  }
+
+  #end(delivery: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null): Promise<void> {
+    return this.#write(delivery, outcome, gaveUp, {
+      id: delivery.id,
+      state: gaveUp === null ? 'delivered' : 'gave_up',
+      notBeforeMs: delivery.notBeforeMs,
+      reason: gaveUp ?? 'ok',
+      detail: outcome.detail,
+    });
+  }
+
+  async #write(
+    delivery: Delivery,
+    outcome: Outcome,
+    gaveUp: DeliveryReason | null,
+    update: DeliveryUpdate,
+  ): Promise<void> {
+    const { clock, ledger, journal, onAttempt } = this.#options;
+    const { content, attempts } = delivery;
+    const atMs = clock.now();
+    await ledger.decide(delivery.watchId, atMs, async ({ state }) => {
+      const all = await journal.deliveries(delivery.watchId);
+      // Given up meanwhile (superseded): the decision stands, the outcome is only counted.
+      if (all.find(({ id }) => id === delivery.id)?.state !== 'pending') return null;
+      const events =
+        content.kind === 'action'
+          ? decideOutcome(state, { action: content.action, attempts, outcome, gaveUp, atMs })
+          : [];
+      return { events, updates: [update] };
+    });
+    onAttempt(delivery, outcome, gaveUp);
+  }
+
+  /** Waits for what is being sent, at most `withinMs`; then aborts it: the next start repeats it. */
+  async stop(withinMs: number): Promise<void> {
+    await this.#loop?.stop();
+    const patience = new AbortController();
+    const tired = this.#options.clock.sleep(withinMs, patience.signal).catch(() => {});
+    await Promise.race([Promise.allSettled([...this.#flying.values()]), tired]);
+    patience.abort();
+    this.#aborting.abort();
+    await Promise.allSettled([...this.#flying.values()]);
+  }
+}
+
+const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 1 };
+
+function messagesByChannel(pending: readonly Delivery[]): Map<string, Delivery[]> {
+  const queues = new Map<string, Delivery[]>();
+  for (const delivery of pending) {
+    if (delivery.content.kind !== 'message') continue;
+    const queue = queues.get(delivery.content.channel) ?? [];
+    queue.push(delivery);
+    queues.set(delivery.content.channel, queue);
+  }
+  const rank = ({ content }: Delivery) =>
+    content.kind === 'message' ? RANK[content.message.severity] : 0;
+  for (const queue of queues.values()) {
+    queue.sort((a, b) => rank(a) - rank(b) || a.order - b.order);
+  }
+  return queues;
+}
+
+/** A critical message whose first sending was cut off is sent again, and says so. */
+function repeatMarked(message: MessageOf, delivery: Delivery): MessageOf {
+  if (!delivery.inFlight) return message;
+  const line = 'canaryd was restarted while sending this: you may have seen it before.';
+  return { ...message, lines: [...message.lines, line] };
+}

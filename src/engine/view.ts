@@ -1,0 +1,139 @@
+// A watch as people see it: the journal's state next to the latest figures, in words.
+import { effectivePolicy } from '../core/decide.ts';
+import type { Delivery } from '../core/delivery.ts';
+import type { Condition, Policy } from '../core/policy.ts';
+import { formatValue } from '../core/quantity.ts';
+import type { Tick } from '../core/sample.ts';
+import type { ConditionTrack } from '../core/track.ts';
+import { verifyConditions } from '../core/verify.ts';
+import type { WatchState } from '../core/watch.ts';
+import { countsText, limitNow, limitText, titleOf } from '../core/wording.ts';
+import type { ConditionView, WatchView } from './control.ts';
+import type { Loaded } from './ledger.ts';
+
+export function watchView(
+  { record, state }: Loaded,
+  deliveries: readonly Delivery[],
+  tick: Tick | null,
+  publicUrl: string | null,
+): WatchView {
+  const { deploy, policy, track } = record;
+  const stops = policy.conditions.filter(({ role }) => role === 'stop');
+  const seen = stops.filter(({ id }) => track?.conditions[id]?.everSeen === true).length;
+  return {
+    id: record.id,
+    service: deploy.service,
+    environment: deploy.environment,
+    version: deploy.version,
+    previousVersion: deploy.previousVersion,
+    policy: policy.name,
+    policyHash: record.policyHash,
+    mode: state.mode,
+    phase: state.phase,
+    active: record.isActive,
+    deployedAt: iso(deploy.deployedAtMs),
+    startedAt: iso(record.startedAtMs),
+    closedAt: state.closedAtMs === null ? null : iso(state.closedAtMs),
+    deadlineAt: iso(state.deadlineAtMs),
+    window: state.window,
+    armed: { seen, total: stops.length },
+    reason: state.stop?.reason ?? null,
+    verification: state.verification.kind,
+    acknowledgedBy: state.acknowledgedBy,
+    rollbackOf: state.rollbackOf,
+    lastTickAt: track === null ? null : iso(track.atMs),
+    url: publicUrl === null ? null : `${publicUrl}/v1/watches/${record.id}`,
+    parameters: deploy.parameters,
+    conditions: conditionViews(record.policy, state, track?.conditions ?? {}, tick),
+    actions: actionViews(state, deliveries),
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function conditionViews(
+  policy: Policy,
+  state: WatchState,
+  tracks: Readonly<Record<string, ConditionTrack>>,
+  tick: Tick | null,
+): readonly ConditionView[] {
+  const effective = effectivePolicy(policy, state);
+  const isVerifying = state.phase === 'stopped' && state.verification.kind !== 'none';
+  const all = isVerifying
+    ? [...policy.conditions, ...verifyConditions(policy, state)]
+    : policy.conditions;
+  const sinceDeployMs = tick === null ? 0 : tick.atMs - (state.deploy?.deployedAtMs ?? tick.atMs);
+  const begun = new Set(
+    effective.windows
+      .filter((w) => sinceDeployMs >= w.fromMs && sinceDeployMs < w.untilMs)
+      .map((w) => w.name),
+  );
+  return all.map((condition) => {
+    const isDue =
+      condition.role === 'verify'
+        ? state.verification.kind === 'verifying'
+        : state.phase === 'watching' && begun.has(condition.window);
+    return conditionView(policy, state, condition, tracks[condition.id], isDue, tick);
+  });
+}
+
+function conditionView(
+  policy: Policy,
+  state: WatchState,
+  condition: Condition,
+  track: ConditionTrack | undefined,
+  due: boolean,
+  tick: Tick | null,
+): ConditionView {
+  const indicator = policy.indicators[condition.indicator];
+  const unit = indicator?.unit ?? 'number';
+  const reading = tick?.readings[condition.indicator];
+  const value = reading?.kind === 'value' ? reading.value : (track?.lastValue ?? null);
+  const limit = limitNow(condition.limit, track?.limit ?? null, unit);
+  const isGood = condition.role === 'pass' || condition.role === 'verify';
+  const rule = isGood ? `wanted: ${limit}` : `limit: ${limit}`;
+  const counts =
+    reading?.kind === 'value' ? countsText(indicator, reading.counts, reading.rangeMs) : '';
+  const now =
+    track?.state === 'blind'
+      ? `blind: ${track.blind?.reason} (${track.blind?.detail})`
+      : value === null
+        ? 'not read yet'
+        : indicator?.kind === 'http'
+          ? `${value === 1 ? 'good' : 'bad'}${reading?.kind === 'value' && reading.detail ? ` (${reading.detail})` : ''}`
+          : `${formatValue(value, unit)}${counts === '' ? '' : ` (${counts})`}`;
+  return {
+    condition: condition.id,
+    indicator: condition.indicator,
+    title: titleOf(policy, condition.indicator),
+    window: condition.window,
+    role: condition.role,
+    due,
+    state: track?.state ?? 'waiting',
+    stateSince: track === undefined ? null : iso(track.stateSinceMs),
+    value,
+    limit: track?.limit ?? null,
+    unit,
+    limitText: limitText(condition.limit, unit),
+    text: `${now}, ${rule}`,
+    blindReason: track?.state === 'blind' ? (track.blind?.reason ?? null) : null,
+    preExisting: state.preExisting.includes(condition.id),
+  };
+}
+
+function actionViews(state: WatchState, deliveries: readonly Delivery[]): WatchView['actions'] {
+  return deliveries.flatMap((delivery) => {
+    const { content } = delivery;
+    if (content.kind !== 'action') return [];
+    return [
+      {
+        action: content.action,
+        state: state.actions[content.action] ?? delivery.state,
+        attempts: delivery.attempts,
+        detail: delivery.lastDetail,
+      },
+    ];
+  });
+}

@@ -1,0 +1,106 @@
+// Keeps one watcher running for each active watch. The look at the journal is the truth, also
+// after a restart; a poke after a start or a human command only saves waiting.
+import type { Policy } from '../core/policy.ts';
+import type { ReadHealth, Readings, Source } from '../core/read.ts';
+import type { Hold, Journal } from '../journal/journal.ts';
+import type { Clock } from '../kit/clock.ts';
+import { type Loop, startLoop } from '../kit/loop.ts';
+import { HealthProbes } from './health-probes.ts';
+import type { Ledger } from './ledger.ts';
+import { Watcher } from './watcher.ts';
+
+const LOOK_EVERY_MS = 1_000;
+/** More active watches than this are not evaluated by one process; it says so. */
+export const WATCHES_MAX = 5_000;
+
+export type KeeperOptions = {
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly ledger: Ledger;
+  readonly sources: Readonly<Record<string, Source>>;
+  readonly readHealth: ReadHealth;
+  readonly healthBefore: (url: string, beforeMs: number) => Readings[string] | undefined;
+  readonly hold: () => Promise<Hold | null>;
+  readonly onTick: (
+    watchId: string,
+    policy: Policy,
+    tick: { readonly lagMs: number; readonly tookMs: number; readonly readings: Readings },
+  ) => void;
+  readonly onError: (error: unknown, watchId: string | null) => void;
+};
+
+export class WatchKeeper {
+  readonly #options: KeeperOptions;
+  readonly #watchers = new Map<string, Watcher>();
+  #loop: Loop | null = null;
+  #lookedAt: number;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#lookedAt = options.clock.monotonic();
+  }
+
+  start(): void {
+    const { clock, onError } = this.#options;
+    this.#loop = startLoop({
+      clock,
+      everyMs: LOOK_EVERY_MS,
+      work: () => this.look(),
+      onError: (error) => onError(error, null),
+    });
+  }
+
+  poke(watchId?: string): void {
+    if (watchId !== undefined) this.#watchers.get(watchId)?.poke();
+    this.#loop?.poke();
+  }
+
+  /** Milliseconds since the journal was last looked at: large when evaluation hangs. */
+  idleMs(): number {
+    return this.#options.clock.monotonic() - this.#lookedAt;
+  }
+
+  async look(): Promise<undefined> {
+    const { journal, onError } = this.#options;
+    const active = await journal.watches({ isActive: true, limit: WATCHES_MAX });
+    this.#lookedAt = this.#options.clock.monotonic();
+    for (const record of active) {
+      if (this.#watchers.has(record.id)) continue;
+      const source = this.#options.sources[record.policy.source];
+      if (source === undefined) {
+        const text = `Cannot evaluate watch: its policy '${record.policy.name}' reads source '${record.policy.source}', which the config no longer defines`;
+        onError(new Error(text), record.id);
+        continue;
+      }
+      this.#watchers.set(record.id, this.#watcher(record.id, record.policy, source));
+    }
+  }
+
+  #watcher(watchId: string, policy: Policy, source: Source): Watcher {
+    const { clock, ledger, readHealth, healthBefore, hold, onTick, onError } = this.#options;
+    return new Watcher({
+      watchId,
+      policy,
+      clock,
+      ledger,
+      source,
+      probes: new HealthProbes(readHealth, clock),
+      healthBefore,
+      hold,
+      onTick: (tick) => onTick(watchId, policy, tick),
+      onEnd: () => {
+        const watcher = this.#watchers.get(watchId);
+        this.#watchers.delete(watchId);
+        // Not awaited: the watcher ends itself in the middle of its own run.
+        watcher?.stop().catch((error: unknown) => onError(error, watchId));
+      },
+      onError: (error) => onError(error, watchId),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop?.stop();
+    await Promise.all([...this.#watchers.values()].map((watcher) => watcher.stop()));
+    this.#watchers.clear();
+  }
+}

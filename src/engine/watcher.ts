@@ -1,0 +1,214 @@
+// One active watch: read all indicators at one time, decide, append. Holds no truth of its own:
+// every tick starts from the journal.
+import { decideTick } from '../core/decide.ts';
+import type { HttpIndicator, Policy } from '../core/policy.ts';
+import {
+  type Readings,
+  resolveIndicator,
+  type SeriesIndicator,
+  type Source,
+} from '../core/read.ts';
+import { templateValues } from '../core/template.ts';
+import { decideVerification, verifyConditions } from '../core/verify.ts';
+import type { Hold } from '../journal/journal.ts';
+import type { Clock } from '../kit/clock.ts';
+import { type Loop, startLoop } from '../kit/loop.ts';
+import type { HealthProbes } from './health-probes.ts';
+import type { Ledger, Loaded } from './ledger.ts';
+
+/** Away for more intervals than this (and at least AWAY_MIN_MS): on-call is told. */
+const AWAY_INTERVALS = 4;
+const AWAY_MIN_MS = 15_000;
+/** While the source gives nothing at all, the time before the deploy is asked for this long. */
+const BASELINE_WITHIN_MS = 10 * 60_000;
+
+export type WatcherOptions = {
+  readonly watchId: string;
+  readonly policy: Policy;
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly source: Source;
+  readonly probes: HealthProbes;
+  readonly healthBefore: (url: string, beforeMs: number) => Readings[string] | undefined;
+  readonly hold: () => Promise<Hold | null>;
+  readonly onTick: (tick: {
+    readonly lagMs: number;
+    readonly tookMs: number;
+    readonly readings: Readings;
+  }) => void;
+  readonly onEnd: () => void;
+  readonly onError: (error: unknown) => void;
+};
+
+export class Watcher {
+  readonly #options: WatcherOptions;
+  readonly #loop: Loop;
+  #isFirst = true;
+  #plannedAt: number | null = null;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+    const { clock, policy, onError } = options;
+    const everyMs = policy.intervalMs;
+    const work = (signal: AbortSignal) => this.#run(signal);
+    this.#loop = startLoop({ clock, everyMs, work, onError });
+  }
+
+  poke(): void {
+    this.#plannedAt = null;
+    this.#loop.poke();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  async #run(signal: AbortSignal): Promise<undefined> {
+    const { clock, policy, onTick } = this.#options;
+    const startedAt = clock.monotonic();
+    const lagMs = this.#plannedAt === null ? 0 : Math.max(0, startedAt - this.#plannedAt);
+    this.#plannedAt = startedAt + policy.intervalMs;
+    const readings = await this.tick(signal);
+    if (readings !== null) onTick({ lagMs, tookMs: clock.monotonic() - startedAt, readings });
+  }
+
+  /** @returns null when the watch needs no more ticks */
+  async tick(signal: AbortSignal): Promise<Readings | null> {
+    const { ledger, watchId, source, onEnd } = this.#options;
+    const loaded = await ledger.load(watchId);
+    if (loaded === null || !loaded.record.isActive) {
+      source.forget(watchId);
+      onEnd();
+      return null;
+    }
+    if (loaded.state.phase === 'watching') return this.#watch(loaded, signal);
+    return this.#verify(loaded, signal);
+  }
+
+  async #watch(loaded: Loaded, signal: AbortSignal): Promise<Readings> {
+    const { ledger, watchId, clock, policy, hold } = this.#options;
+    await this.#tellAbsence(loaded);
+    const atMs = clock.now();
+    const deployedAtMs = loaded.record.deploy.deployedAtMs;
+    const ids = policy.conditions.map(({ indicator }) => indicator);
+    const [readings, baseline, held] = await Promise.all([
+      this.#read(loaded, ids, atMs, deployedAtMs, signal),
+      this.#readBaseline(loaded, ids, signal),
+      hold(),
+    ]);
+    const tick = { atMs, readings };
+    await ledger.decide(watchId, atMs, ({ state, record }) => {
+      if (state.phase !== 'watching') return null;
+      const isHeld = held !== null;
+      const fresh = state.baselineTaken ? null : baseline;
+      const input = { policy, state, track: record.track, tick, baseline: fresh, isHeld };
+      const { events, track } = decideTick(input);
+      return { events, tick: { tick, track } };
+    });
+    return readings;
+  }
+
+  async #verify(loaded: Loaded, signal: AbortSignal): Promise<Readings> {
+    const { ledger, watchId, clock, policy } = this.#options;
+    const { verification } = loaded.state;
+    if (verification.kind !== 'verifying') return {};
+    const atMs = clock.now();
+    const ids = verifyConditions(policy, loaded.state).map(({ indicator }) => indicator);
+    // The rollback is a deploy: ranges do not reach back into the bad version.
+    const readings = await this.#read(loaded, ids, atMs, verification.sinceMs, signal);
+    const tick = { atMs, readings };
+    await ledger.decide(watchId, atMs, ({ state, record }) => {
+      if (state.verification.kind !== 'verifying') return null;
+      const { events, track } = decideVerification(policy, state, record.track, tick);
+      return { events, tick: { tick, track } };
+    });
+    return readings;
+  }
+
+  /** Once after a start of the process: how long nobody looked. */
+  async #tellAbsence(loaded: Loaded): Promise<void> {
+    if (!this.#isFirst) return;
+    const { ledger, watchId, clock, policy } = this.#options;
+    const lastMs = loaded.record.track?.atMs;
+    const nowMs = clock.now();
+    if (lastMs !== undefined) {
+      const awayMs = nowMs - lastMs;
+      if (awayMs >= Math.max(AWAY_INTERVALS * policy.intervalMs, AWAY_MIN_MS)) {
+        await ledger.decide(watchId, nowMs, ({ state }) =>
+          state.phase === 'watching' ? { events: [{ type: 'watch.resumed', awayMs }] } : null,
+        );
+      }
+    }
+    this.#isFirst = false;
+  }
+
+  async #read(
+    { record }: Loaded,
+    ids: readonly string[],
+    atMs: number,
+    deployedAtMs: number,
+    signal: AbortSignal,
+  ): Promise<Readings> {
+    const { source, probes, policy, watchId } = this.#options;
+    const { series, http } = this.#resolve(record, ids);
+    const isVerifying = record.phase !== 'watching';
+    const [read, health] = await Promise.all([
+      source.read({
+        watchId,
+        indicators: series,
+        atMs,
+        deployedAtMs,
+        staleAfterMs: policy.staleAfterMs,
+        previous: isVerifying ? {} : (record.track?.sinceDeploy ?? {}),
+        signal,
+      }),
+      probes.read(http, signal),
+    ]);
+    return { ...read, ...health };
+  }
+
+  #resolve(record: Loaded['record'], ids: readonly string[]) {
+    const { policy } = this.#options;
+    const values = templateValues(record.deploy, record.id);
+    const series: SeriesIndicator[] = [];
+    const http: HttpIndicator[] = [];
+    for (const id of new Set(ids)) {
+      const indicator = policy.indicators[id];
+      if (indicator === undefined) continue;
+      const resolved = resolveIndicator(indicator, policy, values);
+      if (resolved.kind === 'http') http.push(resolved);
+      else series.push(resolved);
+    }
+    return { series, http };
+  }
+
+  /** null: not to be taken now, or the source gave nothing and may be asked again. */
+  async #readBaseline(
+    { record, state }: Loaded,
+    ids: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Readings | null> {
+    if (state.baselineTaken) return null;
+    const { source, policy, watchId, clock, healthBefore } = this.#options;
+    const { deployedAtMs } = record.deploy;
+    const { series, http } = this.#resolve(record, ids);
+    const read = await source.read({
+      watchId,
+      indicators: series,
+      atMs: deployedAtMs,
+      deployedAtMs: null,
+      staleAfterMs: policy.staleAfterMs,
+      previous: {},
+      signal,
+    });
+    const all = Object.values(read);
+    const isSilent =
+      all.length > 0 && all.every((r) => r.kind === 'blind' && r.reason === 'unreachable');
+    if (isSilent && clock.now() - state.startedAtMs < BASELINE_WITHIN_MS) return null;
+    const health = http.flatMap(({ id, url }) => {
+      const reading = healthBefore(url, deployedAtMs);
+      return reading === undefined ? [] : [[id, reading] as const];
+    });
+    return { ...read, ...Object.fromEntries(health) };
+  }
+}
