@@ -1,0 +1,186 @@
+// What the API answers, as schemas: for the OpenAPI document and for the tests that hold answers
+// against it. The compiler checks each against the type that is really sent.
+import { z } from 'zod';
+import type { EventType } from '../core/event.ts';
+import type { Tick } from '../core/sample.ts';
+import { BLIND_REASONS } from '../core/sample.ts';
+import { PHASES } from '../core/watch.ts';
+import type { ConditionView, WatchView } from '../engine/control.ts';
+import type { Hold } from '../journal/journal.ts';
+import type { ProblemBody } from './problem.ts';
+import { extendBody, humanBody, startBody } from './requests.ts';
+import type { Wire } from './wire.ts';
+
+const at = z.iso.datetime({ offset: true });
+const ms = z.number().describe('Milliseconds since 1970, UTC');
+
+const condition = z
+  .object({
+    condition: z.string().describe('<window>.<role>.<indicator>'),
+    indicator: z.string(),
+    title: z.string(),
+    window: z.string(),
+    role: z.string(),
+    due: z.boolean().describe('Judged at this time since the deploy'),
+    state: z.enum(['waiting', 'inactive', 'pending', 'firing', 'blind']),
+    state_since: at.nullable(),
+    value: z.number().nullable().describe('In the base unit: fraction, seconds, bytes'),
+    limit: z.number().nullable(),
+    unit: z.string(),
+    limit_text: z.string(),
+    text: z.string().describe('Value, range and limit in words'),
+    blind_reason: z.string().nullable(),
+    pre_existing: z.boolean().describe('Breached before the deploy already'),
+  })
+  .describe('State of one condition') satisfies z.ZodType<Wire<ConditionView>>;
+
+const watch = z
+  .object({
+    id: z.string(),
+    service: z.string(),
+    environment: z.string(),
+    version: z.string(),
+    previous_version: z.string().nullable(),
+    policy: z.string(),
+    policy_hash: z.string(),
+    mode: z.enum(['act', 'observe']),
+    phase: z.enum(PHASES),
+    active: z.boolean().describe('Evaluation goes on: open, or verifying a rollback'),
+    deployed_at: at,
+    started_at: at,
+    closed_at: at.nullable(),
+    deadline_at: at,
+    window: z.string().nullable(),
+    armed: z.object({ seen: z.number(), total: z.number() }),
+    reason: z.string().nullable(),
+    verification: z.string(),
+    acknowledged_by: z.string().nullable(),
+    rollback_of: z.string().nullable(),
+    last_tick_at: at.nullable(),
+    url: z.string().nullable(),
+    parameters: z.record(z.string(), z.union([z.number(), z.string()])),
+    conditions: z.array(condition),
+    actions: z.array(
+      z.object({
+        action: z.string(),
+        state: z.string(),
+        attempts: z.number(),
+        detail: z.string().nullable(),
+      }),
+    ),
+  })
+  .describe('The supervision of one deploy') satisfies z.ZodType<Wire<WatchView>>;
+
+/** Every type, once: the compiler refuses a missing one. */
+const EVENT_TYPES: Readonly<Record<EventType, true>> = {
+  'watch.started': true,
+  'watch.baselined': true,
+  'watch.armed': true,
+  'watch.unarmed': true,
+  'window.entered': true,
+  'conditions.blinded': true,
+  'conditions.sighted': true,
+  'condition.warned': true,
+  'condition.recovered': true,
+  'condition.pre_existing': true,
+  'watch.resumed': true,
+  'watch.stopped': true,
+  'watch.passed': true,
+  'watch.inconclusive': true,
+  'watch.cancelled': true,
+  'watch.superseded': true,
+  'watch.acknowledged': true,
+  'watch.extended': true,
+  'action.delayed': true,
+  'action.accepted': true,
+  'action.gave_up': true,
+  'rollback.confirmed': true,
+  'rollback.not_confirmed': true,
+};
+
+const event = z
+  .looseObject({
+    seq: z.number().int().min(1).describe('Counts from 1 within the watch'),
+    at_ms: ms,
+    type: z.enum(Object.keys(EVENT_TYPES) as [EventType, ...EventType[]]),
+  })
+  .describe('What happened to a watch; further fields depend on the type');
+
+const counts = z.object({ part: z.number(), total: z.number() });
+const readingCommon = { counts: counts.exactOptional(), since_deploy: counts.exactOptional() };
+const reading = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('value'),
+    value: z.number(),
+    range_ms: z.number().exactOptional(),
+    shortened: z.boolean().exactOptional(),
+    detail: z.string().exactOptional(),
+    ...readingCommon,
+  }),
+  z.object({
+    kind: z.literal('blind'),
+    reason: z.enum(BLIND_REASONS),
+    detail: z.string(),
+    ...readingCommon,
+  }),
+]);
+
+const tick = z
+  .object({ at_ms: ms, readings: z.record(z.string(), reading) })
+  .describe('All readings of one tick, by indicator') satisfies z.ZodType<Wire<Tick>>;
+
+const delivery = z
+  .looseObject({
+    id: z.string().describe('Webhook id and idempotency key'),
+    watch_id: z.string(),
+    order: z.number(),
+    content: z.looseObject({ kind: z.enum(['action', 'message']) }),
+    state: z.enum(['pending', 'delivered', 'gave_up']),
+    attempts: z.number(),
+    attempted_at_ms: ms.nullable(),
+    in_flight: z.boolean(),
+    created_at_ms: ms,
+    not_before_ms: ms,
+    after_delivery: z.string().nullable(),
+    deadline_at_ms: ms,
+    attempts_max: z.number(),
+    last_reason: z.string().nullable(),
+    last_detail: z.string().nullable(),
+  })
+  .describe('A planned send, and what came of it');
+
+const hold = z
+  .object({ by: z.string(), reason: z.string(), since_ms: ms })
+  .describe('The hold-fire switch') satisfies z.ZodType<Wire<Hold>>;
+
+const problem = z
+  .object({
+    type: z.string().describe('urn:canaryd:problem:<kind>'),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    instance: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })),
+  })
+  .describe('RFC 9457 problem') satisfies z.ZodType<ProblemBody>;
+
+/** Every schema of the document, by the name it has there. */
+export const SCHEMAS = {
+  Start: startBody,
+  HumanCommand: humanBody,
+  Extension: extendBody,
+  Condition: condition,
+  Watch: watch,
+  WatchList: z.object({ watches: z.array(watch), next_before: z.string().nullable() }),
+  Event: event,
+  Journal: z.object({ events: z.array(event), next_after: z.number().nullable() }),
+  Tick: tick,
+  Samples: z.object({ samples: z.array(tick), next_from: at.nullable() }),
+  Delivery: delivery,
+  Deliveries: z.object({ deliveries: z.array(delivery) }),
+  Hold: z.object({ hold: hold.nullable() }).describe('null: released'),
+  Problem: problem,
+  Document: z.looseObject({ openapi: z.string() }),
+} as const;
+
+export type SchemaName = keyof typeof SCHEMAS;

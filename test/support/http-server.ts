@@ -1,0 +1,38 @@
+// The API on a fake Control: for `inject`, or listening on a free port of loopback.
+import { onTestFinished } from 'vitest';
+import type { Token } from '../../src/http/auth.ts';
+import { buildServer, SERVER_LIMITS, type ServerLimits } from '../../src/http/server.ts';
+import { systemClock } from '../../src/kit/clock.ts';
+import { createLogger } from '../../src/kit/logger.ts';
+import { FakeControl } from './fake-control.ts';
+
+export type Api = ReturnType<typeof api>;
+
+export function api(
+  options: {
+    readonly control?: FakeControl;
+    readonly tokens?: readonly Token[];
+    readonly limits?: Partial<ServerLimits>;
+  } = {},
+) {
+  const control = options.control ?? new FakeControl();
+  const log: string[] = [];
+  const app = buildServer(
+    {
+      control,
+      metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
+      tokens: options.tokens ?? [],
+      logger: createLogger('info', { write: (line) => void log.push(line) }),
+      version: '9.9.9',
+      clock: systemClock,
+    },
+    { ...SERVER_LIMITS, ...options.limits },
+  );
+  onTestFinished(() => app.close());
+  return { app, control, log };
+}
+
+/** Listens and says where. */
+export async function listening(server: Api, port = 0): Promise<string> {
+  return server.app.listen({ host: '127.0.0.1', port });
+}
