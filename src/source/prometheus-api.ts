@@ -1,0 +1,221 @@
+// One question to a Prometheus-compatible API: `POST /api/v1/query` at an explicit time, and every
+// shape of answer as a value with a reason. Never throws; a detail never holds a URL, a header or a
+// foreign text other than Prometheus's own error message.
+import { Agent } from 'node:https';
+import type { Clock } from '../kit/clock.ts';
+import { type HttpAnswer, type HttpFailure, send } from '../kit/http.ts';
+import { isRecord, parseResult, type QueryResult } from './prometheus-result.ts';
+
+/** A secret that was read, or how to read it again: files with tokens are replaced while we run. */
+export type Secret = string | (() => string);
+
+export type PrometheusOptions = {
+  /** With the path prefix of a gateway, if there is one: `https://mimir.example/prometheus`. */
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly basicAuth?: { readonly username: string; readonly password: Secret } | null | undefined;
+  readonly bearerToken?: Secret | null | undefined;
+  /** `X-Scope-OrgID` of Mimir and Cortex. */
+  readonly tenant?: string | null | undefined;
+  readonly tls?: TlsOptions | null | undefined;
+  /** For one request, from connect to the last byte. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** One request ended: for metrics. */
+  readonly onRequest?: ((outcome: RequestOutcome, seconds: number) => void) | undefined;
+};
+
+/** PEM texts, not paths. */
+export type TlsOptions = {
+  readonly ca?: string | null | undefined;
+  readonly cert?: string | null | undefined;
+  readonly key?: string | null | undefined;
+  readonly insecureSkipVerify?: boolean | undefined;
+};
+
+export type RequestOutcome = 'ok' | 'unreachable' | 'rejected';
+
+export type QueryAnswer =
+  | {
+      readonly kind: 'answered';
+      readonly result: QueryResult;
+      /** The data may be partial: a store behind the API did not answer. */
+      readonly warnings: readonly string[];
+    }
+  | {
+      readonly kind: 'failed';
+      readonly reason: 'unreachable' | 'rejected';
+      /** At most 300 characters. */
+      readonly detail: string;
+      /**
+       * - `query`: this text was refused; another may be answered
+       * - `slow`: no answer in time; a lighter query may get one
+       * - `size`: the answer was too large; a shorter range may fit
+       * - `server`: any query would fail
+       */
+      readonly fault: 'query' | 'slow' | 'size' | 'server';
+    };
+
+export type Query = (promql: string, atMs: number, signal: AbortSignal) => Promise<QueryAnswer>;
+
+/** A day of a few hundred series at one point per 15 s is near 30 MB. */
+const ANSWER_BYTES_MAX = 64_000_000;
+const DETAIL_CHARACTERS_MAX = 300;
+
+/** Error types of Prometheus that speak of its own state, not of the query. */
+const SERVER_ERROR_TYPES = new Set(['timeout', 'canceled', 'internal', 'unavailable']);
+
+export function createQuery(options: PrometheusOptions): Query {
+  const url = `${options.url.replace(/\/+$/, '')}/api/v1/query`;
+  const httpsAgent = options.tls ? tlsAgent(options.tls) : undefined;
+  const { clock, onRequest, timeoutMs } = options;
+
+  return async (promql, atMs, signal) => {
+    const startedMs = clock.monotonic();
+    const headers = headersOf(options);
+    const answer =
+      headers === null
+        ? failed('rejected', 'the bearer token or password cannot be read', 'server')
+        : answerOf(
+            await send({
+              method: 'POST',
+              url,
+              headers,
+              body: formOf(promql, atMs, timeoutMs),
+              timeoutMs,
+              responseBytesMax: ANSWER_BYTES_MAX,
+              ...(httpsAgent === undefined ? {} : { httpsAgent }),
+              signal,
+            }),
+          );
+    const outcome = answer.kind === 'answered' ? 'ok' : answer.reason;
+    onRequest?.(outcome, (clock.monotonic() - startedMs) / 1_000);
+    return answer;
+  };
+}
+
+/** The server's own time limit is sent too, though it is no guard: it may be ignored for minutes. */
+function formOf(promql: string, atMs: number, timeoutMs: number): string {
+  return new URLSearchParams({
+    query: promql,
+    time: (atMs / 1_000).toFixed(3),
+    timeout: `${Math.max(1, Math.round(timeoutMs))}ms`,
+  }).toString();
+}
+
+function headersOf(options: PrometheusOptions): Record<string, string> | null {
+  const { basicAuth, bearerToken, tenant } = options;
+  try {
+    const credentials = basicAuth
+      ? `Basic ${Buffer.from(`${basicAuth.username}:${read(basicAuth.password)}`).toString('base64')}`
+      : bearerToken
+        ? `Bearer ${read(bearerToken)}`
+        : null;
+    return {
+      accept: 'application/json',
+      'content-type': 'application/x-www-form-urlencoded',
+      ...options.headers,
+      ...(tenant ? { 'x-scope-orgid': tenant } : {}),
+      ...(credentials === null ? {} : { authorization: credentials }),
+    };
+  } catch {
+    // The message would name a path; the caller's function knows how to complain in the log.
+    return null;
+  }
+}
+
+function read(secret: Secret): string {
+  return (typeof secret === 'string' ? secret : secret()).trim();
+}
+
+function tlsAgent({ ca, cert, key, insecureSkipVerify }: TlsOptions): Agent {
+  return new Agent({
+    keepAlive: true,
+    ...(ca ? { ca } : {}),
+    ...(cert ? { cert } : {}),
+    ...(key ? { key } : {}),
+    rejectUnauthorized: insecureSkipVerify !== true,
+  });
+}
+
+function answerOf(response: HttpAnswer | HttpFailure): QueryAnswer {
+  if (response.kind === 'failed') return noAnswer(response);
+  const { status } = response;
+  const body = parseJson(response.body);
+  if (status >= 200 && status < 300) {
+    if (!isRecord(body)) {
+      return failed('rejected', `HTTP ${status} ${notJson()}`, 'server');
+    }
+    return body['status'] === 'success' ? successOf(body) : errorOf(status, body);
+  }
+  if (status >= 300 && status < 400) {
+    const text = `HTTP ${status}: redirects are not followed; set the url that it leads to`;
+    return failed('rejected', text, 'server');
+  }
+  return errorOf(status, isRecord(body) ? body : null);
+}
+
+function noAnswer({ reason, detail }: HttpFailure): QueryAnswer {
+  switch (reason) {
+    case 'too_large':
+      return failed('rejected', `${detail}: fewer series or a shorter range is needed`, 'size');
+    case 'bad_url':
+      return failed('rejected', detail, 'server');
+    case 'timeout':
+      return failed('unreachable', detail, 'slow');
+    default:
+      return failed('unreachable', detail, 'server');
+  }
+}
+
+function successOf(body: Readonly<Record<string, unknown>>): QueryAnswer {
+  const result = parseResult(body['data']);
+  if (result === null) {
+    return failed('rejected', 'the answer has no shape of the Prometheus query API', 'server');
+  }
+  const warnings = Array.isArray(body['warnings']) ? (body['warnings'] as unknown[]) : [];
+  return { kind: 'answered', result, warnings: warnings.map((warning) => cut(String(warning))) };
+}
+
+function errorOf(status: number, body: Readonly<Record<string, unknown>> | null): QueryAnswer {
+  const type = typeof body?.['errorType'] === 'string' ? body['errorType'] : null;
+  const message = typeof body?.['error'] === 'string' ? body['error'] : null;
+  const text = type === null ? `HTTP ${status}` : `HTTP ${status} ${type}`;
+  const detail = message === null ? text : `${text}: ${message}`;
+  if (status >= 500 || status === 429 || SERVER_ERROR_TYPES.has(type ?? '')) {
+    return failed('unreachable', detail, type === 'timeout' ? 'slow' : 'server');
+  }
+  if (status === 401 || status === 403) {
+    return failed('rejected', `HTTP ${status}: the credentials were refused`, 'server');
+  }
+  if (body === null) return failed('rejected', `HTTP ${status} ${notJson()}`, 'server');
+  return failed('rejected', detail, type === null ? 'server' : 'query');
+}
+
+function notJson(): string {
+  return 'with a body that is not JSON: is the url right (path prefix?), or is a proxy in between?';
+}
+
+function failed(
+  reason: 'unreachable' | 'rejected',
+  detail: string,
+  fault: 'query' | 'slow' | 'size' | 'server',
+): QueryAnswer {
+  return { kind: 'failed', reason, detail: cut(detail), fault };
+}
+
+/** By code point, so that no character is halved. */
+export function cut(text: string): string {
+  if (text.length <= DETAIL_CHARACTERS_MAX) return text;
+  const characters = [...text];
+  if (characters.length <= DETAIL_CHARACTERS_MAX) return text;
+  return `${characters.slice(0, DETAIL_CHARACTERS_MAX - 3).join('')}...`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+// Reads indicators from a Prometheus-compatible API. At most two requests per tick and watch,
+// whatever the number of indicators, both at the tick's one query time: raw samples for all
+// structured indicators, one combined query for all `promql` ones.
+// May not judge by `rate()` or `increase()` (see promql.ts), and may not let one bad indicator
+// blind the others.
+import type { MeasuredIndicator } from '../core/measure.ts';
+import type { PromqlIndicator } from '../core/policy.ts';
+import type { Source } from '../core/read.ts';
+import { createQuery, type PrometheusOptions } from './prometheus-api.ts';
+import { ExpressionReader } from './prometheus-expressions.ts';
+import { RawReader } from './raw-reader.ts';
+
+/** Histories kept; beyond it the one read longest ago goes, and is fetched again when asked. */
+const WATCHES_KEPT_MAX = 5_000;
+
+type PerWatch = { readonly raw: RawReader; readonly expressions: ExpressionReader };
+
+export function createPrometheusSource(options: PrometheusOptions): Source {
+  const query = createQuery(options);
+  const watches = new Map<string, PerWatch>();
+
+  function perWatch(watchId: string): PerWatch {
+    const found = watches.get(watchId) ?? {
+      raw: new RawReader(query),
+      expressions: new ExpressionReader(query),
+    };
+    // A Map keeps the order of insertion: the first one was read longest ago.
+    watches.delete(watchId);
+    watches.set(watchId, found);
+    const [oldest] = watches.keys();
+    if (watches.size > WATCHES_KEPT_MAX && oldest !== undefined) watches.delete(oldest);
+    return found;
+  }
+
+  return {
+    async read(request) {
+      const measured: MeasuredIndicator[] = [];
+      const promql: PromqlIndicator[] = [];
+      for (const indicator of request.indicators) {
+        if (indicator.kind === 'promql') promql.push(indicator);
+        else measured.push(indicator);
+      }
+      const { raw, expressions } = perWatch(request.watchId);
+      const [fromRaw, fromExpressions] = await Promise.all([
+        raw.read(measured, request),
+        expressions.read(promql, request),
+      ]);
+      return Object.fromEntries([...fromRaw, ...fromExpressions]);
+    },
+    forget(watchId) {
+      watches.delete(watchId);
+    },
+  };
+}

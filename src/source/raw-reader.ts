@@ -1,0 +1,236 @@
+// The structured indicators of one watch. One request per tick fetches the raw samples of all of
+// them since the last answer; `measure` judges the kept history, exactly as for a scraped service.
+import {
+  historyMs,
+  LOOKBACK_MS,
+  type MeasuredIndicator,
+  measure,
+  metricNames,
+} from '../core/measure.ts';
+import type { Selector } from '../core/policy.ts';
+import type { ReadRequest } from '../core/read.ts';
+import type { Blind, Counts, Reading } from '../core/sample.ts';
+import { cut, type Query, type QueryAnswer } from './prometheus-api.ts';
+import { rawSelector, selectorText, sharedMatchers } from './promql.ts';
+import { HISTORY_MS_MAX, RawHistory } from './raw-history.ts';
+
+/**
+ * Each request reaches back this far before the last answer: a sample carries the time at which
+ * its scrape began and is visible only when the scrape has ended, up to a scrape timeout later.
+ */
+export const OVERLAP_MS = 30_000;
+
+type Base = { readonly atMs: number; readonly counts: Counts };
+
+/** Everything that was fetched for one set of indicators and one deploy. */
+type Watched = {
+  readonly key: string;
+  readonly deployedAtMs: number | null;
+  readonly history: RawHistory;
+  /**
+   * Counts since the deploy up to a time before which no sample comes late any more. The caller's
+   * own counts end at its last tick and would miss a sample that became visible after it.
+   */
+  readonly bases: Map<string, Base | null>;
+  settledAtMs: number;
+};
+
+export class RawReader {
+  readonly #query: Query;
+  #watched: Watched | null = null;
+  /** The history since the deploy was too large to be fetched: only ranges are looked at. */
+  #isShort = false;
+
+  constructor(query: Query) {
+    this.#query = query;
+  }
+
+  async read(
+    indicators: readonly MeasuredIndicator[],
+    request: ReadRequest,
+  ): Promise<ReadonlyMap<string, Reading>> {
+    if (indicators.length === 0) return new Map();
+    const { atMs } = request;
+    const watched = this.#watchedFor(indicators, request);
+    const { history } = watched;
+    const sinceMs =
+      history.fetchedToMs === null ? history.coveredFromMs : history.fetchedToMs - OVERLAP_MS;
+    const fromMs = Math.max(sinceMs, history.coveredFromMs, atMs - HISTORY_MS_MAX);
+    const promql = rawSelector(needOf(indicators), atMs - fromMs);
+    const answer = await this.#query(promql, atMs, request.signal);
+    if (answer.kind === 'failed') return this.#failed(indicators, watched, answer);
+    if (answer.result.type !== 'matrix') {
+      const detail = `a ${answer.result.type} came where raw samples were asked`;
+      return sameForAll(indicators, { kind: 'blind', reason: 'rejected', detail });
+    }
+    this.#watched = watched;
+    history.merge(
+      answer.result.series.filter(({ points }) => points.length > 0),
+      atMs,
+    );
+    history.trim(atMs - longestRangeMs(indicators) - LOOKBACK_MS, atMs);
+    this.#settle(indicators, watched, request);
+    const native = answer.result.series.flatMap(({ labels, isNativeHistogram }) =>
+      isNativeHistogram ? [labels['__name__'] ?? ''] : [],
+    );
+    return new Map(
+      indicators.map((indicator) => {
+        const reading = this.#measured(indicator, watched, request);
+        return [indicator.id, explained(reading, indicator, indicators, native, answer.warnings)];
+      }),
+    );
+  }
+
+  #watchedFor(indicators: readonly MeasuredIndicator[], request: ReadRequest): Watched {
+    const { atMs, deployedAtMs } = request;
+    const key = JSON.stringify(
+      indicators.map((one) => [one.id, selectorsOf(one).map(selectorText)]),
+    );
+    const known = this.#watched;
+    const fetchedToMs = known?.history.fetchedToMs ?? null;
+    const goesOn =
+      known?.key === key &&
+      known.deployedAtMs === deployedAtMs &&
+      fetchedToMs !== null &&
+      fetchedToMs <= atMs &&
+      fetchedToMs > atMs - HISTORY_MS_MAX;
+    if (known && goesOn) return known;
+    const fromMs = firstFromMs(indicators, request, this.#isShort);
+    const bases = indicators.map(({ id }) => [id, request.previous[id] ?? null] as const);
+    return {
+      key,
+      deployedAtMs,
+      history: new RawHistory(fromMs),
+      bases: new Map(bases),
+      settledAtMs: Number.NEGATIVE_INFINITY,
+    };
+  }
+
+  #failed(
+    indicators: readonly MeasuredIndicator[],
+    { history }: Watched,
+    { reason, detail, fault }: Extract<QueryAnswer, { kind: 'failed' }>,
+  ): ReadonlyMap<string, Reading> {
+    // Too much for one answer or for the server's limits: next time without the time before.
+    if (fault !== 'server' && history.fetchedToMs === null) this.#isShort = true;
+    return sameForAll(indicators, { kind: 'blind', reason, detail });
+  }
+
+  /** Moves the bases on to where no sample comes late any more. */
+  #settle(
+    indicators: readonly MeasuredIndicator[],
+    watched: Watched,
+    request: Pick<ReadRequest, 'atMs' | 'deployedAtMs' | 'staleAfterMs'>,
+  ): void {
+    const { deployedAtMs, staleAfterMs } = request;
+    const atMs = request.atMs - OVERLAP_MS;
+    if (deployedAtMs === null || atMs <= deployedAtMs) return;
+    if (atMs - watched.settledAtMs < OVERLAP_MS) return;
+    watched.settledAtMs = atMs;
+    const set = watched.history.set();
+    for (const indicator of indicators) {
+      const previous = watched.bases.get(indicator.id) ?? null;
+      if (previous !== null && previous.atMs >= atMs) continue;
+      const reading = measure(indicator, set, { atMs, deployedAtMs, staleAfterMs, previous });
+      const counts = reading.sinceDeploy;
+      if (counts !== undefined && knowsSinceDeploy(watched, previous)) {
+        watched.bases.set(indicator.id, { atMs, counts });
+      }
+    }
+  }
+
+  #measured(indicator: MeasuredIndicator, watched: Watched, request: ReadRequest): Reading {
+    const { atMs, deployedAtMs, staleAfterMs } = request;
+    const previous = watched.bases.get(indicator.id) ?? null;
+    const set = watched.history.set();
+    const reading = measure(indicator, set, { atMs, deployedAtMs, staleAfterMs, previous });
+    if (knowsSinceDeploy(watched, previous)) return reading;
+    if (historyMs(indicator) === null) {
+      const detail = 'counts since the deploy, and the samples since then cannot be fetched';
+      return { kind: 'blind', reason: 'rejected', detail };
+    }
+    const { sinceDeploy: _incomplete, ...rest } = reading;
+    return rest;
+  }
+}
+
+/** Counts of only a part of the time since the deploy are not shown as if they were all. */
+function knowsSinceDeploy({ history, deployedAtMs }: Watched, previous: Base | null): boolean {
+  return previous !== null || deployedAtMs === null || history.coveredFromMs <= deployedAtMs;
+}
+
+/** Where the first request of a watch begins; later ones only ask for what is new. */
+function firstFromMs(
+  indicators: readonly MeasuredIndicator[],
+  { atMs, deployedAtMs, previous }: ReadRequest,
+  isShort: boolean,
+): number {
+  const rangeFromMs = atMs - longestRangeMs(indicators);
+  const countedFromMs = indicators
+    .filter(({ kind }) => kind !== 'gauge' && kind !== 'rate')
+    .map(({ id }) => previous[id]?.atMs ?? deployedAtMs ?? atMs);
+  const fromMs =
+    deployedAtMs === null
+      ? rangeFromMs
+      : isShort
+        ? Math.max(rangeFromMs, deployedAtMs)
+        : Math.min(Math.max(rangeFromMs, deployedAtMs), ...countedFromMs);
+  return Math.max(Math.min(fromMs, atMs) - LOOKBACK_MS, atMs - HISTORY_MS_MAX);
+}
+
+function longestRangeMs(indicators: readonly MeasuredIndicator[]): number {
+  return Math.max(0, ...indicators.map((indicator) => historyMs(indicator) ?? 0));
+}
+
+function needOf(indicators: readonly MeasuredIndicator[]) {
+  return { metrics: indicators.flatMap(metricNames), selectors: indicators.flatMap(selectorsOf) };
+}
+
+function selectorsOf(indicator: MeasuredIndicator): readonly Selector[] {
+  switch (indicator.kind) {
+    case 'ratio':
+      return [indicator.numerator, indicator.total];
+    case 'quantile':
+      return [indicator.histogram];
+    case 'rate':
+    case 'increase':
+      return [indicator.counter];
+    case 'gauge':
+      return [indicator.metric];
+    default:
+      return indicator satisfies never;
+  }
+}
+
+/** What only the source knows: series left out by the request, native histograms, warnings. */
+function explained(
+  reading: Reading,
+  indicator: MeasuredIndicator,
+  indicators: readonly MeasuredIndicator[],
+  native: readonly string[],
+  warnings: readonly string[],
+): Reading {
+  if (reading.kind === 'blind' && reading.reason === 'no_series') {
+    const histogram = metricNames(indicator).find((name) => native.includes(name));
+    if (histogram !== undefined) {
+      const detail = `${histogram} is a native histogram: use promql with histogram_quantile()`;
+      return { ...reading, reason: 'rejected', detail: cut(detail) };
+    }
+  }
+  const notes = warnings.map((warning) => `Prometheus warns: ${warning}`);
+  const shared = sharedMatchers(indicators.flatMap(selectorsOf));
+  if (reading.kind === 'blind' && reading.reason === 'no_series' && shared.length > 0) {
+    const text = shared.map(({ label, op, value }) => `${label}${op}${JSON.stringify(value)}`);
+    notes.unshift(`only series with {${text.join(',')}} were looked at`);
+  }
+  if (notes.length === 0) return reading;
+  const detail = [...(reading.detail === undefined ? [] : [reading.detail]), ...notes].join('; ');
+  return { ...reading, detail: cut(detail) };
+}
+
+function sameForAll(
+  indicators: readonly MeasuredIndicator[],
+  reading: Blind,
+): ReadonlyMap<string, Reading> {
+  return new Map(indicators.map(({ id }) => [id, reading]));
+}
