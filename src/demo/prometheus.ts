@@ -1,0 +1,84 @@
+// A real Prometheus for the demo, when one is installed on this machine: it scrapes the simulated
+// service every second and ends with the demo.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, constants, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { delimiter, join } from 'node:path';
+import { systemClock } from '../kit/clock.ts';
+import { send } from '../kit/http.ts';
+import { listen } from './server.ts';
+
+const READY_WITHIN_MS = 20_000;
+const STOP_WITHIN_MS = 5_000;
+
+export type LocalPrometheus = { readonly url: string; stop(): Promise<void> };
+
+export async function findPrometheus(): Promise<string | null> {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(folder, 'prometheus');
+    try {
+      await access(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return null;
+}
+
+export async function startLocalPrometheus(
+  binary: string,
+  targetUrl: string,
+  folder: string,
+): Promise<LocalPrometheus> {
+  const data = join(folder, 'prometheus');
+  await mkdir(data, { recursive: true });
+  const configPath = join(data, 'prometheus.yml');
+  const config = {
+    global: { scrape_interval: '1s', scrape_timeout: '1s' },
+    scrape_configs: [
+      { job_name: 'aurora', static_configs: [{ targets: [new URL(targetUrl).host] }] },
+    ],
+  };
+  await writeFile(configPath, JSON.stringify(config));
+  const port = await freePort();
+  const child = spawn(
+    binary,
+    [
+      `--config.file=${configPath}`,
+      `--storage.tsdb.path=${join(data, 'tsdb')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ],
+    { stdio: 'ignore' },
+  );
+  const url = `http://127.0.0.1:${port}`;
+  await untilReady(url, child);
+  return { url, stop: () => stop(child) };
+}
+
+async function freePort(): Promise<number> {
+  const listening = await listen(createServer(), 0, '127.0.0.1');
+  await listening.close();
+  return listening.port;
+}
+
+async function untilReady(url: string, child: ChildProcess): Promise<void> {
+  const until = systemClock.now() + READY_WITHIN_MS;
+  while (systemClock.now() < until && child.exitCode === null) {
+    const request = { method: 'GET', url: `${url}/-/ready`, timeoutMs: 1_000 } as const;
+    const answer = await send({ ...request, responseBytesMax: 10_000 });
+    if (answer.kind === 'answered' && answer.status === 200) return;
+    await systemClock.sleep(200);
+  }
+  await stop(child);
+  throw new Error('Prometheus did not become ready');
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const tired = systemClock.sleep(STOP_WITHIN_MS).then(() => child.kill('SIGKILL'));
+  await Promise.race([exited, tired]);
+}
