@@ -36,7 +36,8 @@ export function createSlack(
   let plainOnly: string | null = null;
 
   return async (message, signal) => {
-    const key = JSON.stringify([message.watchId, message.kind, message.atMs, message.headline]);
+    // Without its words: a repetition may say that it is one.
+    const key = JSON.stringify([message.watchId, message.kind, message.atMs]);
     let refusedBlocks = '';
     if (plainOnly !== key) {
       const attempt = await post(options, slackMessage(message, options), signal);

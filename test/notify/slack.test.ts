@@ -92,6 +92,25 @@ describe('createSlack', () => {
     );
   });
 
+  it.each(['x', '&', '🚀', 'a\n'])(
+    'stays within the limits when everything is full of %j',
+    async (c) => {
+      const text = c.repeat(5_000);
+      const url = `https://ops.test/${'a'.repeat(900)}`;
+      const message = aStopMessage({
+        headline: text,
+        lines: Array.from({ length: 60 }, () => text),
+        fields: Array.from({ length: 20 }, () => [text, text] as const),
+        next: text,
+        links: Array.from({ length: 20 }, () => ({ label: text, url })),
+        watchId: text,
+      });
+      expect(await channel()(message, signal)).toEqual({ kind: 'delivered', detail: 'ok' });
+      const shown = slack.messages.at(-1)?.text ?? '';
+      expect(shown.length).toBeLessThan(10_500);
+    },
+  );
+
   it('does not let an error body ping the channel', async () => {
     const body = 'rollback FAILED: HTTP 500: <!channel> & <@U012AB3CD> say <b>no</b>';
     await channel()(aStopMessage({ headline: body, lines: [body] }), signal);
@@ -182,10 +201,11 @@ describe('createSlack', () => {
     slack.respondOnce(429, 'rate_limited', { 'retry-after': '1' });
     expect(await post(aStopMessage(), signal)).toMatchObject({ retryAfterMs: 1_000 });
     const before = slack.answers.length;
-    expect(await post(aStopMessage(), signal)).toMatchObject({ kind: 'delivered' });
+    const repeated = aStopMessage({ headline: 'repeated: CRITICAL aurora' });
+    expect(await post(repeated, signal)).toMatchObject({ kind: 'delivered' });
     expect(slack.answers.slice(before)).toEqual([{ status: 200, body: 'ok' }]);
     expect(slack.messages.at(-1)?.hasBlocks).toBe(false);
-    await post(aStopMessage({ headline: 'another one' }), signal);
+    await post(aStopMessage({ kind: 'watch.passed' }), signal);
     expect(slack.messages.at(-1)?.hasBlocks).toBe(true);
   });
 
