@@ -1,0 +1,168 @@
+// One batch of an append, inside the caller's transaction: whatever is thrown here undoes all.
+import type { NewDelivery } from '../../core/delivery.ts';
+import type { EventBody, EventType } from '../../core/event.ts';
+import type { Phase } from '../../core/watch.ts';
+import {
+  encodeContent,
+  encodeDeploy,
+  encodeEvent,
+  encodePolicy,
+  encodeReadings,
+  encodeTrack,
+} from '../codec.ts';
+import type { Append, NewWatch } from '../journal.ts';
+import { wholeMs } from './rows.ts';
+import type { Connection } from './sql.ts';
+
+/** The batch rests on a state that has moved: read again, decide again. */
+export class Refused extends Error {}
+
+const CLOSES: Readonly<Partial<Record<EventType, Phase>>> = {
+  'watch.stopped': 'stopped',
+  'watch.passed': 'passed',
+  'watch.inconclusive': 'inconclusive',
+  'watch.cancelled': 'cancelled',
+  'watch.superseded': 'superseded',
+};
+
+function mayFollowTheEnd(type: EventType): boolean {
+  return /^(action|rollback)\./.test(type) || type === 'watch.acknowledged';
+}
+
+export function write(sql: Connection, batch: Append): void {
+  const { watchId, atMs } = batch;
+  if (batch.create !== undefined) create(sql, batch.create, batch);
+  const watch = sql.one('SELECT phase, revision, closed_at_ms FROM watches WHERE id = ?', watchId);
+  if (watch === null || watch.integer('revision') !== batch.expectedRevision) throw new Refused();
+  checkPhase(watch.text('phase'), batch);
+
+  writeEvents(sql, batch);
+  const plannedBefore = sql.one('SELECT coalesce(max(planned), 0) AS last FROM deliveries');
+  for (const delivery of batch.deliveries) plan(sql, delivery, watchId);
+  writeOutcomes(sql, batch, plannedBefore?.integer('last') ?? 0);
+  if (batch.tick !== undefined) writeTick(sql, watchId, batch.tick);
+
+  const closedAtMs =
+    batch.phase === 'watching' ? null : (watch.integerOrNull('closed_at_ms') ?? wholeMs(atMs));
+  // A tick without events leaves this row, with the policy in it, unwritten.
+  sql.run(
+    `UPDATE watches SET phase = ?1, is_active = ?2, closed_at_ms = ?3, revision = ?4
+     WHERE id = ?5 AND (phase <> ?1 OR is_active <> ?2 OR revision <> ?4)`,
+    batch.phase,
+    batch.isActive ? 1 : 0,
+    closedAtMs,
+    batch.expectedRevision + batch.events.length,
+    watchId,
+  );
+}
+
+function create(sql: Connection, watch: NewWatch, batch: Append): void {
+  if (watch.id !== batch.watchId) {
+    throw new Error(`creates watch ${watch.id} in an append to ${batch.watchId}`);
+  }
+  sql.run(
+    `INSERT INTO watches (id, service, environment, deploy, policy, policy_hash, idempotency_key,
+       started_at_ms, phase, is_active, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'watching', 1, 0)`,
+    watch.id,
+    watch.deploy.service,
+    watch.deploy.environment,
+    encodeDeploy(watch.deploy),
+    encodePolicy(watch.policy),
+    watch.policyHash,
+    watch.idempotencyKey,
+    wholeMs(watch.startedAtMs),
+  );
+}
+
+/** J4: an end is final, and only what came of it may follow. */
+function checkPhase(stored: string, batch: Append): void {
+  let phase = stored;
+  for (const { type } of batch.events) {
+    if (phase !== 'watching' && !mayFollowTheEnd(type)) throw new Refused();
+    phase = CLOSES[type] ?? phase;
+  }
+  if (phase === batch.phase) return;
+  if (stored !== 'watching') throw new Refused();
+  throw new Error(
+    `watch ${batch.watchId} would be stored as ${batch.phase}, but its events make it ${phase}`,
+  );
+}
+
+function writeEvents(sql: Connection, batch: Append): void {
+  batch.events.forEach((event: EventBody, index) => {
+    const { type, body } = encodeEvent(event);
+    sql.run(
+      'INSERT INTO events (watch_id, seq, at_ms, type, body) VALUES (?, ?, ?, ?, ?)',
+      batch.watchId,
+      batch.expectedRevision + index + 1,
+      wholeMs(batch.atMs),
+      type,
+      body,
+    );
+  });
+}
+
+function plan(sql: Connection, delivery: NewDelivery, watchId: string): void {
+  if (delivery.watchId !== watchId) {
+    throw new Error(`plans delivery ${delivery.id} of ${delivery.watchId} in watch ${watchId}`);
+  }
+  const { content } = delivery;
+  sql.run(
+    `INSERT INTO deliveries (id, watch_id, kind, action, content, created_at_ms, not_before_ms,
+       after_delivery, deadline_at_ms, attempts_max) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    delivery.id,
+    watchId,
+    content.kind,
+    content.kind === 'action' ? content.action : null,
+    encodeContent(content),
+    wholeMs(delivery.createdAtMs),
+    wholeMs(delivery.notBeforeMs),
+    delivery.afterDelivery,
+    wholeMs(delivery.deadlineAtMs),
+    delivery.attemptsMax,
+  );
+}
+
+/** Giving up spares what this very batch planned, and what it says has been delivered. */
+function writeOutcomes(sql: Connection, batch: Append, plannedBefore: number): void {
+  for (const update of batch.updates ?? []) {
+    const changes = sql.run(
+      `UPDATE deliveries SET state = ?, not_before_ms = ?, last_reason = ?, last_detail = ?,
+         in_flight = 0 WHERE id = ? AND watch_id = ? AND state = 'pending'`,
+      update.state,
+      wholeMs(update.notBeforeMs),
+      update.reason,
+      update.detail,
+      update.id,
+      batch.watchId,
+    );
+    if (changes !== 1) throw new Refused();
+  }
+  if (batch.giveUpActions === undefined) return;
+  sql.run(
+    `UPDATE deliveries SET state = 'gave_up', last_reason = ?, last_detail = ?, in_flight = 0
+     WHERE watch_id = ? AND kind = 'action' AND state = 'pending' AND planned <= ?`,
+    batch.giveUpActions.reason,
+    batch.giveUpActions.detail,
+    batch.watchId,
+    plannedBefore,
+  );
+}
+
+/** A tick of the same time stays as it was first written. */
+function writeTick(sql: Connection, watchId: string, written: NonNullable<Append['tick']>): void {
+  const { tick, track } = written;
+  sql.run(
+    `INSERT INTO ticks (watch_id, at_ms, readings) VALUES (?, ?, ?)
+     ON CONFLICT (watch_id, at_ms) DO NOTHING`,
+    watchId,
+    wholeMs(tick.atMs),
+    encodeReadings(tick.readings),
+  );
+  sql.run(
+    `INSERT INTO tracks (watch_id, track) VALUES (?, ?)
+     ON CONFLICT (watch_id) DO UPDATE SET track = excluded.track`,
+    watchId,
+    encodeTrack(track),
+  );
+}

@@ -1,0 +1,64 @@
+// Rows of the SQLite journal → the journal's own types.
+import type { Delivery } from '../../core/delivery.ts';
+import { DELIVERY_REASONS } from '../../core/event.ts';
+import { PHASES } from '../../core/watch.ts';
+import { damaged, decodeContent, decodeDeploy, decodePolicy, decodeTrack } from '../codec.ts';
+import type { WatchRecord } from '../journal.ts';
+import type { Row } from './sql.ts';
+
+/** Integer columns hold whole milliseconds; a backoff with jitter is a fraction. Never early. */
+export function wholeMs(ms: number): number {
+  return Math.ceil(ms);
+}
+
+export const WATCH = `
+  SELECT watches.*, tracks.track FROM watches LEFT JOIN tracks ON tracks.watch_id = watches.id`;
+
+export function toWatch(row: Row): WatchRecord {
+  const id = row.text('id');
+  const track = row.textOrNull('track');
+  return {
+    id,
+    deploy: decodeDeploy(row.text('deploy'), id),
+    policy: decodePolicy(row.text('policy'), id),
+    policyHash: row.text('policy_hash'),
+    idempotencyKey: row.textOrNull('idempotency_key'),
+    startedAtMs: row.integer('started_at_ms'),
+    phase: word(PHASES, row.text('phase'), `the phase of watch ${id}`),
+    isActive: row.integer('is_active') === 1,
+    closedAtMs: row.integerOrNull('closed_at_ms'),
+    revision: row.integer('revision'),
+    track: track === null ? null : decodeTrack(track, id),
+  };
+}
+
+const STATES = ['pending', 'delivered', 'gave_up'] as const;
+
+export function toDelivery(row: Row): Delivery {
+  const id = row.text('id');
+  const reason = row.textOrNull('last_reason');
+  return {
+    id,
+    watchId: row.text('watch_id'),
+    order: row.integer('planned'),
+    content: decodeContent(row.text('content'), id),
+    state: word(STATES, row.text('state'), `the state of delivery ${id}`),
+    attempts: row.integer('attempts'),
+    attemptedAtMs: row.integerOrNull('attempted_at_ms'),
+    inFlight: row.integer('in_flight') === 1,
+    createdAtMs: row.integer('created_at_ms'),
+    notBeforeMs: row.integer('not_before_ms'),
+    afterDelivery: row.textOrNull('after_delivery'),
+    deadlineAtMs: row.integer('deadline_at_ms'),
+    attemptsMax: row.integer('attempts_max'),
+    lastReason:
+      reason === null ? null : word(DELIVERY_REASONS, reason, `the reason of delivery ${id}`),
+    lastDetail: row.textOrNull('last_detail'),
+  };
+}
+
+function word<Word extends string>(known: readonly Word[], found: string, row: string): Word {
+  const match = known.find((candidate) => candidate === found);
+  if (match === undefined) throw damaged(row, `is ${JSON.stringify(found)}, which is no known one`);
+  return match;
+}

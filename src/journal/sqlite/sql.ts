@@ -1,0 +1,114 @@
+// The one connection to the journal's file: prepared statements, transactions, and what SQLite's
+// errors mean. It knows no table.
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+
+/** Primary result codes of SQLite that mean something to an operator. */
+export const SQLITE = {
+  busy: 5,
+  readOnly: 8,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notADatabase: 26,
+} as const;
+
+/** Extended codes of a primary key and of a unique index. */
+const UNIQUE_VIOLATIONS: readonly unknown[] = [1555, 2067];
+
+function extendedCode(error: unknown): unknown {
+  return error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+}
+
+export function sqliteCode(error: unknown): number | undefined {
+  const code = extendedCode(error);
+  return typeof code === 'number' ? code & 0xff : undefined;
+}
+
+/** A primary key or unique index said no: somebody was faster. */
+export function isUniqueViolation(error: unknown): boolean {
+  return UNIQUE_VIOLATIONS.includes(extendedCode(error));
+}
+
+/** One result row; the column types are kept by STRICT tables, so a wrong one is a bug. */
+export class Row {
+  readonly #columns: Record<string, SQLOutputValue>;
+
+  constructor(columns: Record<string, SQLOutputValue>) {
+    this.#columns = columns;
+  }
+
+  text(column: string): string {
+    const value = this.#columns[column];
+    if (typeof value !== 'string') throw new TypeError(`column ${column} is no text`);
+    return value;
+  }
+
+  integer(column: string): number {
+    const value = this.#columns[column];
+    if (typeof value !== 'number') throw new TypeError(`column ${column} is no integer`);
+    return value;
+  }
+
+  textOrNull(column: string): string | null {
+    return this.#columns[column] === null ? null : this.text(column);
+  }
+
+  integerOrNull(column: string): number | null {
+    return this.#columns[column] === null ? null : this.integer(column);
+  }
+}
+
+export class Connection {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+  }
+
+  // Statements are a fixed set of constants, so the map is bounded.
+  #prepare(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  one(sql: string, ...values: SQLInputValue[]): Row | null {
+    const columns = this.#prepare(sql).get(...values);
+    return columns === undefined ? null : new Row(columns);
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepare(sql)
+      .all(...values)
+      .map((columns) => new Row(columns));
+  }
+
+  /** Returns the number of rows it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  /**
+   * Takes the write lock at once, so that nothing read inside is stale at the commit.
+   * Anything thrown rolls back; on a full disk SQLite may have done so by itself.
+   */
+  transaction<Result>(work: () => Result): Result {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+}

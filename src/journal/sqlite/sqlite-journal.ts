@@ -1,0 +1,320 @@
+// The journal in one SQLite file, for one daemon. Reads and writes are synchronous inside: a write
+// is on the disk (WAL, synchronous=FULL) when its promise resolves, and nothing runs in between.
+// It stores what it is told and refuses what the invariants forbid; it decides nothing.
+import { existsSync } from 'node:fs';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import type { Delivery } from '../../core/delivery.ts';
+import type { WatchEvent } from '../../core/event.ts';
+import type { Tick } from '../../core/sample.ts';
+import { PHASES, type Phase } from '../../core/watch.ts';
+import { CanarydError, messageOf } from '../../kit/errors.ts';
+import { damaged, decodeEvent, decodeHold, decodeTick, encodeHold } from '../codec.ts';
+import type { Append, AppendResult, Hold, Journal, WatchFilter, WatchRecord } from '../journal.ts';
+import { Refused, write } from './append.ts';
+import { createFile, damagedFile, examine, type Lock, lockFile, refuse } from './file.ts';
+import { migrate, SCHEMA_VERSION } from './migrations.ts';
+import { toDelivery, toWatch, WATCH, wholeMs } from './rows.ts';
+import { Connection, isUniqueViolation, SQLITE, sqliteCode } from './sql.ts';
+
+/** Only a reader at a checkpoint or a backup holds the file, and for milliseconds. */
+const BUSY_TIMEOUT_MS = 2_000;
+/** The write-ahead log is cut back to this after a checkpoint. */
+const WAL_BYTES_MAX = 64_000_000;
+/** Rows that one transaction of `prune` removes: ticks of open watches wait at most that long. */
+const PRUNE_ROWS = 5_000;
+/** Removing a watch removes its events, deliveries and the samples that are left. */
+const PRUNE_WATCHES = 20;
+
+export type SqliteOptions = {
+  readonly path: string;
+  /** For looking at the journal of a running daemon: takes no lock, every write is refused. */
+  readonly readOnly?: boolean;
+};
+
+export function openSqliteJournal({ path, readOnly = false }: SqliteOptions): Journal {
+  return readOnly ? openReadOnly(path) : openForDaemon(path);
+}
+
+function openForDaemon(givenPath: string): Journal {
+  const path = createFile(givenPath);
+  const lock = lockFile(path);
+  let db: DatabaseSync | undefined;
+  try {
+    const version = examine(path);
+    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    db.exec('PRAGMA journal_mode = WAL');
+    db.exec('PRAGMA synchronous = FULL');
+    db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
+    migrate(db, version);
+    return new SqliteJournal(path, db, lock);
+  } catch (error) {
+    db?.close();
+    lock.release();
+    throw failure(path, 'open it', error);
+  }
+}
+
+function openReadOnly(path: string): Journal {
+  if (!existsSync(path)) {
+    throw refuse(path, 'there is no such file. Start the daemon once, or correct the path.');
+  }
+  const version = examine(path);
+  if (version < SCHEMA_VERSION) {
+    const advice = 'Start the daemon of this version once: it brings the file up to date.';
+    throw refuse(path, `has schema ${version}, and ${SCHEMA_VERSION} is needed. ${advice}`);
+  }
+  try {
+    const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    return new SqliteJournal(path, db, null);
+  } catch (error) {
+    throw failure(path, 'open it', error);
+  }
+}
+
+/** What went wrong with the store, for an operator. */
+function failure(path: string, doing: string, error: unknown): CanarydError {
+  if (error instanceof CanarydError) return error;
+  switch (sqliteCode(error)) {
+    case SQLITE.full:
+      return refuse(path, `cannot ${doing}: the disk is full. Make room; nothing is lost.`, error);
+    case SQLITE.busy:
+      return refuse(path, `cannot ${doing}: another program holds the file. Close it.`, error);
+    case SQLITE.readOnly:
+      return refuse(path, `cannot ${doing}: it is open for reading only.`, error);
+    case SQLITE.corrupt:
+    case SQLITE.notADatabase:
+      return damagedFile(path, messageOf(error), error);
+    default:
+      return refuse(path, `cannot ${doing}: ${messageOf(error)}.`, error);
+  }
+}
+
+class SqliteJournal implements Journal {
+  readonly #path: string;
+  readonly #sql: Connection;
+  readonly #lock: Lock | null;
+
+  constructor(path: string, db: DatabaseSync, lock: Lock | null) {
+    this.#path = path;
+    this.#sql = new Connection(db);
+    this.#lock = lock;
+  }
+
+  #try<Result>(doing: string, work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      throw failure(this.#path, doing, error);
+    }
+  }
+
+  async append(batches: readonly Append[]): Promise<AppendResult> {
+    return this.#try('write to it', () => {
+      try {
+        this.#sql.transaction(() => {
+          for (const batch of batches) write(this.#sql, batch);
+        });
+        return 'appended';
+      } catch (error) {
+        if (error instanceof Refused || isUniqueViolation(error)) return 'conflict';
+        throw error;
+      }
+    });
+  }
+
+  async watch(id: string): Promise<WatchRecord | null> {
+    return this.#watch('watches.id = ?', id);
+  }
+
+  async watchByIdempotencyKey(key: string): Promise<WatchRecord | null> {
+    return this.#watch('watches.idempotency_key = ?', key);
+  }
+
+  #watch(where: string, value: string): WatchRecord | null {
+    return this.#try('read from it', () => {
+      const row = this.#sql.one(`${WATCH} WHERE ${where}`, value);
+      return row === null ? null : toWatch(row);
+    });
+  }
+
+  async watches(filter: WatchFilter): Promise<readonly WatchRecord[]> {
+    const { service, environment, phase, isActive, beforeId, limit } = filter;
+    const where: string[] = [];
+    const values: SQLInputValue[] = [];
+    const and = (condition: string, value: SQLInputValue | undefined) => {
+      if (value === undefined) return;
+      where.push(condition);
+      values.push(value);
+    };
+    and('service = ?', service);
+    and('environment = ?', environment);
+    and('phase = ?', phase);
+    // As constants, so that the partial indexes serve them.
+    if (isActive !== undefined) where.push(isActive ? 'is_active = 1' : 'is_active = 0');
+    and(
+      '(started_at_ms, ordinal) < (SELECT started_at_ms, ordinal FROM watches WHERE id = ?)',
+      beforeId,
+    );
+    const conditions = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
+    const order = 'ORDER BY started_at_ms DESC, ordinal DESC LIMIT ?';
+    return this.#try('read from it', () =>
+      this.#sql.all(`${WATCH} ${conditions} ${order}`, ...values, limit).map(toWatch),
+    );
+  }
+
+  /** Without a limit all of them: a fold over half of the events is a wrong state. */
+  async events(watchId: string, afterSeq = 0, limit = -1): Promise<readonly WatchEvent[]> {
+    return this.#try('read from it', () =>
+      this.#sql
+        .all(
+          `SELECT seq, at_ms, type, body FROM events
+           WHERE watch_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+          watchId,
+          afterSeq,
+          limit,
+        )
+        .map((row, index) => {
+          const seq = row.integer('seq');
+          if (seq !== afterSeq + index + 1) {
+            throw damaged(`event ${afterSeq + index + 1} of watch ${watchId}`, 'is missing');
+          }
+          const [atMs, type, body] = [row.integer('at_ms'), row.text('type'), row.text('body')];
+          return decodeEvent({ watchId, seq, atMs, type, body });
+        }),
+    );
+  }
+
+  async ticks(
+    watchId: string,
+    fromMs: number,
+    toMs: number,
+    limit: number,
+  ): Promise<readonly Tick[]> {
+    return this.#try('read from it', () =>
+      this.#sql
+        .all(
+          `SELECT at_ms, readings FROM ticks
+           WHERE watch_id = ? AND at_ms BETWEEN ? AND ? ORDER BY at_ms LIMIT ?`,
+          watchId,
+          fromMs,
+          toMs,
+          limit,
+        )
+        .map((row) => decodeTick(row.text('readings'), row.integer('at_ms'), watchId)),
+    );
+  }
+
+  async deliveries(watchId: string): Promise<readonly Delivery[]> {
+    return this.#try('read from it', () =>
+      this.#sql
+        .all('SELECT * FROM deliveries WHERE watch_id = ? ORDER BY planned', watchId)
+        .map(toDelivery),
+    );
+  }
+
+  async pendingDeliveries(limit: number): Promise<readonly Delivery[]> {
+    return this.#try('read from it', () =>
+      this.#sql
+        .all("SELECT * FROM deliveries WHERE state = 'pending' ORDER BY planned LIMIT ?", limit)
+        .map(toDelivery),
+    );
+  }
+
+  async startAttempt(deliveryId: string, attempt: number, atMs: number): Promise<boolean> {
+    return this.#try('write to it', () => {
+      const changes = this.#sql.transaction(() =>
+        this.#sql.run(
+          `UPDATE deliveries SET attempts = attempts + 1, attempted_at_ms = ?, in_flight = 1
+           WHERE id = ? AND state = 'pending' AND attempts + 1 = ? AND attempts < attempts_max`,
+          wholeMs(atMs),
+          deliveryId,
+          attempt,
+        ),
+      );
+      return changes === 1;
+    });
+  }
+
+  async hold(): Promise<Hold | null> {
+    return this.#try('read from it', () => {
+      const row = this.#sql.one("SELECT value FROM settings WHERE name = 'hold'");
+      return row === null ? null : decodeHold(row.text('value'));
+    });
+  }
+
+  async setHold(hold: Hold | null): Promise<void> {
+    this.#try('write to it', () =>
+      this.#sql.transaction(() => {
+        if (hold === null) this.#sql.run("DELETE FROM settings WHERE name = 'hold'");
+        else this.#set('hold', encodeHold(hold));
+      }),
+    );
+  }
+
+  #set(name: string, value: string): void {
+    this.#sql.run(
+      `INSERT INTO settings (name, value) VALUES (?, ?)
+       ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      name,
+      value,
+    );
+  }
+
+  async counts(): Promise<Readonly<Record<Phase, number>>> {
+    return this.#try('read from it', () => {
+      const rows = this.#sql.all('SELECT phase, count(*) AS watches FROM watches GROUP BY phase');
+      const found = new Map(rows.map((row) => [row.text('phase'), row.integer('watches')]));
+      const counts = PHASES.map((phase) => [phase, found.get(phase) ?? 0]);
+      return Object.fromEntries(counts) as Record<Phase, number>;
+    });
+  }
+
+  async prune(
+    samplesBeforeMs: number,
+    watchesBeforeMs: number,
+  ): Promise<{ samples: number; watches: number }> {
+    const samples = await this.#inSteps(
+      PRUNE_ROWS,
+      `DELETE FROM ticks WHERE rowid IN (
+         SELECT ticks.rowid FROM ticks JOIN watches ON watches.id = ticks.watch_id
+         WHERE is_active = 0 AND closed_at_ms < ? LIMIT ?)`,
+      samplesBeforeMs,
+    );
+    // A message that is still on its way keeps its watch: every delivery ends (J5).
+    const watches = await this.#inSteps(
+      PRUNE_WATCHES,
+      `DELETE FROM watches WHERE ordinal IN (
+         SELECT ordinal FROM watches WHERE is_active = 0 AND closed_at_ms < ?
+         AND NOT EXISTS (SELECT 1 FROM deliveries
+                         WHERE watch_id = watches.id AND state = 'pending') LIMIT ?)`,
+      watchesBeforeMs,
+    );
+    return { samples, watches };
+  }
+
+  /** Deletes in small transactions and lets ticks in between. */
+  async #inSteps(rows: number, sql: string, beforeMs: number): Promise<number> {
+    let deleted = 0;
+    for (;;) {
+      const changes = this.#try('write to it', () =>
+        this.#sql.transaction(() => this.#sql.run(sql, beforeMs, rows)),
+      );
+      deleted += changes;
+      if (changes < rows) return deleted;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async check(): Promise<void> {
+    // SQLite goes on writing to a file that was deleted; all of it would be gone at the restart.
+    if (!existsSync(this.#path)) {
+      throw refuse(this.#path, 'the file is gone. Put it back, or restart with an empty journal.');
+    }
+    this.#try('write to it', () => this.#sql.transaction(() => this.#set('checked', '')));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#sql.close();
+    this.#lock?.release();
+  }
+}
