@@ -33,7 +33,7 @@ const EDGE_SPACINGS = 1.5;
  * those whose new value happens to exceed the old one.
  */
 export function stepsOf(series: readonly Series[], set: SeriesSet, view: StepsView): CounterSteps {
-  const points = new Map(series.map((one) => [one, pointsFor(one, view)] as const));
+  const points = pointsOf(series, view);
   const restarts = restartsByProcess(points);
   let witness: Witness | null = null;
   const steps = new Map<Series, readonly Step[]>();
@@ -66,6 +66,30 @@ export function spacingMs(points: readonly Point[]): number | null {
   const gaps = last.slice(1).map(([atMs], index) => atMs - (last[index]?.[0] ?? atMs));
   gaps.sort((a, b) => a - b);
   return gaps[Math.floor(gaps.length / 2)] ?? null;
+}
+
+/**
+ * Points from the base of each counter on. A step that spans several points of another counter
+ * of its process needs those too: one of them may show the restart.
+ */
+function pointsOf(
+  series: readonly Series[],
+  view: StepsView,
+): ReadonlyMap<Series, readonly Point[]> {
+  const points = new Map(series.map((one) => [one, pointsFor(one, view)] as const));
+  const basesMs = new Map<string, number>();
+  for (const [one, own] of points) {
+    const first = own[0]?.[0];
+    if (first === undefined || own.length < 2) continue;
+    const process = processOf(one);
+    basesMs.set(process, Math.min(first, basesMs.get(process) ?? first));
+  }
+  for (const [one, own] of points) {
+    const baseMs = basesMs.get(processOf(one));
+    const isShort = baseMs !== undefined && baseMs < (own[0]?.[0] ?? baseMs);
+    if (isShort) points.set(one, pointsFor(one, { ...view, fromMs: baseMs }));
+  }
+  return points;
 }
 
 /** Finite points from the last one before `fromMs` to `atMs`; a NaN is a missing point. */

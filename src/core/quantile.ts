@@ -24,7 +24,7 @@ export function orderBuckets(buckets: readonly Bucket[]): readonly Bucket[] {
   const sums = new Map<number, number>();
   for (const { bound, count } of buckets) sums.set(bound, (sums.get(bound) ?? 0) + count);
   const ordered = [...sums].sort(([a], [b]) => a - b);
-  let highest = Number.NEGATIVE_INFINITY;
+  let highest = ordered[0]?.[1] ?? 0;
   return ordered.map(([bound, count]) => {
     const isNoise =
       Math.abs(count - highest) <= NOISE * Math.max(Math.abs(count), Math.abs(highest));

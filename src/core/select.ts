@@ -27,9 +27,12 @@ export function select(series: readonly Series[], selector: Selector): Selection
 
 function testOf({ label, op, value }: Matcher): Test | null {
   const wanted = op === '=' || op === '=~';
-  if (op === '=' || op === '!=') return (labels) => ((labels[label] ?? '') === value) === wanted;
+  // `hasOwn`: a label may be called `constructor`.
+  const read = (labels: Series['labels']) =>
+    Object.hasOwn(labels, label) ? (labels[label] ?? '') : '';
+  if (op === '=' || op === '!=') return (labels) => (read(labels) === value) === wanted;
   const regex = compile(value);
-  return regex && ((labels) => regex.test(labels[label] ?? '') === wanted);
+  return regex && ((labels) => regex.test(read(labels)) === wanted);
 }
 
 function compile(pattern: string): RegExp | null {
