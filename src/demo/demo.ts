@@ -61,9 +61,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     onAction: ({ action, isRepeat }) => screen.received(action, isRepeat),
   });
   stack.defer(() => ops.close());
-  const prometheus = binary && (await startLocalPrometheus(binary, aurora.url, folder));
+  const prometheus =
+    binary === null ? null : await startLocalPrometheus(binary, aurora.url, folder);
   if (prometheus) stack.defer(() => prometheus.stop());
-  return play({ ...options, fault }, { stack, folder, screen, aurora, ops, prometheus });
+  // Awaited here: what `stack` holds must outlive the play.
+  return await play({ ...options, fault }, { stack, folder, screen, aurora, ops, prometheus });
 }
 
 type Stage = {

@@ -36,7 +36,9 @@ export type CommandsOptions = {
   readonly checkParameters: (
     policy: Policy,
     given: Readonly<Record<string, number | string>>,
-  ) => { readonly values: Deploy['parameters'] } | { readonly problems: readonly Problem[] };
+  ) =>
+    | { readonly kind: 'values'; readonly values: Deploy['parameters'] }
+    | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
   /** Names of secrets that the policy's actions need and that cannot be found. */
   readonly missingSecrets: (policy: Policy) => readonly string[];
   readonly publicUrl: string | null;
@@ -144,7 +146,7 @@ export class Commands implements Control {
 
   #deployOf(command: StartCommand, policy: Policy, nowMs: number): Deploy {
     const checked = this.#options.checkParameters(policy, command.parameters);
-    const problems = 'problems' in checked ? [...checked.problems] : [];
+    const problems = checked.kind === 'problems' ? [...checked.problems] : [];
     const deployedAtMs = command.deployedAtMs ?? nowMs;
     if (deployedAtMs > nowMs + CLOCK_SKEW_MS) {
       const ahead = formatDuration(deployedAtMs - nowMs);
@@ -156,7 +158,7 @@ export class Commands implements Control {
       const message = `found a deploy older than the policy's last window (${end} after the deploy); there is nothing left to watch`;
       problems.push({ path: 'deployed_at', message });
     }
-    if (problems.length > 0 || 'problems' in checked) {
+    if (problems.length > 0 || checked.kind === 'problems') {
       const text = `Cannot start the watch of ${command.service} ${command.version}: ${problems.map((p) => `${p.path}: ${p.message}`).join('; ')}`;
       throw new CanarydError('start_invalid', text, { problems });
     }

@@ -1,12 +1,13 @@
 // Structured logs on stdout. Constant message, data as fields; anything worth reading tomorrow is
 // a journal event, not a log line.
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
 const SECRET_FIELDS = ['authorization', 'password', 'secret', 'token', 'url', 'webhook'];
 
-export function createLogger(level: string, destination?: DestinationStream): Logger {
+/** @param path a file; default standard output */
+export function createLogger(level: string, path?: string): Logger {
   return pino(
     {
       level,
@@ -26,6 +27,6 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
         }),
       },
     },
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    pino.destination({ dest: path ?? 1, sync: true }),
   );
 }

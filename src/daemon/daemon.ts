@@ -1,0 +1,214 @@
+// The composition root: config → all parts, joined by hand, started in order and ended in the
+// reverse order within a bound.
+import { createAct } from '../act/act.ts';
+import { loadConfig } from '../config/load.ts';
+import { checkParameters } from '../config/parameters.ts';
+import { healthWithSecrets, missingSecrets } from '../config/secrets.ts';
+import { Commands } from '../engine/commands.ts';
+import { Dispatcher } from '../engine/dispatcher.ts';
+import { Ledger } from '../engine/ledger.ts';
+import { Observer } from '../engine/observe.ts';
+import { StandBy } from '../engine/stand-by.ts';
+import { Subscribers } from '../engine/subscribers.ts';
+import { WatchKeeper } from '../engine/watch-keeper.ts';
+import { tokenMatcher } from '../http/auth.ts';
+import { buildServer } from '../http/server.ts';
+import type { Journal } from '../journal/journal.ts';
+import { openJournal } from '../journal/open.ts';
+import { systemClock } from '../kit/clock.ts';
+import { CanarydError, messageOf } from '../kit/errors.ts';
+import { createLogger, type Logger } from '../kit/logger.ts';
+import { newWatchId, systemRandom } from '../kit/random.ts';
+import { VERSION } from '../kit/version.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { createHealthReader } from '../source/health.ts';
+import { startHousekeeping } from './housekeeping.ts';
+import { createChannels, createSource, policyHash } from './sources.ts';
+
+/** What is being sent may finish this long after the signal; then it is repeated by the next start. */
+const DRAIN_MS = 8_000;
+/** The journal was not looked at for this long: evaluation hangs, and a restart may mend it. */
+const LIVE_WITHIN_MS = 20_000;
+
+export type DaemonOptions = {
+  readonly configPath: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted: shut down in order. */
+  readonly signal: AbortSignal;
+  /** Log to this file instead of standard output. */
+  readonly logPath?: string;
+  /** The API answers at this URL. */
+  readonly onListening?: (url: string) => void;
+};
+
+/**
+ * Runs until the signal, then ends in order.
+ * Throws CanarydError: `config_invalid` with all problems, `journal_failed`, `usage` (port taken).
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const loaded = loadConfig(options.configPath, { env: options.env });
+  const logger = createLogger(loaded.config.log.level, options.logPath);
+  await using stack = new AsyncDisposableStack();
+  const journal = stack.use(await openJournal(loaded.config.journal));
+  const parts = assemble(loaded, journal, logger);
+  const { server, keeper, dispatcher, standBy, drain } = parts;
+  stack.defer(startHousekeeping(journal, loaded.config.retention, systemClock, logger));
+  standBy.start();
+  stack.defer(() => standBy.stop());
+  dispatcher.start();
+  stack.defer(() => dispatcher.stop(DRAIN_MS));
+  keeper.start();
+  stack.defer(() => keeper.stop());
+  const url = await listen(server, loaded.config.listen);
+  stack.defer(() => server.close());
+  for (const { policy, secrets } of loaded.missingSecrets) {
+    logger.warn({ policy, missing: secrets }, 'policy cannot act until its secrets are set');
+  }
+  const policies = loaded.policies.map(({ name }) => name);
+  logger.info({ listening: url, policies, version: VERSION }, 'ready');
+  options.onListening?.(url);
+  await aborted(options.signal);
+  // First no new work, then what is under way, then the stores: the stack's order.
+  drain();
+  logger.info('shutting down');
+}
+
+async function listen(
+  server: ReturnType<typeof buildServer>,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    const text = `Cannot listen on ${host}:${port}: ${messageOf(error)}; choose another listen.port, or end what uses it`;
+    throw new CanarydError('usage', text, { cause: error });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
+}
+
+function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logger: Logger) {
+  const { config, policies, secrets } = loaded;
+  const clock = systemClock;
+  const metrics = createMetrics(VERSION);
+  const subscribers = new Subscribers();
+  const observer = new Observer(metrics, subscribers);
+  const onError = (error: unknown, watchId: string | null) => {
+    if (error instanceof CanarydError && error.code === 'journal_failed')
+      metrics.journalErrors.inc();
+    logger.error({ err: error, watchId }, 'evaluation or delivery failed; it is tried again');
+  };
+  const channels = createChannels(config, clock, logger);
+  const ledger = new Ledger({
+    journal,
+    channels: Object.keys(channels),
+    publicUrl: config.publicUrl,
+    onAppended: (appended) => {
+      observer.appended(appended);
+      // Latency only: both loops look at the journal on their own, too.
+      if (appended.events.length > 0) dispatcher.poke();
+    },
+  });
+  const sources = Object.fromEntries(
+    Object.entries(config.sources).map(([name, source]) => [
+      name,
+      createSource(name, source, { clock, metrics, logger }),
+    ]),
+  );
+  const readHealth = healthWithSecrets(createHealthReader({ clock }), secrets);
+  const hold = () => journal.hold();
+  const standBy = new StandBy({
+    clock,
+    everyMs: config.standBy.everyMs,
+    sources,
+    policies,
+    readHealth,
+    onError: (error) => onError(error, null),
+  });
+  const dispatcher = new Dispatcher({
+    clock,
+    random: systemRandom,
+    journal,
+    ledger,
+    sendAction: createAct({ resolveSecret: secrets.resolve, clock, version: VERSION }),
+    channels,
+    hold,
+    onAttempt: (delivery, outcome, gaveUp) => observer.attempted(delivery, outcome, gaveUp),
+    onError,
+  });
+  const keeper = new WatchKeeper({
+    clock,
+    journal,
+    ledger,
+    sources,
+    readHealth,
+    healthBefore: (url, beforeMs) => standBy.healthBefore(url, beforeMs),
+    hold,
+    onTick: (_watchId, _policy, { lagMs, tookMs, readings }) =>
+      observer.ticked(clock.now(), lagMs, tookMs, readings),
+    onError,
+  });
+  let isDraining = false;
+  const control = new Commands({
+    clock,
+    journal,
+    ledger,
+    policies: policies.map((policy) => ({ policy, hash: policyHash(policy) })),
+    newWatchId,
+    checkParameters,
+    missingSecrets: (policy) => missingSecrets(policy, secrets),
+    publicUrl: config.publicUrl,
+    subscribers,
+    onWork: (watchId) => {
+      keeper.poke(watchId);
+      dispatcher.poke();
+    },
+    health: () => health(journal, keeper, isDraining),
+  });
+  const server = buildServer({
+    control,
+    metricsText: () => metricsText(metrics, observer, journal),
+    tokens: config.tokens.map(({ name, scopes, token }) => ({
+      name,
+      scopes,
+      matches: (given) => tokenMatcher(token.reveal())(given),
+    })),
+    logger,
+    version: VERSION,
+    clock,
+  });
+  const drain = () => {
+    isDraining = true;
+  };
+  return { server, keeper, dispatcher, standBy, drain };
+}
+
+async function metricsText(metrics: Metrics, observer: Observer, journal: Journal) {
+  await observer.refresh(journal, await journal.hold());
+  const { registry } = metrics;
+  return { contentType: registry.contentType, body: await registry.metrics() };
+}
+
+/** Alive: evaluation makes progress. Ready: the journal takes writes, and we are not ending. */
+async function health(journal: Journal, keeper: WatchKeeper, isDraining: boolean) {
+  const idleMs = keeper.idleMs();
+  const isLive = idleMs < LIVE_WITHIN_MS;
+  const written = await journal.check().then(
+    () => 'ok',
+    (error: unknown) => messageOf(error),
+  );
+  return {
+    live: isLive,
+    ready: isLive && written === 'ok' && !isDraining,
+    checks: {
+      evaluation: isLive ? 'ok' : `no look at the journal for ${Math.round(idleMs / 1_000)} s`,
+      journal: written,
+      shutdown: isDraining ? 'shutting down' : 'ok',
+    },
+  };
+}
