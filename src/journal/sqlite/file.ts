@@ -7,6 +7,8 @@ import { CanarydError, messageOf } from '../../kit/errors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './migrations.ts';
 import { SQLITE, sqliteCode } from './sql.ts';
 
+/** Only a checkpoint or a backup holds the file against readers, and for milliseconds. */
+export const BUSY_TIMEOUT_MS = 1_000;
 /** A full check reads the whole file; above this size a start would take too long for it. */
 const CHECKED_BYTES_MAX = 64_000_000;
 
@@ -78,7 +80,7 @@ export function examine(path: string): number {
   try {
     const { size } = statSync(path);
     if (size === 0) return examineEmpty(path);
-    db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
+    db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     const version = pragma(db, 'user_version');
     // A first start that was cut short leaves a database without any table.
     if (version === 0 && isBlank(db)) return 0;

@@ -1,8 +1,15 @@
 // Rows of the SQLite journal → the journal's own types.
 import type { Delivery } from '../../core/delivery.ts';
-import { DELIVERY_REASONS } from '../../core/event.ts';
+import { DELIVERY_REASONS, type WatchEvent } from '../../core/event.ts';
 import { PHASES } from '../../core/watch.ts';
-import { damaged, decodeContent, decodeDeploy, decodePolicy, decodeTrack } from '../codec.ts';
+import {
+  damaged,
+  decodeContent,
+  decodeDeploy,
+  decodeEvent,
+  decodePolicy,
+  decodeTrack,
+} from '../codec.ts';
 import type { WatchRecord } from '../journal.ts';
 import type { Row } from './sql.ts';
 
@@ -30,6 +37,19 @@ export function toWatch(row: Row): WatchRecord {
     revision: row.integer('revision'),
     track: track === null ? null : decodeTrack(track, id),
   };
+}
+
+export const EVENTS = `
+  SELECT * FROM events WHERE watch_id = ? AND seq > ? ORDER BY seq LIMIT ?`;
+
+export function toEvent(row: Row): WatchEvent {
+  return decodeEvent({
+    watchId: row.text('watch_id'),
+    seq: row.integer('seq'),
+    atMs: row.integer('at_ms'),
+    type: row.text('type'),
+    body: row.text('body'),
+  });
 }
 
 const STATES = ['pending', 'delivered', 'gave_up'] as const;

@@ -92,11 +92,12 @@ export class Connection {
   }
 
   /**
-   * Takes the write lock at once, so that nothing read inside is stale at the commit.
+   * `writing` takes the write lock at once, so that nothing read inside is stale at the commit;
+   * `reading` sees one state throughout.
    * Anything thrown rolls back; on a full disk SQLite may have done so by itself.
    */
-  transaction<Result>(work: () => Result): Result {
-    this.#db.exec('BEGIN IMMEDIATE');
+  transaction<Result>(work: () => Result, purpose: 'writing' | 'reading' = 'writing'): Result {
+    this.#db.exec(purpose === 'writing' ? 'BEGIN IMMEDIATE' : 'BEGIN');
     try {
       const result = work();
       this.#db.exec('COMMIT');

@@ -8,16 +8,24 @@ import type { WatchEvent } from '../../core/event.ts';
 import type { Tick } from '../../core/sample.ts';
 import { PHASES, type Phase } from '../../core/watch.ts';
 import { CanarydError, messageOf } from '../../kit/errors.ts';
-import { damaged, decodeEvent, decodeHold, decodeTick, encodeHold } from '../codec.ts';
+import { damaged, decodeHold, decodeTick, encodeHold } from '../codec.ts';
 import type { Append, AppendResult, Hold, Journal, WatchFilter, WatchRecord } from '../journal.ts';
 import { Refused, write } from './append.ts';
-import { createFile, damagedFile, examine, type Lock, lockFile, refuse } from './file.ts';
+import {
+  BUSY_TIMEOUT_MS,
+  createFile,
+  damagedFile,
+  examine,
+  type Lock,
+  lockFile,
+  refuse,
+} from './file.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
-import { toDelivery, toWatch, WATCH, wholeMs } from './rows.ts';
+import { EVENTS, toDelivery, toEvent, toWatch, WATCH, wholeMs } from './rows.ts';
 import { Connection, isUniqueViolation, SQLITE, sqliteCode } from './sql.ts';
 
-/** Only a reader at a checkpoint or a backup holds the file, and for milliseconds. */
-const BUSY_TIMEOUT_MS = 2_000;
+/** SQLite's default for new files. */
+const PAGE_BYTES = 4_096;
 /** The write-ahead log is cut back to this after a checkpoint. */
 const WAL_BYTES_MAX = 64_000_000;
 /** Rows that one transaction of `prune` removes: ticks of open watches wait at most that long. */
@@ -29,13 +37,15 @@ export type SqliteOptions = {
   readonly path: string;
   /** For looking at the journal of a running daemon: takes no lock, every write is refused. */
   readonly readOnly?: boolean;
+  /** The file never grows beyond this; without it, until the disk is full. */
+  readonly bytesMax?: number;
 };
 
-export function openSqliteJournal({ path, readOnly = false }: SqliteOptions): Journal {
-  return readOnly ? openReadOnly(path) : openForDaemon(path);
+export function openSqliteJournal(options: SqliteOptions): Journal {
+  return options.readOnly ? openReadOnly(options.path) : openForDaemon(options);
 }
 
-function openForDaemon(givenPath: string): Journal {
+function openForDaemon({ path: givenPath, bytesMax }: SqliteOptions): Journal {
   const path = createFile(givenPath);
   const lock = lockFile(path);
   let db: DatabaseSync | undefined;
@@ -46,6 +56,9 @@ function openForDaemon(givenPath: string): Journal {
     db.exec('PRAGMA synchronous = FULL');
     db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
     migrate(db, version);
+    if (bytesMax !== undefined) {
+      db.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / PAGE_BYTES)}`);
+    }
     return new SqliteJournal(path, db, lock);
   } catch (error) {
     db?.close();
@@ -76,7 +89,11 @@ function failure(path: string, doing: string, error: unknown): CanarydError {
   if (error instanceof CanarydError) return error;
   switch (sqliteCode(error)) {
     case SQLITE.full:
-      return refuse(path, `cannot ${doing}: the disk is full. Make room; nothing is lost.`, error);
+      return refuse(
+        path,
+        `cannot ${doing}: the disk is full. Make room; what was written before is safe.`,
+        error,
+      );
     case SQLITE.busy:
       return refuse(path, `cannot ${doing}: another program holds the file. Close it.`, error);
     case SQLITE.readOnly:
@@ -162,25 +179,20 @@ class SqliteJournal implements Journal {
     );
   }
 
-  /** Without a limit all of them: a fold over half of the events is a wrong state. */
-  async events(watchId: string, afterSeq = 0, limit = -1): Promise<readonly WatchEvent[]> {
+  /** Without a limit all of them: a fold over a part of the events is a wrong state (J7). */
+  async events(watchId: string, afterSeq = 0, limit?: number): Promise<readonly WatchEvent[]> {
     return this.#try('read from it', () =>
-      this.#sql
-        .all(
-          `SELECT seq, at_ms, type, body FROM events
-           WHERE watch_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
-          watchId,
-          afterSeq,
-          limit,
-        )
-        .map((row, index) => {
-          const seq = row.integer('seq');
-          if (seq !== afterSeq + index + 1) {
-            throw damaged(`event ${afterSeq + index + 1} of watch ${watchId}`, 'is missing');
-          }
-          const [atMs, type, body] = [row.integer('at_ms'), row.text('type'), row.text('body')];
-          return decodeEvent({ watchId, seq, atMs, type, body });
-        }),
+      this.#sql.transaction(() => {
+        const events = this.#sql.all(EVENTS, watchId, afterSeq, limit ?? -1).map(toEvent);
+        const watch = this.#sql.one('SELECT revision FROM watches WHERE id = ?', watchId);
+        const end = limit === undefined ? (watch?.integer('revision') ?? 0) - afterSeq : 0;
+        for (let index = 0; index < Math.max(events.length, end); index += 1) {
+          const seq = afterSeq + index + 1;
+          if (events[index]?.seq === seq) continue;
+          throw damaged(`event ${seq} of watch ${watchId}`, 'is missing');
+        }
+        return events;
+      }, 'reading'),
     );
   }
 
