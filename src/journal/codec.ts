@@ -9,13 +9,12 @@ import type { DeliveryContent } from '../core/delivery.ts';
 import type { Deploy } from '../core/deploy.ts';
 import type { EventBody, EventType, WatchEvent } from '../core/event.ts';
 import type { Policy } from '../core/policy.ts';
-import { BLIND_REASONS, type Counts, type Reading, type Tick } from '../core/sample.ts';
 import type { Track } from '../core/track.ts';
 import { CanarydError } from '../kit/errors.ts';
 import type { Hold } from './journal.ts';
 
 /** Which row a text belongs to: "event 7 of watch w_1". */
-type Row = string;
+export type Row = string;
 
 export function damaged(row: Row, problem: string): CanarydError {
   return new CanarydError(
@@ -32,7 +31,7 @@ const ODD: Readonly<Record<string, number>> = {
   '~-0': -0,
 };
 
-function toText(value: unknown): string {
+export function toText(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => {
     if (typeof part === 'string') return part.startsWith('~') ? `~${part}` : part;
     if (typeof part !== 'number') return part;
@@ -41,7 +40,7 @@ function toText(value: unknown): string {
   });
 }
 
-function fromText(text: string, row: Row): unknown {
+export function fromText(text: string, row: Row): unknown {
   try {
     // The reviver costs ten times the parse; almost no row needs it.
     if (!text.includes('"~')) return JSON.parse(text);
@@ -205,107 +204,4 @@ export const encodeHold = (hold: Hold): string => toText(hold);
 
 export function decodeHold(text: string): Hold {
   return checked(HOLD, text, 'the hold-fire switch') as Hold;
-}
-
-type StoredCounts = readonly [part: number, total: number] | null;
-
-/**
- * A tick is written every few seconds for a day: one array per reading, without keys, cut after
- * the last field that is there. A number in second place is a value, a word is why it is blind.
- */
-type StoredReading =
-  | readonly [
-      indicator: string,
-      value: number,
-      counts?: StoredCounts,
-      sinceDeploy?: StoredCounts,
-      rangeMs?: number | null,
-      shortened?: boolean | null,
-      detail?: string | null,
-    ]
-  | readonly [
-      indicator: string,
-      reason: string,
-      detail: string,
-      counts?: StoredCounts,
-      sinceDeploy?: StoredCounts,
-    ];
-
-const pair = (counts: Counts | undefined) =>
-  counts === undefined ? null : [counts.part, counts.total];
-
-export function encodeReadings(readings: Tick['readings']): string {
-  const rows = Object.entries(readings).map(([indicator, reading]) => {
-    const counts = [pair(reading.counts), pair(reading.sinceDeploy)];
-    const row: unknown[] =
-      reading.kind === 'blind'
-        ? [indicator, reading.reason, reading.detail, ...counts]
-        : [
-            indicator,
-            reading.value,
-            ...counts,
-            reading.rangeMs ?? null,
-            reading.shortened ?? null,
-            reading.detail ?? null,
-          ];
-    return row.slice(0, row.findLastIndex((field) => field !== null) + 1);
-  });
-  return toText(rows);
-}
-
-export function decodeTick(text: string, atMs: number, watchId: string): Tick {
-  const row = `the tick at ${atMs} of watch ${watchId}`;
-  const rows = fromText(text, row);
-  if (!Array.isArray(rows)) throw damaged(row, 'is no list of readings');
-  return { atMs, readings: Object.fromEntries(rows.map((stored) => reading(stored, row))) };
-}
-
-// By hand, not through zod: a page of the chart reads thousands of these.
-function reading(stored: unknown, row: Row): [string, Reading] {
-  if (!Array.isArray(stored) || typeof stored[0] !== 'string') {
-    throw damaged(row, 'holds a reading without an indicator');
-  }
-  const fields = stored as unknown as StoredReading;
-  if (isBlind(fields)) {
-    const [indicator, reason, detail, counts, sinceDeploy] = fields;
-    const known = BLIND_REASONS.find((word) => word === reason);
-    if (known === undefined || typeof detail !== 'string') {
-      throw damaged(row, `holds no known reading of ${indicator}`);
-    }
-    const both = { ...counted('counts', counts, row), ...counted('sinceDeploy', sinceDeploy, row) };
-    return [indicator, { kind: 'blind', reason: known, detail, ...both }];
-  }
-  const [indicator, value, counts, sinceDeploy, rangeMs, shortened, detail] = fields;
-  if (typeof value !== 'number') throw damaged(row, `holds no known reading of ${indicator}`);
-  return [
-    indicator,
-    {
-      kind: 'value',
-      value,
-      ...counted('counts', counts, row),
-      ...counted('sinceDeploy', sinceDeploy, row),
-      ...(typeof rangeMs === 'number' ? { rangeMs } : {}),
-      ...(typeof shortened === 'boolean' ? { shortened } : {}),
-      ...(typeof detail === 'string' ? { detail } : {}),
-    },
-  ];
-}
-
-function isBlind(
-  fields: StoredReading,
-): fields is Extract<StoredReading, readonly [string, string, ...unknown[]]> {
-  return typeof fields[1] === 'string';
-}
-
-function counted<Key extends 'counts' | 'sinceDeploy'>(
-  key: Key,
-  counts: StoredCounts | undefined,
-  row: Row,
-): { readonly [K in Key]?: Counts } {
-  if (counts === undefined || counts === null) return {};
-  const [part, total] = counts;
-  if (typeof part !== 'number' || typeof total !== 'number') {
-    throw damaged(row, `holds ${key} that are no two numbers`);
-  }
-  return { [key]: { part, total } } as { readonly [K in Key]?: Counts };
 }

@@ -2,15 +2,9 @@
 import type { NewDelivery } from '../../core/delivery.ts';
 import type { EventBody, EventType } from '../../core/event.ts';
 import type { Phase } from '../../core/watch.ts';
-import {
-  encodeContent,
-  encodeDeploy,
-  encodeEvent,
-  encodePolicy,
-  encodeReadings,
-  encodeTrack,
-} from '../codec.ts';
+import { encodeContent, encodeDeploy, encodeEvent, encodePolicy, encodeTrack } from '../codec.ts';
 import type { Append, NewWatch } from '../journal.ts';
+import { encodeReadings } from '../tick-codec.ts';
 import { wholeMs } from './rows.ts';
 import type { Connection } from './sql.ts';
 

@@ -142,3 +142,25 @@ export function damagedFile(path: string, found: string, cause?: unknown): Canar
     cause,
   );
 }
+
+/** What went wrong with the store, for an operator. */
+export function failure(path: string, doing: string, error: unknown): CanarydError {
+  if (error instanceof CanarydError) return error;
+  switch (sqliteCode(error)) {
+    case SQLITE.full:
+      return refuse(
+        path,
+        `cannot ${doing}: the disk is full. Make room; what was written before is safe.`,
+        error,
+      );
+    case SQLITE.busy:
+      return refuse(path, `cannot ${doing}: another program holds the file. Close it.`, error);
+    case SQLITE.readOnly:
+      return refuse(path, `cannot ${doing}: it is open for reading only.`, error);
+    case SQLITE.corrupt:
+    case SQLITE.notADatabase:
+      return damagedFile(path, messageOf(error), error);
+    default:
+      return refuse(path, `cannot ${doing}: ${messageOf(error)}.`, error);
+  }
+}

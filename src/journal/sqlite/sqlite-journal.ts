@@ -7,22 +7,22 @@ import type { Delivery } from '../../core/delivery.ts';
 import type { WatchEvent } from '../../core/event.ts';
 import type { Tick } from '../../core/sample.ts';
 import { PHASES, type Phase } from '../../core/watch.ts';
-import { CanarydError, messageOf } from '../../kit/errors.ts';
-import { damaged, decodeHold, decodeTick, encodeHold } from '../codec.ts';
+import { damaged, decodeHold, encodeHold } from '../codec.ts';
 import type { Append, AppendResult, Hold, Journal, WatchFilter, WatchRecord } from '../journal.ts';
+import { decodeTick } from '../tick-codec.ts';
 import { Refused, write } from './append.ts';
 import {
   BUSY_TIMEOUT_MS,
   createFile,
-  damagedFile,
   examine,
+  failure,
   type Lock,
   lockFile,
   refuse,
 } from './file.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { EVENTS, toDelivery, toEvent, toWatch, WATCH, wholeMs } from './rows.ts';
-import { Connection, isUniqueViolation, SQLITE, sqliteCode } from './sql.ts';
+import { Connection, isUniqueViolation } from './sql.ts';
 
 /** SQLite's default for new files. */
 const PAGE_BYTES = 4_096;
@@ -81,28 +81,6 @@ function openReadOnly(path: string): Journal {
     return new SqliteJournal(path, db, null);
   } catch (error) {
     throw failure(path, 'open it', error);
-  }
-}
-
-/** What went wrong with the store, for an operator. */
-function failure(path: string, doing: string, error: unknown): CanarydError {
-  if (error instanceof CanarydError) return error;
-  switch (sqliteCode(error)) {
-    case SQLITE.full:
-      return refuse(
-        path,
-        `cannot ${doing}: the disk is full. Make room; what was written before is safe.`,
-        error,
-      );
-    case SQLITE.busy:
-      return refuse(path, `cannot ${doing}: another program holds the file. Close it.`, error);
-    case SQLITE.readOnly:
-      return refuse(path, `cannot ${doing}: it is open for reading only.`, error);
-    case SQLITE.corrupt:
-    case SQLITE.notADatabase:
-      return damagedFile(path, messageOf(error), error);
-    default:
-      return refuse(path, `cannot ${doing}: ${messageOf(error)}.`, error);
   }
 }
 
