@@ -1,13 +1,13 @@
 // Structured logs on stdout. Constant message, data as fields; anything worth reading tomorrow is
 // a journal event, not a log line.
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger };
 
 const SECRET_FIELDS = ['authorization', 'password', 'secret', 'token', 'url', 'webhook'];
 
-/** @param path a file; default standard output */
-export function createLogger(level: string, path?: string): Logger {
+/** @param destination a stream, or the path of a file; default standard output */
+export function createLogger(level: string, destination: DestinationStream | string = ''): Logger {
   return pino(
     {
       level,
@@ -27,6 +27,8 @@ export function createLogger(level: string, path?: string): Logger {
         }),
       },
     },
-    pino.destination({ dest: path ?? 1, sync: true }),
+    typeof destination === 'string'
+      ? pino.destination({ dest: destination || 1, sync: true })
+      : destination,
   );
 }
