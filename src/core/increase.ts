@@ -192,7 +192,7 @@ function witnessOf(set: SeriesSet, atMs: number): Witness {
     const times: number[] = [];
     for (const [pointMs, value] of series.points) {
       if (pointMs > atMs || times.length === WITNESS_POINTS) break;
-      if (Number.isFinite(value)) times.push(pointMs);
+      if (pointMs >= set.coveredFromMs && Number.isFinite(value)) times.push(pointMs);
     }
     const target = targetOf(series);
     const first = times[0] ?? Number.POSITIVE_INFINITY;

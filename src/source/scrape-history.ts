@@ -35,9 +35,10 @@ export class ScrapeHistory {
   #coveredFromMs = Number.POSITIVE_INFINITY;
   #prunedAtMs = Number.NEGATIVE_INFINITY;
   #seriesCount = 0;
+  #evictedCount = 0;
   #keepMs = STANDBY_MS;
 
-  /** One successful scrape. Returns how many series found no place. */
+  /** One successful scrape. Returns how many series found no place or lost it. */
   add(
     instance: string,
     samples: readonly MetricSample[],
@@ -73,8 +74,10 @@ export class ScrapeHistory {
       present.set(key, kept);
     }
     this.#targets.set(instance, present);
-    // What found no place was seen and not kept: its absence so far proves nothing.
-    if (lost > 0) this.#coveredFromMs = atMs;
+    lost += this.#evictedCount;
+    this.#evictedCount = 0;
+    // What found no place was seen and not kept: its absence up to now proves nothing.
+    if (lost > 0) this.#coveredFromMs = atMs + 1;
     return lost;
   }
 
@@ -134,6 +137,7 @@ export class ScrapeHistory {
       if (metric === WITNESS || isAsked(metric)) continue;
       this.#metrics.delete(metric);
       this.#seriesCount -= series.size;
+      this.#evictedCount += series.size;
       return true;
     }
     return false;

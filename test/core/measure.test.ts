@@ -197,6 +197,14 @@ describe('A counter across the deploy', () => {
     expect(countOf(measure(increase, set, at(1015)))).toBe(2);
   });
 
+  it('of a target that is scraped less often than another does not count from 0', () => {
+    const often = { 1001: 9, 1006: 9, 1011: 9, 1016: 9, 1021: 9 };
+    const quick = series('orders', often, { instance: 'a' });
+    const slow = series('orders', { 1020: 500, 1050: 503 }, { instance: 'b' });
+    const set = { series: [quick, slow], coveredFromMs: 1_000_500 };
+    expect(countOf(measure(increase, set, at(1050)))).toBe(3);
+  });
+
   it('of which nothing is known before counts from its first point', () => {
     const alone = series('orders', { 1005: 300, 1010: 310 });
     expect(countOf(measure(increase, setOf(alone), at(1010)))).toBe(10);

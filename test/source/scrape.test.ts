@@ -184,6 +184,14 @@ describe('A scrape source', () => {
     expect(await read(1005, ratio)).toMatchObject({ counts: { part: 5, total: 10 } });
   });
 
+  it('knows that it looked, also when no counter of the policy was there', async () => {
+    const aurora = await service(text('other 1\n'));
+    const { read, standBy } = scraping([aurora]);
+    await standBy(990);
+    aurora.answer = text('orders_total 10\nfilled_total 5\n');
+    expect(await read(1005, ratio)).toMatchObject({ counts: { part: 5, total: 10 } });
+  });
+
   it('does not count what an unknown process had counted before', async () => {
     const aurora = await service(text('orders_total 500\nfilled_total 490\n'));
     const { read } = scraping([aurora]);
@@ -440,6 +448,23 @@ describe('A service with more series than are kept', () => {
     const { read, standBy } = scraping([aurora]);
     await standBy(990);
     expect(await read(1005, gauge)).toEqual({ kind: 'value', value: 7 });
+  });
+
+  it('takes a series back that had to make room', async () => {
+    const aurora = await service(text(`${flood.join('\n')}\npositions 7\n`));
+    const { read } = scraping([aurora]);
+    await read(1005, gauge);
+    aurora.answer = text('flood{i="0"} 3\npositions 7\n');
+    const flooded = { ...gauge, metric: selector('flood') };
+    expect(await read(1006, flooded)).toEqual({ kind: 'value', value: 3 });
+  });
+
+  it('does not mistake a counter that found no place for a new one', async () => {
+    const figures = 'orders_total 500\nfilled_total 490\n';
+    const aurora = await service(text(`${flood.join('\n')}\n${figures}`));
+    const { read, standBy } = scraping([aurora]);
+    await standBy(990);
+    expect(await read(1005, ratio)).toMatchObject({ reason: 'too_few', counts: { total: 0 } });
   });
 });
 
