@@ -242,8 +242,8 @@ describe('Dockerfile', () => {
 
   it('copies only what exists, and .dockerignore lets exactly that through', () => {
     expect(copied.filter((path) => !inRoot(path))).toEqual([]);
-    const let_through = [...read('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, path]) => path);
-    expect([...new Set(copied)].toSorted()).toEqual(let_through.toSorted());
+    const letThrough = [...read('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, path]) => path);
+    expect([...new Set(copied)].toSorted()).toEqual(letThrough.toSorted());
     expect(read('.dockerignore')).toMatch(/^\*$/m);
   });
 
