@@ -27,7 +27,7 @@ function wantedText({ type, above, atLeast }: Bounds): string {
 }
 
 /** The value in the parameter's type, or null. A command line brings numbers as text. */
-function valueOf(given: unknown, { type, above, atLeast }: Bounds): number | string | null {
+function typedValue(given: unknown, { type, above, atLeast }: Bounds): number | string | null {
   if (type === 'string') {
     const text = typeof given === 'number' ? String(given) : given;
     if (typeof text !== 'string' || text === '' || text.length > TEXT_CHARS_MAX) return null;
@@ -50,7 +50,7 @@ export function checkParameters(
   const known = Object.keys(policy.parameters);
   for (const [name, spec] of Object.entries(policy.parameters)) {
     const written = Object.hasOwn(given, name) ? given[name] : undefined;
-    const value = written === undefined ? spec.default : valueOf(written, spec);
+    const value = written === undefined ? spec.default : typedValue(written, spec);
     if (value !== null) {
       values[name] = value;
       continue;
@@ -98,7 +98,7 @@ export function parameterProblems(
     }
     const spec = parameterSpec(input);
     const isRight = spec.default === null || typeof spec.default === spec.type;
-    if (isRight && (spec.default === null || valueOf(spec.default, spec) !== null)) continue;
+    if (isRight && (spec.default === null || typedValue(spec.default, spec) !== null)) continue;
     problems.push(problem([...path, 'default'], found(spec.default), wantedText(spec)));
   }
   return problems;

@@ -211,7 +211,11 @@ function reachProblems(draft: Draft): Problem[] {
     const waitMs = waitOf(draft, indicator);
     if (role !== VERIFY && untilMs !== null && waitMs >= untilMs) {
       const what = `the indicator ${indicator}, which waits ${formatDuration(waitMs)} after the deploy`;
-      const wanted = `it before ${window} ends at ${formatDuration(untilMs)}; shorten its range, or set "early: shorten"`;
+      const way =
+        draft.indicators.get(indicator)?.kind === 'promql'
+          ? `write ${'$'}{range} instead of the fixed range`
+          : 'set "early: shorten"';
+      const wanted = `it before ${window} ends at ${formatDuration(untilMs)}; shorten its range, or ${way}`;
       problems.push(problem(path, what, wanted));
     }
   }
@@ -225,7 +229,7 @@ function waitOf(draft: Draft, id: string): number {
   return input?.early === 'wait' ? (parseDuration(input.over ?? '1m') ?? 0) : 0;
 }
 
-const STEPS = ['disarm', 'rollback', VERIFY] as const;
+const STEPS: readonly string[] = ['disarm', 'rollback', VERIFY];
 
 function stepProblems(raw: unknown): Problem[] {
   const problems: Problem[] = [];
@@ -233,9 +237,9 @@ function stepProblems(raw: unknown): Problem[] {
   for (const [index, step] of itemsOf(fieldOf(raw, 'on_stop')).entries()) {
     for (const [name, value] of entriesOf(step)) {
       const path = ['on_stop', index, name];
-      const order = STEPS.findIndex((known) => known === name);
+      const order = STEPS.indexOf(name);
       if (order === -1) continue;
-      const later = before.find((other) => STEPS.findIndex((known) => known === other) > order);
+      const later = before.find((other) => STEPS.indexOf(other) > order);
       if (before.includes(name)) {
         problems.push(problem(path, `${name} a second time`, 'it once; remove one'));
       } else if (later !== undefined) {

@@ -51,6 +51,7 @@ function parseMatchers(metric: string, text: string): SelectorResult {
     if (wrong !== null) return wrong;
     matchers.push({ label, op: op as Matcher['op'], value });
     rest = rest.slice(whole.length);
+    if (rest === '') return refuse('no closing }', 'close the label matchers with }');
     if (rest.startsWith(',')) rest = rest.slice(1).trimStart();
     else if (!rest.startsWith('}')) return refuse('no comma between matchers', 'add a comma');
   }

@@ -55,14 +55,14 @@ export function placeholderProblems(raw: unknown, known: readonly string[]): Pro
   return texts.flatMap(({ path, text, filled }) => {
     const names = /\$\{([^}]{0,100})\}?/g;
     return [...text.matchAll(names)].flatMap(([whole, name = '']) => {
-      const shown = path.includes('headers') || path.includes('env') ? 'a placeholder' : whole;
+      const shown = `the placeholder ${found(whole, path)}`;
       if (!filled) {
         return [problem(path, shown, 'a text without placeholders; this field is not filled in')];
       }
       if (name === RANGE && path.includes('promql')) return [];
       if (placeholdersOf(whole).length === 1 && known.includes(name)) return [];
       const wanted = `one of ${known.join(', ')}${didYouMean(name, known)}`;
-      return [problem(path, `the placeholder ${found(whole)}`, wanted)];
+      return [problem(path, shown, wanted)];
     });
   });
 }
