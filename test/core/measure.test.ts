@@ -211,6 +211,9 @@ describe('A counter across the deploy', () => {
     expect(countOf(measure(increase, setOf(alone), at(1006)))).toBe(0);
     const uncovered = { series: [alone, looked], coveredFromMs: 1_005_000 };
     expect(countOf(measure(increase, uncovered, at(1010)))).toBe(10);
+    const lost = { series: [alone, looked], coveredFromMs: 1_000_000 };
+    const unwatched = series('other', { 900: 1, 950: 1, 990: 1, 1010: 1 });
+    expect(countOf(measure(increase, { ...lost, series: [alone, unwatched] }, at(1010)))).toBe(10);
   });
 
   it('counts the new value after a reset later on', () => {

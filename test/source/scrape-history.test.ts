@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import {
+  POINTS_MAX,
+  ScrapeHistory,
+  STANDBY_MS,
+  UNASKED_SPACING_MS,
+} from '../../src/source/scrape-history.ts';
+
+const asked = () => true;
+const unasked = () => false;
+
+function orders(value: number) {
+  return [{ metric: 'orders', labels: { instance: 'a' }, value, timestampMs: null }];
+}
+
+/** One scrape a second; each finds one more order. */
+function history(seconds: number, isAsked: () => boolean): ScrapeHistory {
+  const kept = new ScrapeHistory();
+  for (let second = 0; second < seconds; second += 1) {
+    kept.add('a', orders(second), second * 1_000, isAsked);
+  }
+  return kept;
+}
+
+function pointsOf(kept: ScrapeHistory) {
+  return kept.read(['orders']).series.find(({ metric }) => metric === 'orders')?.points ?? [];
+}
+
+describe('The history of a scrape source', () => {
+  it('thins old points of a long series again and again, from its first one on', () => {
+    const points = pointsOf(history(3 * POINTS_MAX, asked));
+    expect(points.length).toBeLessThanOrEqual(POINTS_MAX);
+    expect(points[0]).toEqual([0, 0]);
+  });
+
+  it('keeps the recent points of a long series as they are', () => {
+    const recent = Array.from({ length: 400 }, (_, index) => POINTS_MAX - 399 + index);
+    const points = pointsOf(history(POINTS_MAX + 1, asked));
+    expect(points.slice(-400)).toEqual(recent.map((second) => [second * 1_000, second]));
+  });
+
+  it('keeps what nobody asks for at a lower resolution, and always its newest point', () => {
+    const points = pointsOf(history(301, unasked));
+    expect(points.length).toBeLessThan(300_000 / UNASKED_SPACING_MS + 60);
+    expect(points.at(-1)).toEqual([300_000, 300]);
+  });
+
+  it('drops points that are older than it keeps, and says from when on it knows', () => {
+    const kept = history(100, asked);
+    const nowMs = STANDBY_MS + 50_000;
+    kept.prune(nowMs);
+    expect(pointsOf(kept)[0]).toEqual([50_000, 50]);
+    expect(kept.read(['orders']).coveredFromMs).toBe(50_000);
+  });
+
+  it('keeps more for a longer range', () => {
+    const kept = history(100, asked);
+    kept.keep(2 * STANDBY_MS);
+    kept.prune(STANDBY_MS + 50_000);
+    expect(pointsOf(kept)[0]).toEqual([0, 0]);
+  });
+
+  it('forgets a series of which nothing is left', () => {
+    const kept = history(10, asked);
+    kept.prune(10 * STANDBY_MS);
+    expect(kept.read(['orders']).series).toEqual([]);
+    kept.add('a', orders(7), 10 * STANDBY_MS, asked);
+    expect(pointsOf(kept)).toEqual([[10 * STANDBY_MS, 7]]);
+  });
+
+  it('takes the first of two equal series in one scrape', () => {
+    const kept = new ScrapeHistory();
+    kept.add('a', [...orders(1), ...orders(2)], 1_000, asked);
+    expect(pointsOf(kept)).toEqual([[1_000, 1]]);
+  });
+});
