@@ -1,9 +1,9 @@
 // The API on a fake Control: for `inject`, or listening on a free port of loopback.
+import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Token } from '../../src/http/auth.ts';
 import { buildServer, SERVER_LIMITS, type ServerLimits } from '../../src/http/server.ts';
 import { systemClock } from '../../src/kit/clock.ts';
-import { createLogger } from '../../src/kit/logger.ts';
 import { FakeControl } from './fake-control.ts';
 
 export type Api = ReturnType<typeof api>;
@@ -22,7 +22,7 @@ export function api(
       control,
       metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       tokens: options.tokens ?? [],
-      logger: createLogger('info', { write: (line) => void log.push(line) }),
+      logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),
       version: '9.9.9',
       clock: systemClock,
     },
