@@ -218,10 +218,10 @@ function explained(
     }
   }
   const notes = warnings.map((warning) => `Prometheus warns: ${warning}`);
-  const shared = sharedMatchers(indicators.flatMap(selectorsOf));
-  if (reading.kind === 'blind' && reading.reason === 'no_series' && shared.length > 0) {
+  if (reading.kind === 'blind' && reading.reason === 'no_series') {
+    const shared = sharedMatchers(indicators.flatMap(selectorsOf));
     const text = shared.map(({ label, op, value }) => `${label}${op}${JSON.stringify(value)}`);
-    notes.unshift(`only series with {${text.join(',')}} were looked at`);
+    if (text.length > 0) notes.unshift(`only series with {${text.join(',')}} were looked at`);
   }
   if (notes.length === 0) return reading;
   const detail = [...(reading.detail === undefined ? [] : [reading.detail]), ...notes].join('; ');

@@ -32,7 +32,8 @@ function points(fromMs: number, untilMs: number, value: (sinceMs: number) => num
   return made;
 }
 
-const UNTIL = 6 * MINUTE;
+/** Longer than what is kept for the longest range. */
+const UNTIL = 14 * MINUTE;
 const instances = ['a:80', 'b:80'] as const;
 
 /** A counter on both instances, which are scraped at different moments. */
@@ -80,6 +81,10 @@ const history: readonly Series[] = [
       (since) => Math.floor(((since + 30 * MINUTE) / 100) * Math.min(1, Math.sqrt(bound / 4))),
       { le: bound === Infinity ? '+Inf' : String(bound) },
     ),
+  ),
+  // Not reachable for eight minutes, longer than what is kept, and then back.
+  ...onBoth('shop_pausing_total', (since, index) =>
+    index === 1 && since > 2 * MINUTE && since < 10 * MINUTE ? null : since + 30 * MINUTE,
   ),
   // Goes away a minute after the deploy.
   ...onBoth('shop_leaving_total', (since) => (since > MINUTE ? null : since + 30 * MINUTE)),
@@ -157,6 +162,14 @@ const measured: readonly MeasuredIndicator[] = [
     id: 'leaving',
     kind: 'increase',
     counter: all('shop_leaving_total'),
+    overMs: MINUTE,
+    early,
+  },
+  {
+    ...common,
+    id: 'pausing',
+    kind: 'increase',
+    counter: all('shop_pausing_total'),
     overMs: MINUTE,
     early,
   },
@@ -240,7 +253,7 @@ describe.skipIf(!hasPrometheus())(`a Prometheus source, ${title}`, () => {
     const { source, outcomes } = sourceOf(server.url);
     const seen = new Set<string>();
     let ticks = 0;
-    for (let atMs = T0 + 1_000; atMs <= T0 + UNTIL; atMs += 3_100) {
+    for (let atMs = T0 + 1_000; atMs <= T0 + UNTIL; atMs += 4_300) {
       const readings = await source.read(request({ atMs }));
       expect(readings, `at +${atMs - T0} ms`).toEqual(direct(atMs));
       for (const [id, { kind }] of Object.entries(readings)) seen.add(`${id} ${kind}`);

@@ -1,6 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ReadRequest, SeriesIndicator } from '../../src/core/read.ts';
 import { systemClock } from '../../src/kit/clock.ts';
@@ -11,6 +16,8 @@ import {
   REFUSED_ASKED_AGAIN_TICKS,
 } from '../../src/source/prometheus-expressions.ts';
 import { aRatio, T0 } from '../support/build.ts';
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
 type Asked = {
   readonly query: string;
@@ -256,6 +263,39 @@ describe('a request to the query API', () => {
     const source = sourceOf(url, { onRequest });
     for (const id of ['a', 'b', 'c']) await source.read(request([promql(id)]));
     expect(outcomes).toEqual(['ok', 'rejected', 'unreachable']);
+  });
+});
+
+describe.skipIf(!hasOpenssl)('a connection by TLS (needs the `openssl` binary)', () => {
+  it('trusts the CA that is configured, and no other', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'canaryd-tls-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const [keyPath, certPath] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const subject = ['-subj', '/CN=prom', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const paths = ['-keyout', keyPath, '-out', certPath];
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    spawnSync('openssl', ['req', '-x509', ...curve, '-days', '2', ...subject, ...paths]);
+    const cert = readFileSync(certPath, 'utf8');
+    const answer = JSON.stringify({
+      status: 'success',
+      data: { resultType: 'scalar', result: [1, '7'] },
+    });
+    const server = createHttpsServer({ key: readFileSync(keyPath), cert }, (_incoming, outgoing) =>
+      outgoing.end(answer),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const read = async (tls: PrometheusOptions['tls']) =>
+      (await sourceOf(url, { tls }).read(request([promql('x')])))['x'];
+    expect(await read({ ca: cert })).toEqual({ kind: 'value', value: 7 });
+    expect(await read({ insecureSkipVerify: true })).toEqual({ kind: 'value', value: 7 });
+    const detail = 'TLS: DEPTH_ZERO_SELF_SIGNED_CERT';
+    expect(await read({})).toEqual({ kind: 'blind', reason: 'unreachable', detail });
+    expect(await read(null)).toEqual({ kind: 'blind', reason: 'unreachable', detail });
   });
 });
 
