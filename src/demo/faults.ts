@@ -1,13 +1,17 @@
 // What the simulated service looks like when it is healthy, and in which single way each named
 // fault differs. Only data: the figures are made in simulation.ts.
 
-/** Each fault moves one figure beyond its limit and leaves the others healthy. */
+/**
+ * Each fault moves one figure beyond a limit of config/policies/aurora.yaml and leaves the others
+ * healthy. `slow`, `memory`, `cpu` and `log_errors` are worth a warning or prevent a pass.
+ */
 export const FAULTS = [
   'fill_rate',
   'all_orders_fail',
   'no_traffic',
   'latency',
   'p95_latency',
+  'slow',
   'loss',
   'positions',
   'xai',
@@ -17,7 +21,7 @@ export const FAULTS = [
   'memory',
   'cpu',
   'errors',
-  'http_errors',
+  'log_errors',
   'coverage',
   'branch_coverage',
   'mutation',
@@ -74,8 +78,10 @@ export const FAULTY: Readonly<Record<Fault, Partial<Behaviour>>> = {
   no_traffic: { ordersPerSecond: 0 },
   // 2 % above 2 s: the 99th percentile is far beyond it, the 95th stays near its healthy value.
   latency: { slow: { share: 0.02, fromS: 2.2, toS: 4.5 } },
-  // 10 % between 1 s and 2 s: the 95th percentile is 1.5 s, the 99th still below 2 s.
-  p95_latency: { slow: { share: 0.1, fromS: 1.05, toS: 1.9 } },
+  // 8 % above 2 s: the 95th percentile too, and with it, of necessity, the 99th.
+  p95_latency: { slow: { share: 0.08, fromS: 2.2, toS: 4.5 } },
+  // 10 % between 1 s and 2 s: worth a warning, no stop.
+  slow: { slow: { share: 0.1, fromS: 1.05, toS: 1.9 } },
   loss: { profit: -0.008 },
   positions: { positions: 1.5 },
   // Between the limit for missing traces (1 %) and the one for coverage (5 %).
@@ -85,8 +91,8 @@ export const FAULTY: Readonly<Record<Fault, Partial<Behaviour>>> = {
   health_hang: { health: 'hanging' },
   memory: { memoryBytes: 2.4e9 },
   cpu: { cpu: 0.97 },
-  errors: { logErrorsPerSecond: 5 },
-  http_errors: { httpErrors: 0.06 },
+  errors: { httpErrors: 0.09 },
+  log_errors: { logErrorsPerSecond: 5 },
   coverage: { lineCoverage: 0.61 },
   branch_coverage: { branchCoverage: 0.52 },
   mutation: { mutationScore: 0.44 },
