@@ -220,6 +220,18 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(await journal.watch('w_3')).toBeNull();
       });
 
+      test.each([
+        ['older', 1],
+        ['newer', 3],
+      ])('refuses an %s revision also when there are no events', async (_case, revision) => {
+        await has(create('w_1'));
+        await has(next('w_1', 1, { events: [ARMED] }));
+        const tick = { tick: aTick(T0), track: aTrack(T0) };
+        expect(await journal.append([next('w_1', revision, { tick })])).toBe('conflict');
+        expect(await journal.append([next('w_1', revision, { events: [ARMED] })])).toBe('conflict');
+        expect(await journal.watch('w_1')).toMatchObject({ revision: 2, track: null });
+      });
+
       test('refuses an unknown watch, and a watch that exists already', async () => {
         expect(await journal.append([next('w_1', 0, { events: [ARMED] })])).toBe('conflict');
         await has(create('w_1'));
@@ -640,10 +652,13 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         const unsent = ['disarm', 'rollback', 'stopped.oncall'].map((end) =>
           delivered(`verifying.${end}`),
         );
-        await has(next('verifying', 2, { phase: 'stopped', isActive: true, updates: unsent }));
+        const tick = { tick: aTick(T0), track: aTrack(T0) };
+        const still = { phase: 'stopped', isActive: true } as const;
+        await has(next('verifying', 2, { ...still, updates: unsent, tick }));
         expect(await journal.prune(T0 + 99_000, T0 + 99_000)).toEqual({ samples: 6, watches: 3 });
         const left = ids(await journal.watches({ limit: 9 }));
         expect(left.toSorted()).toEqual(['open', 'sending', 'verifying']);
+        expect(await journal.ticks('verifying', 0, T0, 9)).toHaveLength(1);
       });
 
       test('never gives an order a second time', async () => {

@@ -1,5 +1,6 @@
 // The contract on SQLite, and what is special to a file: who may open it, what is refused, what a
 // full disk or a damaged row does.
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/open.ts';
@@ -23,6 +25,8 @@ import { create, journalContract, next } from './contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'canaryd-journal-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const WRITER = fileURLToPath(new URL('../support/crash-writer.ts', import.meta.url));
 
 let files = 0;
 function newPath(): string {
@@ -109,6 +113,17 @@ describe('opening a file', () => {
     await first[Symbol.asyncDispose]();
     expect(await open({ path: link }).events('w_1')).toHaveLength(3);
   });
+
+  test('is refused to another process, also after a refusal in this one', async () => {
+    const path = await written();
+    const journal = open({ path });
+    refusal(path);
+    const limits = { encoding: 'utf8', timeout: 10_000 } as const;
+    const other = spawnSync(process.execPath, [WRITER, path, 'other'], limits);
+    expect(other).toMatchObject({ status: 1, stdout: '' });
+    expect(other.stderr).toContain('another canaryd is using it');
+    expect(await journal.watches({ limit: 9 })).toHaveLength(1);
+  }, 20_000);
 
   test('for reading needs no lock, sees new writes, and cannot write', async () => {
     const path = await written();
