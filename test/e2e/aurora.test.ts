@@ -1,6 +1,6 @@
 // The main job against a real Prometheus: each stop condition of the Aurora checklist, tripped
 // alone, and a healthy deploy beside them. Real processes, real HTTP, the shipped policy.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Aurora, startAurora } from '../../src/demo/aurora.ts';
 import type { Fault } from '../../src/demo/faults.ts';
 import { type Ops, startOps } from '../../src/demo/ops.ts';
@@ -108,9 +108,13 @@ describe.skipIf(!hasPrometheus())(
         ids.set(service, body['id'] as string);
       }
       for (const [service, { aurora }] of places) {
-        await expect
-          .poll(async () => (await canaryd.watch(idOf(service))).armed, { timeout: 30_000 })
-          .toEqual({ seen: 13, total: 13 });
+        await vi.waitFor(
+          async () => {
+            const { armed } = await canaryd.watch(idOf(service));
+            expect(armed).toEqual({ seen: 13, total: 13 });
+          },
+          { timeout: 30_000, interval: 250 },
+        );
         aurora.fault(CASES.find(({ fault }) => serviceOf(fault) === service)?.fault ?? null);
       }
     }, 120_000);
@@ -127,6 +131,7 @@ describe.skipIf(!hasPrometheus())(
 
     it.for(CASES)(
       'stops on $fault, once, and proves the rollback',
+      { timeout: 130_000 },
       async ({ fault, condition, says }) => {
         const service = serviceOf(fault);
         const { ops } = placeOf(service);
@@ -152,7 +157,6 @@ describe.skipIf(!hasPrometheus())(
         await expect.poll(() => stopped().length, { timeout: 60_000 }).toBe(1);
         expect(stopped()[0]?.text).toMatch(says);
       },
-      130_000,
     );
 
     it('passes the healthy deploy beside them, and sends it nothing', async () => {
@@ -186,14 +190,12 @@ async function untilScraped(url: string, targets: number): Promise<void> {
   const query = encodeURIComponent(
     'count(count_over_time(aurora_orders_submitted_total[1m]) >= 4)',
   );
-  await expect
-    .poll(
-      async () => {
-        const answer = await fetch(`${url}/api/v1/query?query=${query}`);
-        const { data } = (await answer.json()) as { data: { result: { value: [0, string] }[] } };
-        return Number(data.result[0]?.value[1] ?? 0);
-      },
-      { timeout: 30_000 },
-    )
-    .toBe(targets);
+  await vi.waitFor(
+    async () => {
+      const answer = await fetch(`${url}/api/v1/query?query=${query}`);
+      const { data } = (await answer.json()) as { data: { result: { value: [0, string] }[] } };
+      expect(Number(data.result[0]?.value[1] ?? 0)).toBe(targets);
+    },
+    { timeout: 30_000, interval: 250 },
+  );
 }
