@@ -262,6 +262,14 @@ describe('the parameters of a deploy', () => {
     });
   });
 
+  test('may lie at at_least, but not below it', () => {
+    const bounded = policyOf(['parameters.capital', { type: 'number', at_least: 5 }]);
+    expect(checkParameters(bounded, { capital: 5 })).toMatchObject({ values: { capital: 5 } });
+    expect(checkParameters(bounded, { capital: 4.9 })).toMatchObject({
+      problems: [{ path: 'parameters.capital' }],
+    });
+  });
+
   test('are refused all at once', () => {
     expect(checkParameters(policy, { a: 1, channel: '' })).toMatchObject({
       problems: [

@@ -528,4 +528,19 @@ export const WRONG: readonly Wrong[] = [
     'found a list of 0; wanted a mapping of indicators to limits',
   ],
   ['no windows', [['windows', []]], 'windows', 'at least one window'],
+  [
+    'a window of no length',
+    [['windows.1.until', '15m']],
+    'windows[1].until',
+    'wanted a time after 15m',
+  ],
+  [
+    'a band around the baseline that reaches into the stop',
+    [
+      ['always', { stop: { orders: { above: '105%', of: 'baseline' } } }],
+      ['windows.1.pass.orders', { within: '10%', of: 'baseline' }],
+    ],
+    'windows[1].pass.orders.within',
+    'outside of stop above 105% of baseline in always',
+  ],
 ];
