@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { tokenMatcher } from '../../src/http/auth.ts';
-import { cli } from '../support/cli.ts';
+import { cli, hastyClock } from '../support/cli.ts';
 import { T0 } from '../support/fake-control.ts';
 import { api, listening } from '../support/http-server.ts';
 
@@ -75,14 +75,16 @@ describe('start', () => {
   });
 
   it('with --wait exits with the verdict', async () => {
-    const { control, base, id } = await withWatch();
-    await control.stop(id, { by: 'alice', reason: 'wrong prices' });
-    const { watch } = await control.start({ service: 'b', version: '2', parameters: {} });
-    control.happen(watch.id, { type: 'watch.passed', conditions: [], coverage: {} });
-    const entry = control.entries.get(watch.id);
-    entry && control.entries.set(watch.id, { ...entry, key: 'run-1' });
-    const argv = ['start', 'b', '--version', '2', '--idempotency-key', 'run-1', '--wait'];
-    expect(await cli({ server: base }).run(...argv)).toBe(0);
+    const { control, base } = await daemon();
+    const run = cli({
+      server: base,
+      clock: hastyClock(() => {
+        const [id = ''] = control.entries.keys();
+        control.happen(id, { type: 'watch.passed', conditions: [], coverage: {} });
+      }),
+    });
+    expect(await run.run('start', 'aurora', '--version', '2', '--wait')).toBe(0);
+    expect(run.out()).toContain('passed: aurora 2 in production');
   });
 
   it('shows all that the daemon refuses, and exits with 2', async () => {
@@ -288,8 +290,8 @@ describe('journal', () => {
   it('--verify finds a journal that stops twice and goes on after its end', async () => {
     const { control, base, id } = await withWatch();
     await control.stop(id, { by: 'alice', reason: 'x' });
-    const [, stopped] = control.entries.get(id)?.events ?? [];
-    stopped && control.happen(id, stopped);
+    const events = control.entries.get(id)?.events ?? [];
+    for (const stopped of events.slice(1)) control.happen(id, stopped);
     const run = cli({ server: base });
     expect(await run.run('journal', id, '--verify', '--json')).toBe(1);
     const rules = run.json().violations.map(({ rule }: { rule: string }) => rule);

@@ -1,35 +1,36 @@
 import { describe, expect, it } from 'vitest';
 import type { EventBody } from '../../src/core/event.ts';
-import { cli, hastyClock } from '../support/cli.ts';
+import { cli, hastyClock, inTurn } from '../support/cli.ts';
 import { T0 } from '../support/fake-control.ts';
 import { api, listening } from '../support/http-server.ts';
 
 const PASSED: EventBody = { type: 'watch.passed', conditions: [], coverage: {} };
-const ENDS: Readonly<Record<string, EventBody>> = {
+const STOPPED = {
+  type: 'watch.stopped',
+  cause: 'condition',
+  by: 'canaryd',
+  reason: 'Order fill rate below 80 %',
+  conditions: [
+    {
+      condition: 'immediate.stop.fill_rate',
+      indicator: 'fill_rate',
+      role: 'stop',
+      value: 0.724,
+      limit: 0.8,
+      sinceMs: T0,
+      atMs: T0 + 1,
+      samples: 9,
+      preExisting: false,
+    },
+  ],
+  blind: [],
+  mode: 'act',
+  actions: ['rollback'],
+  verifies: false,
+} as const satisfies EventBody;
+const ENDS = {
   passed: PASSED,
-  stopped: {
-    type: 'watch.stopped',
-    cause: 'condition',
-    by: 'canaryd',
-    reason: 'Order fill rate below 80 %',
-    conditions: [
-      {
-        condition: 'immediate.stop.fill_rate',
-        indicator: 'fill_rate',
-        role: 'stop',
-        value: 0.724,
-        limit: 0.8,
-        sinceMs: T0,
-        atMs: T0 + 1,
-        samples: 9,
-        preExisting: false,
-      },
-    ],
-    blind: [],
-    mode: 'act',
-    actions: ['rollback'],
-    verifies: false,
-  },
+  stopped: STOPPED,
   inconclusive: {
     type: 'watch.inconclusive',
     reason: 'deadline',
@@ -38,7 +39,7 @@ const ENDS: Readonly<Record<string, EventBody>> = {
   },
   cancelled: { type: 'watch.cancelled', by: 'alice', reason: 'enough' },
   superseded: { type: 'watch.superseded', byWatch: 'w_2', version: '1.5.0' },
-};
+} as const satisfies Readonly<Record<string, EventBody>>;
 
 async function withWatch() {
   const server = api();
@@ -57,9 +58,9 @@ describe('wait', () => {
     ['inconclusive', 3],
     ['cancelled', 3],
     ['superseded', 3],
-  ])('on a watch that is %s exits with %i and says so', async (phase, code) => {
+  ] as const)('on a watch that is %s exits with %i and says so', async (phase, code) => {
     const { control, id, base } = await withWatch();
-    control.happen(id, ENDS[phase] ?? PASSED);
+    control.happen(id, ENDS[phase]);
     const run = cli({ server: base });
     expect(await run.run('wait', id)).toBe(code);
     expect(run.out().trim().split('\n').at(-1)).toMatch(
@@ -69,15 +70,14 @@ describe('wait', () => {
 
   it('prints one line per change, with the figures of a stop', async () => {
     const { control, id, base } = await withWatch();
-    const happenings: EventBody[] = [
-      { type: 'watch.armed', armed: 1, total: 1 },
-      { type: 'window.entered', window: 'immediate' },
-      ENDS['stopped'] ?? PASSED,
-    ];
-    const clock = hastyClock(() => {
-      const next = happenings.shift();
-      next && control.happen(id, next);
-    });
+    const happen = (body: EventBody) => () => control.happen(id, body);
+    const clock = hastyClock(
+      inTurn(
+        happen({ type: 'watch.armed', armed: 1, total: 1 }),
+        happen({ type: 'window.entered', window: 'immediate' }),
+        happen(STOPPED),
+      ),
+    );
     const run = cli({ server: base, clock });
     await run.run('wait', id);
     expect(run.out().split('\n')).toEqual([
@@ -92,16 +92,20 @@ describe('wait', () => {
 
   it('waits until the verification of a rollback is over', async () => {
     const { control, id, base } = await withWatch();
-    const stop = ENDS['stopped'] ?? PASSED;
-    control.happen(id, { ...stop, verifies: true } as EventBody);
-    const happenings: EventBody[] = [
-      { type: 'action.accepted', action: 'rollback', attempts: 1, detail: '', afterMs: 900 },
-      { type: 'rollback.confirmed', action: 'rollback', conditions: [], afterMs: 60_000 },
-    ];
-    const clock = hastyClock(() => {
-      const next = happenings.shift();
-      next && control.happen(id, next);
-    });
+    control.happen(id, { ...STOPPED, verifies: true });
+    const happen = (body: EventBody) => () => control.happen(id, body);
+    const clock = hastyClock(
+      inTurn(
+        happen({
+          type: 'action.accepted',
+          action: 'rollback',
+          attempts: 1,
+          detail: '',
+          afterMs: 900,
+        }),
+        happen({ type: 'rollback.confirmed', action: 'rollback', conditions: [], afterMs: 60_000 }),
+      ),
+    );
     const run = cli({ server: base, clock });
     expect(await run.run('wait', id)).toBe(1);
     expect(run.out()).toContain('rollback confirmed after 1m');
@@ -116,33 +120,24 @@ describe('wait', () => {
 
   it('a stop is a verdict even when its verification outlasts --timeout', async () => {
     const { control, id, base } = await withWatch();
-    const stop = ENDS['stopped'] ?? PASSED;
-    control.happen(id, { ...stop, verifies: true } as EventBody);
+    control.happen(id, { ...STOPPED, verifies: true });
     expect(await cli({ server: base }).run('wait', id, '--timeout', '30s')).toBe(1);
   });
 
   it('survives a restart of the daemon: says it once, and goes on', async () => {
     const { control, id, base, server } = await withWatch();
     const port = Number(new URL(base).port);
-    const steps: (() => Promise<unknown>)[] = [
-      () => server.app.close(),
-      async () => {},
-      async () => {},
-      () => listening(api({ control }), port),
-      async () => control.happen(id, PASSED),
-    ];
-    let busy: Promise<unknown> = Promise.resolve();
-    const clock = hastyClock(() => {
-      busy = (steps.shift() ?? (async () => {}))();
-    });
-    const patient = {
-      ...clock,
-      sleep: async (ms: number) => {
-        await clock.sleep(ms);
-        await busy;
-      },
-    };
-    const run = cli({ server: base, clock: patient });
+    const nothing = () => {};
+    const clock = hastyClock(
+      inTurn(
+        () => server.app.close(),
+        nothing,
+        nothing,
+        () => listening(api({ control }), port),
+        () => control.happen(id, PASSED),
+      ),
+    );
+    const run = cli({ server: base, clock });
     expect(await run.run('wait', id)).toBe(0);
     const lines = run.out().split('\n');
     expect(lines.filter((line) => line.includes('is not reachable'))).toHaveLength(1);
@@ -153,13 +148,11 @@ describe('wait', () => {
   it('goes on when the daemon answers 503 for a while', async () => {
     const { control, id, base } = await withWatch();
     control.failWith('journal_failed', 'disk full');
-    const steps = [
-      () => {
-        control.failure = null;
-      },
-      () => control.happen(id, PASSED),
-    ];
-    const run = cli({ server: base, clock: hastyClock(() => steps.shift()?.()) });
+    const recover = () => {
+      control.failure = null;
+    };
+    const clock = hastyClock(inTurn(recover, () => control.happen(id, PASSED)));
+    const run = cli({ server: base, clock });
     expect(await run.run('wait', id)).toBe(0);
   });
 

@@ -15,17 +15,23 @@ class Kept extends Writable {
 }
 
 /** Sleeps take no time, and time goes on by what was slept. */
-export function hastyClock(onSleep: () => void = () => {}): Clock {
+export function hastyClock(onSleep: () => unknown = () => {}): Clock {
   let elapsed = 0;
   return {
     now: () => systemClock.now() + elapsed,
     monotonic: () => elapsed,
     sleep: async (ms) => {
       elapsed += ms;
-      onSleep();
+      await onSleep();
       await systemClock.sleep(1);
     },
   };
+}
+
+/** Each call runs the next step; none when all have run. */
+export function inTurn(...steps: readonly (() => unknown)[]): () => unknown {
+  const left = [...steps];
+  return () => left.shift()?.();
 }
 
 export function cli(options: {
