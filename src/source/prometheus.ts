@@ -19,11 +19,12 @@ export function createPrometheusSource(options: PrometheusOptions): Source {
   const query = createQuery(options);
   const watches = new Map<string, PerWatch>();
 
+  function create(): PerWatch {
+    return { raw: new RawReader(query), expressions: new ExpressionReader(query) };
+  }
+
   function perWatch(watchId: string): PerWatch {
-    const found = watches.get(watchId) ?? {
-      raw: new RawReader(query),
-      expressions: new ExpressionReader(query),
-    };
+    const found = watches.get(watchId) ?? create();
     // A Map keeps the order of insertion: the first one was read longest ago.
     watches.delete(watchId);
     watches.set(watchId, found);
@@ -40,7 +41,9 @@ export function createPrometheusSource(options: PrometheusOptions): Source {
         if (indicator.kind === 'promql') promql.push(indicator);
         else measured.push(indicator);
       }
-      const { raw, expressions } = perWatch(request.watchId);
+      // A look at the time before the deploy comes beside a tick and must not disturb its history.
+      const isBefore = request.deployedAtMs === null;
+      const { raw, expressions } = isBefore ? create() : perWatch(request.watchId);
       const [fromRaw, fromExpressions] = await Promise.all([
         raw.read(measured, request),
         expressions.read(promql, request),

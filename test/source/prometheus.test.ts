@@ -446,6 +446,19 @@ describe('raw samples', () => {
     expect(requests.map(({ query }) => windowOf(query))).toEqual(['5m10s', '35s']);
   });
 
+  it('of the time before the deploy may be read beside a tick', async () => {
+    const { url, requests } = await serve(() => success('matrix', []));
+    const source = sourceOf(url);
+    await Promise.all([
+      source.read(request([ratio], { atMs: T0 + 10_000 })),
+      source.read(request([ratio], { atMs: T0, deployedAtMs: null })),
+    ]);
+    await source.read(request([ratio], { atMs: T0 + 15_000 }));
+    const windows = requests.map(({ query }) => windowOf(query));
+    expect(windows.slice(0, 2).sort()).toEqual(['5m10s', '6m']);
+    expect(windows.slice(2)).toEqual(['35s']);
+  });
+
   it('missed while the server was down are asked when it is back', async () => {
     const answers: Answer[] = [success('matrix', []), 'reset', 'reset'];
     const { url, requests } = await serve(() => answers.shift() ?? success('matrix', []));
