@@ -70,13 +70,15 @@ export function number(error: string) {
 }
 
 export function text(maxChars: number, what = 'a text') {
-  const error = `${what} of 1 to ${maxChars} characters; put it in quotes if YAML reads it otherwise`;
+  const error = `${what} of 1 to ${maxChars} characters; quote it if YAML reads something else`;
   return z.string({ error }).min(1, { error }).max(maxChars, { error });
 }
 
 /** Names of indicators, windows and parameters: they become part of ids and placeholders. */
 export function name(what: string, pattern = /^[a-z][a-z0-9_]{0,63}$/) {
-  const error = `${what}: lower-case letters, digits and underscores, a letter first, at most 64; rename it`;
+  const error =
+    `${what}: lower-case letters, digits and underscores, a letter first, at most 64; ` +
+    'rename it';
   return z.string({ error }).regex(pattern, { error });
 }
 
@@ -132,7 +134,8 @@ export function selector() {
 
 export function secret() {
   const error =
-    'the name of a secret as $NAME; put its value into the environment variable NAME, or into a file named by NAME_FILE';
+    'the name of a secret as $NAME; put its value into the environment variable NAME, or ' +
+    'into a file named by NAME_FILE';
   return z.string({ error }).regex(SECRET_NAME, { error });
 }
 
@@ -192,7 +195,9 @@ export function texts(pattern: RegExp, what: string) {
       for (const [key, value] of Object.entries(entries)) {
         if (!isSecretName(key) || SECRET_NAME.test(value)) continue;
         const message =
-          'found a literal value that is not shown here; wanted the name of a secret as $NAME; put its value into the environment variable NAME, or into a file named by NAME_FILE';
+          'found a literal value that is not shown here; wanted the name of a secret as ' +
+          '$NAME; put its value into the environment variable NAME, or into a file named ' +
+          'by NAME_FILE';
         context.addIssue({ code: 'custom', message, path: [key] });
       }
     });

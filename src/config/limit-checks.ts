@@ -102,7 +102,7 @@ function warnProblem(warn: Known, stop: Known): Problem | null {
         warn.limit.times >= stop.limit.times
       : contains(both[1], both[0]) && warn.forMs >= stop.forMs;
   if (!hidden) return null;
-  const wanted = `a warning that comes before ${named(stop)}; make the warning stricter or remove it`;
+  const wanted = `a warning that comes before ${named(stop)}; tighten or remove the warning`;
   return problem(at(warn), `${named(warn)}, which never comes before its stop`, wanted);
 }
 

@@ -85,7 +85,7 @@ export function loadConfig(path: string, options: { readonly env: Environment })
     add(name, sourceProblems(policy, yaml.value));
     const twin = policies.find((other) => other.policy.name === policy.name);
     if (twin === undefined || twin.file === name) continue;
-    const wanted = `another name than the policy in ${shown(twin.file)}; set "name" or rename the file`;
+    const wanted = `a name that ${shown(twin.file)} does not have; set "name" or rename the file`;
     add(name, [problem(['name'], found(policy.name), wanted)]);
   }
   if (all.length > 0 || config === null) throw configInvalid(summary(shown(file), all), all);
@@ -151,7 +151,8 @@ function listenProblems(raw: unknown): Problem[] {
   if (typeof host !== 'string' || isLoopback(host)) return [];
   if (itemsOf(fieldOf(raw, 'tokens')).length > 0) return [];
   const wanted =
-    'a loopback address such as 127.0.0.1, because without tokens anybody who reaches the port can roll back; add tokens, or listen on loopback';
+    'a loopback address such as 127.0.0.1, because without tokens anybody who reaches ' +
+    'the port can roll back; add tokens, or listen on loopback';
   return [problem(['listen', 'host'], found(host), wanted)];
 }
 
@@ -186,7 +187,8 @@ function sourceProblems(policy: Policy, rawConfig: unknown): Problem[] {
   const source = sources.get(policy.source);
   if (source === undefined) {
     const names = [...sources.keys()];
-    const wanted = `a source of the config (${names.join(', ')})${didYouMean(policy.source, names)}`;
+    const advice = didYouMean(policy.source, names);
+    const wanted = `a source of the config (${names.join(', ')})${advice}`;
     return [problem(['source'], found(policy.source), wanted)];
   }
   if (fieldOf(source, 'scrape') === undefined) return [];
@@ -196,7 +198,8 @@ function sourceProblems(policy: Policy, rawConfig: unknown): Problem[] {
           problem(
             ['indicators', id, 'promql'],
             `promql, while the source ${policy.source} is of kind scrape`,
-            'a structured indicator (ratio, quantile, rate, increase, gauge); rewrite it, or use a prometheus source',
+            'a structured indicator (ratio, quantile, rate, increase, gauge); rewrite ' +
+              'it, or use a prometheus source',
           ),
         ]
       : [],

@@ -4,6 +4,7 @@ import { ALWAYS } from '../core/policy.ts';
 import { formatDuration, parseDuration } from '../core/quantity.ts';
 import { PLACEHOLDERS } from '../core/template.ts';
 import type { Problem } from '../kit/errors.ts';
+import type { IndicatorKind } from './indicator-schema.ts';
 import { boundProblems, twinProblems } from './limit-checks.ts';
 import { parameterProblems } from './parameters.ts';
 import {
@@ -15,7 +16,7 @@ import {
   readDraft,
   VERIFY,
 } from './policy-draft.ts';
-import { CONDITIONS_MAX, type IndicatorKind } from './policy-schema.ts';
+import { CONDITIONS_MAX } from './policy-schema.ts';
 import { didYouMean, found, problem } from './problems.ts';
 import { fixedRangeMs, readsRange } from './promql.ts';
 import { placeholderProblems } from './text-checks.ts';
@@ -91,7 +92,9 @@ function useProblems(draft: Draft): Problem[] {
   for (const { indicator, path } of draft.conditions) {
     if (draft.indicators.has(indicator)) continue;
     const names = draft.indicators.keys();
-    const wanted = `an indicator that is defined${didYouMean(indicator, names) || '; define it under indicators'}`;
+    const wanted =
+      'an indicator that is ' +
+      `defined${didYouMean(indicator, names) || '; define it under indicators'}`;
     problems.push(problem(path, `the indicator ${found(indicator)}, which nobody defines`, wanted));
   }
   for (const id of draft.indicators.keys()) {
@@ -124,7 +127,9 @@ function windowProblems(raw: unknown, draft: Draft): Problem[] {
     }
     names.add(name);
     if (fromMs !== null && untilMs !== null && untilMs <= fromMs) {
-      const wanted = `a time after ${formatDuration(fromMs)}, where the window before ends; until counts from the deploy`;
+      const wanted =
+        `a time after ${formatDuration(fromMs)}, where the window before ends; until ` +
+        'counts from the deploy';
       problems.push(problem([...path, 'until'], `"${formatDuration(untilMs)}"`, wanted));
     }
     const own = draft.conditions.filter(({ window }) => window === name);
@@ -139,7 +144,8 @@ function windowProblems(raw: unknown, draft: Draft): Problem[] {
       problems.push(problem([...path, 'for'], 'for in a window without pass', wanted));
     }
     if (fromMs !== null && untilMs !== null && untilMs > fromMs && passForMs > untilMs - fromMs) {
-      const wanted = `at most ${formatDuration(untilMs - fromMs)}, the length of the window; shorten it`;
+      const length = formatDuration(untilMs - fromMs);
+      const wanted = `at most ${length}, the length of the window; shorten it`;
       problems.push(problem([...path, 'for'], `"${formatDuration(passForMs)}"`, wanted));
     }
   }
@@ -210,12 +216,14 @@ function reachProblems(draft: Draft): Problem[] {
     }
     const waitMs = waitOf(draft, indicator);
     if (role !== VERIFY && untilMs !== null && waitMs >= untilMs) {
-      const what = `the indicator ${indicator}, which waits ${formatDuration(waitMs)} after the deploy`;
+      const wait = formatDuration(waitMs);
+      const what = `the indicator ${indicator}, which waits ${wait} after the deploy`;
       const way =
         draft.indicators.get(indicator)?.kind === 'promql'
           ? `write ${'$'}{range} instead of the fixed range`
           : 'set "early: shorten"';
-      const wanted = `it before ${window} ends at ${formatDuration(untilMs)}; shorten its range, or ${way}`;
+      const wanted =
+        `it before ${window} ends at ${formatDuration(untilMs)}; shorten its range, or ` + `${way}`;
       problems.push(problem(path, what, wanted));
     }
   }

@@ -3,11 +3,9 @@
 import { ALWAYS, type Limit, type Role } from '../core/policy.ts';
 import { parseDuration, type Unit } from '../core/quantity.ts';
 import type { Problem } from '../kit/errors.ts';
+import { type IndicatorInput, type IndicatorKind, indicatorSchema } from './indicator-schema.ts';
 import {
   COMPARATORS,
-  type IndicatorInput,
-  type IndicatorKind,
-  indicatorSchema,
   type LimitInput,
   limitSchema,
   type ParameterInput,

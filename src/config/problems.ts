@@ -97,7 +97,7 @@ export function valueAt(raw: unknown, path: Path): unknown {
   return value;
 }
 
-/** What the schema refused. Its messages say what is wanted; this adds what was found, and where. */
+/** What the schema refused: its messages say what is wanted, this adds what was found and where. */
 export function schemaProblems(error: z.ZodError, raw: unknown): Problem[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.filter((part) => typeof part !== 'symbol');

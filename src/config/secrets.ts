@@ -51,7 +51,10 @@ export interface Secrets {
 
 /** What to do about a secret that is not there. */
 export function missingText(name: string): string {
-  return `found no value for the secret ${name}; wanted one; set the environment variable ${name}, or ${name}_FILE to the path of a file that holds it`;
+  return (
+    `found no value for the secret ${name}; wanted one; set the environment variable ` +
+    `${name}, or ${name}_FILE to the path of a file that holds it`
+  );
 }
 
 function readSecretFile(path: string): string | null {

@@ -1,7 +1,7 @@
 // Units: what an indicator's number means, and whether a written limit fits it. A limit in the
 // wrong unit would fire on the first sample, or never.
 import { parseQuantity, type Unit } from '../core/quantity.ts';
-import { INDICATOR_KINDS, type IndicatorInput, type IndicatorKind } from './policy-schema.ts';
+import { INDICATOR_KINDS, type IndicatorInput, type IndicatorKind } from './indicator-schema.ts';
 import { parseSelector } from './selector.ts';
 
 const SUFFIXES: readonly (readonly [RegExp, Unit])[] = [
@@ -29,8 +29,13 @@ function metricOf(text: string): string {
 }
 
 /** Functions whose result is in the unit of what they are given. */
-const KEEPS_UNIT =
-  /^(sum|min|max|avg|abs|quantile|last_over_time|(min|max|avg|sum|quantile)_over_time|by|without|clamp|clamp_min|clamp_max|round|ceil|floor|sort|sort_desc|topk|bottomk|vector|scalar|offset|bool|or|and|unless)$/;
+const KEEPS_UNIT: ReadonlySet<string> = new Set(
+  (
+    'sum min max avg abs quantile by without offset bool or and unless vector scalar ' +
+    'clamp clamp_min clamp_max round ceil floor sort sort_desc topk bottomk last_over_time ' +
+    'min_over_time max_over_time avg_over_time sum_over_time quantile_over_time'
+  ).split(' '),
+);
 
 /** The unit of a PromQL text with one metric and only functions that keep its unit. */
 function unitOfPromql(promql: string): Unit {
@@ -40,7 +45,7 @@ function unitOfPromql(promql: string): Unit {
     .replace(/\b(by|without)\s*\([^)]*\)/g, '');
   if (/[/*^%]/.test(bare)) return 'number';
   const names = new Set(bare.match(/[a-zA-Z_:][a-zA-Z0-9_:]*/g) ?? []);
-  const metrics = [...names].filter((name) => !KEEPS_UNIT.test(name));
+  const metrics = [...names].filter((name) => !KEEPS_UNIT.has(name));
   const [metric] = metrics;
   return metric !== undefined && metrics.length === 1 ? unitOfName(metric) : 'number';
 }

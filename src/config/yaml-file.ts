@@ -31,7 +31,9 @@ export function parseYaml(text: string): YamlResult {
   try {
     return { kind: 'value', value: document.toJS({ maxAliasCount: ALIASES_MAX }) };
   } catch {
-    const message = `found an alias that cannot be resolved; wanted at most ${ALIASES_MAX} uses of anchors set before; write the value out`;
+    const message =
+      `found an alias that cannot be resolved; wanted at most ${ALIASES_MAX} uses of ` +
+      'anchors set before; write the value out';
     return { kind: 'problems', problems: [{ path: '', message }] };
   }
 }
