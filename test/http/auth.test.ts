@@ -86,6 +86,15 @@ describe('scopes', () => {
     expect(answer.json().type).toBe('urn:canaryd:problem:unauthorized');
   });
 
+  it('guards HEAD like GET', async () => {
+    const { app } = await withWatch();
+    const ask = async (secret: string) =>
+      (await app.inject({ method: 'HEAD', url: '/v1/hold', headers: bearer(secret) })).statusCode;
+    expect([await ask('wrong'), await ask('act-secret'), await ask('read-secret')]).toEqual([
+      401, 403, 200,
+    ]);
+  });
+
   it('never repeats the secret that was given', async () => {
     const { app, log } = await withWatch();
     const answer = await app.inject({ url: '/v1/watches', headers: bearer('wrong-secret-42') });

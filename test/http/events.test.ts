@@ -154,6 +154,8 @@ describe('GET /v1/watches/{id}/events', () => {
     const client = await listen(url);
     await app.close();
     await vi.waitFor(() => expect(client.ended()).toBe(true));
+    // An orderly end, not a cut connection.
+    expect(client.response.complete).toBe(true);
   });
 
   it('of a missing watch is a problem', async () => {
