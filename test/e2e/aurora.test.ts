@@ -1,12 +1,13 @@
 // The main job against a real Prometheus: each stop condition of the Aurora checklist, tripped
 // alone, and a healthy deploy beside them. Real processes, real HTTP, the shipped policy.
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Aurora, startAurora } from '../../src/demo/aurora.ts';
 import type { Fault } from '../../src/demo/faults.ts';
 import { type Ops, startOps } from '../../src/demo/ops.ts';
 import { aStart, auroraPolicy, type Canaryd, startCanaryd } from '../support/daemon.ts';
 import { type FakeSlack, startFakeSlack } from '../support/fake-slack.ts';
 import { hasPrometheus, type PrometheusServer, startPrometheus } from '../support/prometheus.ts';
+import { until, untilScraped } from '../support/until.ts';
 
 const CASES: readonly {
   readonly fault: Fault;
@@ -108,13 +109,10 @@ describe.skipIf(!hasPrometheus())(
         ids.set(service, body['id'] as string);
       }
       for (const [service, { aurora }] of places) {
-        await vi.waitFor(
-          async () => {
-            const { armed } = await canaryd.watch(idOf(service));
-            expect(armed).toEqual({ seen: 13, total: 13 });
-          },
-          { timeout: 30_000, interval: 250 },
-        );
+        await until(async () => {
+          const { armed } = await canaryd.watch(idOf(service));
+          expect(armed).toEqual({ seen: 13, total: 13 });
+        });
         aurora.fault(CASES.find(({ fault }) => serviceOf(fault) === service)?.fault ?? null);
       }
     }, 120_000);
@@ -183,19 +181,4 @@ function secretName(service: string): string {
 
 function isStop(notification: string, service: string): boolean {
   return notification.includes(`STOPPED ${service} 2.1.0`);
-}
-
-/** The time before the deploy is known: every target has been scraped a few times. */
-async function untilScraped(url: string, targets: number): Promise<void> {
-  const query = encodeURIComponent(
-    'count(count_over_time(aurora_orders_submitted_total[1m]) >= 4)',
-  );
-  await vi.waitFor(
-    async () => {
-      const answer = await fetch(`${url}/api/v1/query?query=${query}`);
-      const { data } = (await answer.json()) as { data: { result: { value: [0, string] }[] } };
-      expect(Number(data.result[0]?.value[1] ?? 0)).toBe(targets);
-    },
-    { timeout: 30_000, interval: 250 },
-  );
 }
