@@ -344,11 +344,11 @@ function acted(
         severity: isOver ? 'info' : 'critical',
         headline: isOver
           ? `Verification of ${name} ended: superseded`
-          : `ROLLBACK NOT CONFIRMED: ${name} may still be bad (${event.reason})`,
+          : `${event.action.toUpperCase()} NOT CONFIRMED: ${name} may still be bad (${event.reason})`,
         lines: event.because,
         next: isOver
           ? null
-          : 'Look at the service now and roll back by hand if it is not the old version.',
+          : `Look at the service now and do the ${event.action} by hand if it has not happened.`,
       };
     }
     default:

@@ -43,6 +43,7 @@ export function decideVerification(
       atMs: tick.atMs,
       intervalMs: policy.intervalMs,
       blindAfterMs: policy.blindAfterMs,
+      lastTickMs: track?.atMs ?? null,
       parameters: state.deploy?.parameters ?? {},
       baseline: state.baseline[condition.indicator],
     });
@@ -57,11 +58,12 @@ export function decideVerification(
   if (verification.kind !== 'verifying' || action === null) return { events: [], track: after };
   const unmet = conditions.filter(({ id }) => next[id]?.state !== 'firing');
   const afterMs = tick.atMs - verification.sinceMs;
-  if (unmet.length === 0) {
+  // Nothing to judge is no proof.
+  if (conditions.length > 0 && unmet.length === 0) {
     const evidence = conditions.flatMap((condition) => {
       const conditionTrack = next[condition.id];
-      const reading = tick.readings[condition.indicator];
-      if (conditionTrack === undefined || reading === undefined) return [];
+      if (conditionTrack === undefined) return [];
+      const reading = tick.readings[condition.indicator] ?? NOT_ANSWERED;
       const baseline = state.baseline[condition.indicator];
       return [evidenceOf(condition, conditionTrack, reading, { baseline, preExisting: false })];
     });
@@ -69,9 +71,23 @@ export function decideVerification(
     return { events: [event], track: after };
   }
   if (afterMs < (policy.verify?.withinMs ?? 0)) return { events: [], track: after };
-  const because = unmet.map((condition) => unmetText(policy, condition, next[condition.id], tick));
+  const because = [
+    ...unmet.map((condition) => unmetText(policy, condition, next[condition.id], tick)),
+    ...unjudgeable(policy, conditions),
+  ];
   const reason = 'not_verified' as const;
   return { events: [{ type: 'rollback.not_confirmed', action, reason, because }], track: after };
+}
+
+/** A health check that is still open: what is known is in the track. */
+const NOT_ANSWERED = { kind: 'blind', reason: 'rejected', detail: 'no answer yet' } as const;
+
+function unjudgeable(policy: Policy, judged: readonly Condition[]): readonly string[] {
+  const left = (policy.verify?.conditions ?? []).filter((condition) => !judged.includes(condition));
+  return left.map(
+    ({ indicator }) =>
+      `${indicator} could not be judged: the deploy did not name its previous version`,
+  );
 }
 
 function unmetText(
@@ -81,11 +97,11 @@ function unmetText(
   tick: Tick,
 ): string {
   const reading = tick.readings[condition.indicator];
-  if (track === undefined || reading === undefined) return `${condition.indicator} was never read`;
-  if (reading.kind === 'blind') {
+  if (track === undefined) return `${condition.indicator} was never read`;
+  if (reading?.kind === 'blind') {
     return `${condition.indicator} is blind: ${reading.reason} (${reading.detail})`;
   }
-  const evidence = evidenceOf(condition, track, reading, {
+  const evidence = evidenceOf(condition, track, reading ?? NOT_ANSWERED, {
     baseline: undefined,
     preExisting: false,
   });
