@@ -5,7 +5,8 @@ import type { Limit } from './policy.ts';
 export type CompareLimit = Extract<Limit, { kind: 'compare' }>;
 
 /**
- * The limit as an absolute number in the indicator's unit.
+ * The limit as an absolute number in the indicator's unit. "120 % of baseline" is a fifth of its
+ * size above it, also when it is negative: a loss of 10 gives a limit of -8, not of -12.
  * @returns null when it is a share of the baseline and the baseline is not known
  */
 export function limitValue(
@@ -14,7 +15,11 @@ export function limitValue(
   baseline: number | undefined,
 ): number | null {
   if (limit.of === null) return limit.value;
-  if (limit.of === 'baseline') return baseline === undefined ? null : limit.value * baseline;
+  if (limit.of === 'baseline') {
+    if (baseline === undefined) return null;
+    if (limit.comparator === 'within') return limit.value * Math.abs(baseline);
+    return baseline < 0 ? baseline - (limit.value - 1) * baseline : limit.value * baseline;
+  }
   const parameter = parameters[limit.of];
   return typeof parameter === 'number' ? limit.value * parameter : null;
 }
