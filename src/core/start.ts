@@ -18,7 +18,7 @@ export type Earlier = { readonly id: string; readonly state: WatchState };
 export type StartDecision =
   /** The same deploy: its watch is the answer. */
   | { readonly kind: 'exists'; readonly watchId: string }
-  /** A later deploy of the service is being watched: this one is history. */
+  /** A later deploy of the service is known, whatever became of it: this one is history. */
   | { readonly kind: 'outdated'; readonly watchId: string }
   | {
       readonly kind: 'start';
@@ -44,12 +44,13 @@ export function decideStart(input: {
   const { id, deploy, policy, policyHash, nowMs, recent } = input;
   const same = recent.find(({ state }) => isSameDeploy(state, deploy));
   if (same !== undefined) return { kind: 'exists', watchId: same.id };
+  // A cancelled watch may have been started with the wrong time: it is no obstacle to a new one.
   const newer = recent.find(
     ({ state }) =>
-      state.phase === 'watching' && (state.deploy?.deployedAtMs ?? 0) > deploy.deployedAtMs,
+      state.phase !== 'cancelled' && (state.deploy?.deployedAtMs ?? 0) > deploy.deployedAtMs,
   );
   if (newer !== undefined) return { kind: 'outdated', watchId: newer.id };
-  const rolledBack = recent.find(({ state }) => isRollbackOf(state, deploy, nowMs));
+  const rolledBack = recent.find(({ state }) => isRollbackOf(state, deploy, nowMs, recent));
   const earlier = recent
     .filter((watch) => watch !== rolledBack)
     .map((watch) => supersede(watch, id, deploy))
@@ -75,12 +76,23 @@ function isSameDeploy(state: WatchState, deploy: Deploy): boolean {
   return state.phase === 'watching' || state.deploy.deployedAtMs === deploy.deployedAtMs;
 }
 
-function isRollbackOf(state: WatchState, deploy: Deploy, nowMs: number): boolean {
+function isRollbackOf(
+  state: WatchState,
+  deploy: Deploy,
+  nowMs: number,
+  recent: readonly Earlier[],
+): boolean {
   if (state.phase !== 'stopped' || state.stop === null || state.deploy === null) return false;
-  if (state.deploy.previousVersion !== deploy.version) return false;
+  const { deployedAtMs, previousVersion, version } = state.deploy;
+  // Not every pipeline names the previous version: one that was watched before it counts too.
+  const wasThereBefore = recent.some(
+    ({ state: { deploy: other } }) =>
+      other !== null && other.version === deploy.version && other.deployedAtMs < deployedAtMs,
+  );
+  if (deploy.version === version) return false;
+  if (previousVersion !== deploy.version && !wasThereBefore) return false;
   return (
-    deploy.deployedAtMs >= state.deploy.deployedAtMs &&
-    nowMs - state.stop.atMs <= ROLLBACK_DEPLOY_WITHIN_MS
+    deploy.deployedAtMs >= deployedAtMs && nowMs - state.stop.atMs <= ROLLBACK_DEPLOY_WITHIN_MS
   );
 }
 
