@@ -1,9 +1,10 @@
 // One condition, one tick: from its previous state and a reading to its next state. Pure; the
 // restart of a watch continues from the saved state exactly.
 //
-// `for` counts observed time only: between two samples of one unbroken run no more than
-// `GAP_INTERVALS` intervals are credited, so neither an outage of the source nor of canaryd itself
-// lets a timer run on unseen. A good sample resets it (rule 7).
+// `for` counts observed time only: between two samples of one run at most `GAP_INTERVALS`
+// intervals are credited, so that slow ticks still count and an outage does not. A good sample
+// resets it (rule 7), and so does a time without sight that is longer than `blindAfterMs`, be it
+// the source's or canaryd's own.
 import type { Evidence } from './event.ts';
 import { clearlyWorse, limitValue, met } from './limit.ts';
 import type { Condition } from './policy.ts';
@@ -18,8 +19,10 @@ export const RECOVERED_AFTER_MS = 60_000;
 export type ConditionContext = {
   readonly atMs: number;
   readonly intervalMs: number;
-  /** Blind for longer than this breaks a run: what was seen before is no longer one observation. */
+  /** Unseen for longer than this breaks a run: what was seen before is no longer one observation. */
   readonly blindAfterMs: number;
+  /** The tick before this one; null for the first. */
+  readonly lastTickMs: number | null;
   readonly parameters: Readonly<Record<string, number | string>>;
   readonly baseline: number | undefined;
 };
@@ -40,26 +43,62 @@ const UNSEEN: Omit<ConditionTrack, 'stateSinceMs'> = {
   recovered: false,
 };
 
+const NO_RUN = { runSinceMs: null, runSamples: 0, runMs: 0 };
+
+/** What is left of the previous state when nobody looked for a while: no timer goes on. */
+function beforeOf(
+  previous: ConditionTrack | undefined,
+  { atMs, intervalMs, blindAfterMs, lastTickMs }: ConditionContext,
+): ConditionTrack {
+  if (previous === undefined) return { ...UNSEEN, stateSinceMs: atMs };
+  const unseenMs = lastTickMs === null ? 0 : atMs - lastTickMs;
+  if (unseenMs <= Math.max(blindAfterMs, GAP_INTERVALS * intervalMs)) return previous;
+  const blind = previous.blind && { ...previous.blind, sinceMs: atMs };
+  return { ...previous, ...NO_RUN, streak: 0, stateSinceMs: atMs, blind };
+}
+
+/** What must hold without a gap (pass, verify) begins again after one. */
+function unbroken(
+  before: ConditionTrack,
+  { role }: Condition,
+  { atMs, intervalMs }: ConditionContext,
+): ConditionTrack {
+  const isGap = before.lastAtMs !== null && atMs - before.lastAtMs > GAP_INTERVALS * intervalMs;
+  return isGap && isGoodRole(role) ? { ...before, ...NO_RUN } : before;
+}
+
+function isGoodRole(role: Condition['role']): boolean {
+  return role === 'pass' || role === 'verify';
+}
+
 export function advance(
   previous: ConditionTrack | undefined,
   condition: Condition,
   reading: Reading,
   context: ConditionContext,
 ): ConditionTrack {
-  const before = previous ?? { ...UNSEEN, stateSinceMs: context.atMs };
+  const before = beforeOf(previous, context);
   if (reading.kind === 'blind') return advanceBlind(before, condition, reading, context);
+  if (!Number.isFinite(reading.value)) {
+    // Sources say so themselves; a NaN that slipped through must not pass for "within limits".
+    const detail = `the value is ${reading.value}`;
+    const blind = { kind: 'blind', reason: 'not_finite', detail } as const;
+    return advanceBlind(before, condition, blind, context);
+  }
   const { limit } = condition;
   if (limit.kind !== 'compare') {
     return advanceHealth(before, limit.kind, limit.times, reading, context);
   }
   const absolute = limitValue(limit, context.parameters, context.baseline);
   if (absolute === null) {
-    const detail = `the limit is a share of the value before the deploy, which is not known`;
+    const what =
+      limit.of === 'baseline' ? 'the value before the deploy' : `the parameter ${limit.of}`;
+    const detail = `the limit is a share of ${what}, which is not known`;
     const blind = { kind: 'blind', reason: 'no_baseline', detail } as const;
     return advanceBlind(before, condition, blind, context);
   }
   const isMet = met(limit, reading.value, absolute, context.baseline);
-  const run = isMet ? lengthen(before, context) : { runSinceMs: null, runSamples: 0, runMs: 0 };
+  const run = isMet ? lengthen(unbroken(before, condition, context), context) : NO_RUN;
   const state = !isMet ? 'inactive' : run.runMs >= condition.forMs ? 'firing' : 'pending';
   return judged(before, { ...run, state, streak: 0, limit: absolute }, reading, context);
 }
@@ -73,7 +112,7 @@ function advanceHealth(
 ): ConditionTrack {
   const isMet = (reading.value === 1) === (kind === 'passing');
   const streak = isMet ? before.streak + 1 : 0;
-  const run = isMet ? lengthen(before, context) : { runSinceMs: null, runSamples: 0, runMs: 0 };
+  const run = isMet ? lengthen(before, context) : NO_RUN;
   const state = !isMet ? 'inactive' : streak >= times ? 'firing' : 'pending';
   return judged(before, { ...run, state, streak, limit: null }, reading, context);
 }
@@ -81,7 +120,7 @@ function advanceHealth(
 function lengthen(before: ConditionTrack, { atMs, intervalMs }: ConditionContext) {
   if (before.runSinceMs === null) return { runSinceMs: atMs, runSamples: 1, runMs: 0 };
   const sinceLast = before.lastAtMs === null ? 0 : atMs - before.lastAtMs;
-  const seen = sinceLast <= GAP_INTERVALS * intervalMs ? Math.max(0, sinceLast) : 0;
+  const seen = Math.min(Math.max(0, sinceLast), GAP_INTERVALS * intervalMs);
   return {
     runSinceMs: before.runSinceMs,
     runSamples: before.runSamples + 1,
@@ -116,13 +155,14 @@ function advanceBlind(
   reading: Extract<Reading, { kind: 'blind' }>,
   { atMs, blindAfterMs }: ConditionContext,
 ): ConditionTrack {
-  // A changed cause is still one blindness: on-call is told how long nothing was seen.
-  const sinceMs = before.blind?.sinceMs ?? atMs;
-  const isGoodRole = condition.role === 'pass' || condition.role === 'verify';
-  const breaksRun = isGoodRole || atMs - sinceMs > blindAfterMs;
+  // A changed cause is still one blindness: on-call is told how long nothing was seen. But the
+  // wait for the range to fill is planned, and no part of it.
+  const wasWaiting = before.blind?.reason === 'too_early' && reading.reason !== 'too_early';
+  const sinceMs = wasWaiting ? atMs : (before.blind?.sinceMs ?? atMs);
+  const breaksRun = isGoodRole(condition.role) || atMs - sinceMs > blindAfterMs;
   return {
     ...before,
-    ...(breaksRun ? { runSinceMs: null, runSamples: 0, runMs: 0, streak: 0 } : {}),
+    ...(breaksRun ? { ...NO_RUN, streak: 0 } : {}),
     state: 'blind',
     stateSinceMs: before.state === 'blind' ? before.stateSinceMs : atMs,
     blind: { reason: reading.reason, detail: reading.detail, sinceMs },

@@ -3,7 +3,13 @@
 //
 // Order within a tick: baseline, window, stop, then what people are told (pre-existing, arming,
 // blindness, warnings), then pass or inconclusive. After a stop nothing else is concluded.
-import { advance, evidenceOf, RECOVERED_AFTER_MS, stillPreExisting } from './condition.ts';
+import {
+  advance,
+  evidenceOf,
+  GAP_INTERVALS,
+  RECOVERED_AFTER_MS,
+  stillPreExisting,
+} from './condition.ts';
 import { coverageOf, coverageShortfall } from './coverage.ts';
 import type { BlindEvidence, EventBody, Evidence } from './event.ts';
 import { limitValue, met } from './limit.ts';
@@ -15,6 +21,7 @@ import {
   policyEndMs,
   windowAt,
 } from './policy.ts';
+import { formatDuration, roughDuration } from './quantity.ts';
 import type { Readings } from './read.ts';
 import type { Reading, Tick } from './sample.ts';
 import type { ConditionTrack, Track } from './track.ts';
@@ -23,6 +30,8 @@ import { conditionNow } from './wording.ts';
 
 /** A flapping warning is told this often; then it is only in the journal of samples. */
 export const WARNINGS_TOLD_MAX = 3;
+/** A condition that keeps going blind is told this often; it still counts against coverage. */
+export const BLINDNESS_TOLD_MAX = 3;
 /** A watch nobody evaluated until this long after its deadline says so. */
 export const DEADLINE_GRACE_MS = 60_000;
 
@@ -108,6 +117,7 @@ function advanceAll(
       atMs: tick.atMs,
       intervalMs: policy.intervalMs,
       blindAfterMs: policy.blindAfterMs,
+      lastTickMs: track?.atMs ?? null,
       parameters: state.deploy?.parameters ?? {},
       baseline: state.baseline[condition.indicator],
     });
@@ -138,7 +148,7 @@ function trackOf(
   }
   const passes = due.filter(({ role }) => role === 'pass');
   const allHold = passes.length > 0 && passes.every(({ id }) => conditions[id]?.state === 'firing');
-  const isGap = track !== null && tick.atMs - track.atMs > 2.5 * policy.intervalMs;
+  const isGap = track !== null && tick.atMs - track.atMs > GAP_INTERVALS * policy.intervalMs;
   const passSinceMs = allHold ? ((isGap ? null : track?.passSinceMs) ?? tick.atMs) : null;
   return { atMs: tick.atMs, conditions, sinceDeploy, passSinceMs };
 }
@@ -171,10 +181,16 @@ function baselineEvent(
 function evidenceFor(scene: Scene, condition: Condition): Evidence {
   const track = scene.track.conditions[condition.id];
   const baseline = scene.state.baseline[condition.indicator];
-  const preExisting = scene.state.preExisting.includes(condition.id);
   if (track === undefined) throw new Error(`no track for ${condition.id}`);
+  const preExisting = scene.state.preExisting.includes(condition.id) && !track.recovered;
   const reading = readingOf(scene.tick, condition);
   return evidenceOf(condition, track, reading, { baseline, preExisting });
+}
+
+/** As it was last judged: its window has ended, what is read now says nothing about it. */
+function lastEvidenceFor(scene: Scene, condition: Condition): Evidence {
+  const tick = { atMs: scene.tick.atMs, readings: {} };
+  return evidenceFor({ ...scene, tick }, condition);
 }
 
 function blindEvidence(scene: Scene, condition: Condition): BlindEvidence {
@@ -183,9 +199,15 @@ function blindEvidence(scene: Scene, condition: Condition): BlindEvidence {
     condition: condition.id,
     indicator: condition.indicator,
     reason: blind?.reason ?? 'no_series',
-    detail: blind?.detail ?? 'never sampled',
+    detail: blind?.detail ?? unsampled(scene, condition),
     sinceMs: blind?.sinceMs ?? scene.tick.atMs,
   };
+}
+
+function unsampled({ policy, sinceDeployMs }: Scene, condition: Condition): string {
+  const window = policy.windows.find(({ name }) => name === condition.window);
+  const isOver = window !== undefined && window.untilMs <= sinceDeployMs;
+  return isOver ? 'its window had ended before the watch saw it' : 'never sampled';
 }
 
 function stateOf(scene: Scene, condition: Condition): ConditionTrack['state'] | undefined {
@@ -195,6 +217,19 @@ function stateOf(scene: Scene, condition: Condition): ConditionTrack['state'] | 
 function blindForMs(scene: Scene, condition: Condition): number {
   const blind = scene.track.conditions[condition.id]?.blind;
   return blind ? scene.tick.atMs - blind.sinceMs : 0;
+}
+
+function isBlindTooLong(scene: Scene, condition: Condition): boolean {
+  return (
+    stateOf(scene, condition) === 'blind' &&
+    !isWaiting(scene, condition) &&
+    blindForMs(scene, condition) >= scene.policy.blindAfterMs
+  );
+}
+
+/** Waiting for the range to fill is planned, not blindness that anybody can mend. */
+function isWaiting(scene: Scene, condition: Condition): boolean {
+  return scene.track.conditions[condition.id]?.blind?.reason === 'too_early';
 }
 
 function isOldTrouble(scene: Scene, condition: Condition): boolean {
@@ -218,8 +253,7 @@ function decideStop(scene: Scene, isHeld: boolean): boolean {
     (condition) => stateOf(scene, condition) === 'firing' && !isOldTrouble(scene, condition),
   );
   const blind = stops.filter(
-    (condition) =>
-      condition.onBlind === 'stop' && blindForMs(scene, condition) >= scene.policy.blindAfterMs,
+    (condition) => condition.onBlind === 'stop' && isBlindTooLong(scene, condition),
   );
   if (fired.length === 0 && blind.length === 0) return false;
   const conditions = fired.map((condition) => evidenceFor(scene, condition));
@@ -274,7 +308,9 @@ function tellArming(scene: Scene): void {
   }
   const watchedMs = scene.tick.atMs - scene.state.startedAtMs;
   if (scene.state.arming === 'unarmed' || watchedMs < scene.policy.armWithinMs) return;
-  const conditions = unseen.map((condition) => blindEvidence(scene, condition));
+  const missing = unseen.filter((condition) => !isWaiting(scene, condition));
+  if (missing.length === 0) return;
+  const conditions = missing.map((condition) => blindEvidence(scene, condition));
   emit(scene, { type: 'watch.unarmed', armed, total, conditions });
 }
 
@@ -282,11 +318,9 @@ function tellBlindness(scene: Scene): void {
   const told = scene.state.toldBlind;
   const blind = scene.due.filter(
     (condition) =>
-      stateOf(scene, condition) === 'blind' &&
-      blindForMs(scene, condition) >= scene.policy.blindAfterMs &&
-      // Waiting for the range to fill is planned, not blindness that anybody can mend.
-      scene.track.conditions[condition.id]?.blind?.reason !== 'too_early' &&
-      told[condition.id] === undefined,
+      isBlindTooLong(scene, condition) &&
+      told[condition.id] === undefined &&
+      (scene.state.blindnesses[condition.id] ?? 0) < BLINDNESS_TOLD_MAX,
   );
   if (blind.length > 0) {
     const conditions = blind.map((condition) => blindEvidence(scene, condition));
@@ -345,33 +379,58 @@ function decideEnd(scene: Scene): void {
   }
   if (tick.atMs < state.deadlineAtMs) return;
   const needsPass = policy.conditions.some(({ role }) => role === 'pass');
+  const isLate = tick.atMs > state.deadlineAtMs + DEADLINE_GRACE_MS;
   const because = [...unmetPasses(scene), ...obstacles, ...shortfall.all];
-  if (!needsPass && because.length === 0) {
+  if (!needsPass && because.length === 0 && !isLate) {
     emit(scene, { type: 'watch.passed', conditions: [], coverage });
     return;
   }
-  const isLate = tick.atMs > state.deadlineAtMs + DEADLINE_GRACE_MS;
+  if (because.length === 0) because.push(isLate ? notEvaluated(scene) : notHeldLong(scene));
   const reason = isLate ? 'not_evaluated' : 'deadline';
   emit(scene, { type: 'watch.inconclusive', reason, coverage, because });
 }
 
-/** Why a pass is out of the question at this tick, although all pass conditions may hold. */
+function notEvaluated({ tick, state }: Scene): string {
+  const late = roughDuration(tick.atMs - state.deadlineAtMs);
+  return `canaryd looked again only ${late} after the deadline`;
+}
+
+function notHeldLong({ policy }: Scene): string {
+  const end = policyEndMs(policy);
+  const last = policy.windows.find(({ untilMs, name }) => untilMs === end && name !== ALWAYS);
+  const wanted = formatDuration(last?.passForMs ?? 0);
+  return `the pass conditions did not hold together for ${wanted} without a gap`;
+}
+
+/**
+ * Why a pass is out of the question at this tick, although all pass conditions may hold. The last
+ * windows count at their end too; of a window that ended earlier remains what a stop condition
+ * ended with: old trouble that was never seen to heal.
+ */
 function obstaclesToPass(scene: Scene): readonly string[] {
-  const obstacles: string[] = [];
-  for (const condition of scene.due) {
-    if (condition.role !== 'stop' && condition.role !== 'warn') continue;
-    const track = scene.track.conditions[condition.id];
-    if (track === undefined || track.state === 'inactive') continue;
-    if (track.state === 'blind') {
-      if (condition.role === 'stop' && track.blind?.reason !== 'too_early') {
-        obstacles.push(`${condition.id} is blind: ${track.blind?.reason} (${track.blind?.detail})`);
-      }
-      continue;
-    }
-    if (condition.role === 'warn' && track.state === 'pending') continue;
-    obstacles.push(conditionNow(scene.policy, evidenceFor(scene, condition)));
+  const { policy, sinceDeployMs } = scene;
+  const end = policyEndMs(policy);
+  return policy.conditions.flatMap((condition) => {
+    const window = policy.windows.find(({ name }) => name === condition.window);
+    if (condition.role !== 'stop' && condition.role !== 'warn') return [];
+    if (window === undefined || window.fromMs > sinceDeployMs) return [];
+    if (window.untilMs > sinceDeployMs) return obstacleOf(scene, condition);
+    if (window.untilMs === end) return obstacleOf(scene, condition);
+    if (condition.role !== 'stop' || stateOf(scene, condition) !== 'firing') return [];
+    const last = conditionNow(policy, lastEvidenceFor(scene, condition));
+    return [`${condition.id} was still breached when its window ended: ${last}`];
+  });
+}
+
+function obstacleOf(scene: Scene, condition: Condition): readonly string[] {
+  const track = scene.track.conditions[condition.id];
+  if (track === undefined || track.state === 'inactive') return [];
+  if (track.state === 'blind') {
+    if (condition.role !== 'stop' || isWaiting(scene, condition)) return [];
+    return [`${condition.id} is blind: ${track.blind?.reason} (${track.blind?.detail})`];
   }
-  return obstacles;
+  if (condition.role === 'warn' && track.state === 'pending') return [];
+  return [conditionNow(scene.policy, evidenceFor(scene, condition))];
 }
 
 /** Pass conditions of the last window that do not hold, in words. */
@@ -387,7 +446,7 @@ function unmetPasses(scene: Scene): readonly string[] {
       if (track.state === 'blind') {
         return [`${condition.id} is blind: ${track.blind?.reason} (${track.blind?.detail})`];
       }
-      const value = track.lastValue === null ? 'unknown' : String(track.lastValue);
-      return [`${condition.id} does not hold (last value ${value})`];
+      const now = conditionNow(scene.policy, lastEvidenceFor(scene, condition));
+      return [`${condition.id} does not hold: ${now}`];
     });
 }

@@ -98,7 +98,7 @@ export type EventBody =
   | {
       readonly type: 'watch.passed';
       readonly conditions: readonly Evidence[];
-      /** Share of ticks in which each stop condition was judged. */
+      /** Share of ticks in which each stop and warn condition was judged. */
       readonly coverage: Readonly<Record<string, number>>;
     }
   | {

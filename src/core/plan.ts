@@ -46,6 +46,11 @@ export function planDeliveries(
 
 /** One message for one turn of events: "armed" says "seen again", "not confirmed" says "gave up". */
 function isSaidBySibling(event: WatchEvent, siblings: readonly WatchEvent[]): boolean {
+  if (event.type === 'conditions.blinded') {
+    const unarmed = siblings.flatMap((one) => (one.type === 'watch.unarmed' ? one.conditions : []));
+    const named = new Set(unarmed.map(({ indicator }) => indicator));
+    return event.conditions.every(({ indicator }) => named.has(indicator));
+  }
   const says = (type: WatchEvent['type']) => siblings.some((sibling) => sibling.type === type);
   if (event.type === 'conditions.sighted') return says('watch.armed');
   if (event.type === 'action.gave_up') return says('rollback.not_confirmed');

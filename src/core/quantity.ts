@@ -53,7 +53,7 @@ export function formatDuration(ms: number): string {
 
 /** For people: at most two parts, no milliseconds beyond a second: `93_412` → `1m33s`. */
 export function roughDuration(ms: number): string {
-  if (Math.abs(ms) < 1_000) return `${Math.round(ms)}ms`;
+  if (Math.abs(ms) < 1_000) return formatDuration(ms);
   const step = Math.abs(ms) < 3_600_000 ? 1_000 : 60_000;
   return formatDuration(Math.round(ms / step) * step);
 }

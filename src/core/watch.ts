@@ -42,6 +42,8 @@ export type WatchState = {
   readonly window: string | null;
   /** Conditions on-call was told to be blind, with the time since when. */
   readonly toldBlind: Readonly<Record<string, number>>;
+  /** How often each condition's blindness was told. */
+  readonly blindnesses: Readonly<Record<string, number>>;
   /** Warnings that were told and have not recovered, with the time they fired. */
   readonly warned: Readonly<Record<string, number>>;
   /** How often each condition's warning was told. */
@@ -75,6 +77,7 @@ export const UNSTARTED: WatchState = {
   arming: 'waiting',
   window: null,
   toldBlind: {},
+  blindnesses: {},
   warned: {},
   warnings: {},
   toldPreExisting: [],
@@ -139,7 +142,14 @@ export function evolve(state: WatchState, event: WatchEvent): WatchState {
       return { ...state, window: event.window };
     case 'conditions.blinded': {
       const told = event.conditions.map(({ condition, sinceMs }) => [condition, sinceMs]);
-      return { ...state, toldBlind: { ...state.toldBlind, ...Object.fromEntries(told) } };
+      const counts = event.conditions.map(({ condition }) => {
+        return [condition, (state.blindnesses[condition] ?? 0) + 1] as const;
+      });
+      return {
+        ...state,
+        toldBlind: { ...state.toldBlind, ...Object.fromEntries(told) },
+        blindnesses: { ...state.blindnesses, ...Object.fromEntries(counts) },
+      };
     }
     case 'conditions.sighted': {
       const seen = event.conditions.map(({ condition }) => condition);

@@ -67,13 +67,16 @@ export function conditionNow(policy: Policy, evidence: Evidence): string {
   if (limit.kind !== 'compare') {
     const word = evidence.value === 1 ? 'passing' : 'failing';
     const detail = evidence.detail === undefined ? '' : `: ${evidence.detail}`;
-    return `${title} ${word}, ${checks(evidence.samples)} in a row${detail}`;
+    const row = evidence.samples === 0 ? '' : `, ${checks(evidence.samples)} in a row`;
+    return `${title} ${word}${row}${detail}`;
   }
   const counts = countsText(indicator, evidence.counts, evidence.rangeMs);
   const shortened = evidence.shortened === true ? ', since the deploy' : '';
   const behind = counts === '' ? '' : ` (${counts}${shortened})`;
   const value = formatValue(evidence.value, indicator.unit);
-  return `${title} ${value}${behind}, limit: ${limitNow(limit, evidence.limit, indicator.unit)}`;
+  const isGood = condition.role === 'pass' || condition.role === 'verify';
+  const rule = limitNow(limit, evidence.limit, indicator.unit);
+  return `${title} ${value}${behind}, ${isGood ? 'wanted' : 'limit'}: ${rule}`;
 }
 
 /** "above 0.5 % of deploy_capital (500 USD)": the rule and what it came to. */
