@@ -105,6 +105,10 @@ function endText(event: EndEvent, evidence: (list: readonly Evidence[]) => strin
       return `acknowledged by ${event.by}: ${event.reason}`;
     case 'watch.extended':
       return `extended to ${new Date(event.deadlineAtMs).toISOString()} by ${event.by}: ${event.reason}`;
+    case 'watch.held':
+      return `HOLD FIRE by ${event.by}: ${event.reason}; observed only`;
+    case 'watch.released':
+      return `hold fire released by ${event.by}: ${event.reason}`;
     case 'action.delayed':
       return `${event.action} delayed, attempt ${event.attempts}: ${event.detail}`;
     case 'action.accepted':

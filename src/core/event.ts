@@ -117,6 +117,9 @@ export type EventBody =
       readonly reason: string;
       readonly deadlineAtMs: number;
     }
+  /** The hold-fire switch was turned on while the watch was open: it only observes. */
+  | { readonly type: 'watch.held'; readonly by: string; readonly reason: string }
+  | { readonly type: 'watch.released'; readonly by: string; readonly reason: string }
   /** Still trying, but on-call should know. */
   | {
       readonly type: 'action.delayed';

@@ -70,6 +70,8 @@ function draftOf(event: WatchEvent, context: TellContext): Draft | null {
       return acted(event, context);
     case 'watch.acknowledged':
     case 'watch.extended':
+    case 'watch.held':
+    case 'watch.released':
       return human(event, context);
     case 'watch.baselined':
     case 'window.entered':
@@ -356,8 +358,26 @@ function acted(
   }
 }
 
-function human(event: Of<'watch.acknowledged' | 'watch.extended'>, context: TellContext): Draft {
+function human(
+  event: Of<'watch.acknowledged' | 'watch.extended' | 'watch.held' | 'watch.released'>,
+  context: TellContext,
+): Draft {
   const name = subject(context);
+  if (event.type === 'watch.held') {
+    return {
+      severity: 'warning',
+      headline: `HOLD FIRE by ${event.by}: ${name} is only observed`,
+      lines: [event.reason],
+      next: 'A stop will only be told, nothing will be sent. End it with: canaryd release --reason "..."',
+    };
+  }
+  if (event.type === 'watch.released') {
+    return {
+      severity: 'info',
+      headline: `Hold fire released by ${event.by}: ${name} can act again`,
+      lines: event.reason === '' ? [] : [event.reason],
+    };
+  }
   if (event.type === 'watch.acknowledged') {
     return {
       severity: 'info',

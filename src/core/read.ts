@@ -39,10 +39,15 @@ export type ReadHealth = (
   signal: AbortSignal,
 ) => Promise<Reading>;
 
+/** A version such as `1.2+3` is meant literally, also inside a regular expression. */
+function escapeRegex(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
 function resolveSelector(selector: Selector, policy: Policy, values: TemplateValues): Selector {
   const own = selector.matchers.map((matcher) => ({
     ...matcher,
-    value: fill(matcher.value, values),
+    value: fill(matcher.value, values, matcher.op.endsWith('~') ? escapeRegex : undefined),
   }));
   const shared = Object.entries(policy.match)
     .filter(([label]) => !own.some((matcher) => matcher.label === label))

@@ -212,6 +212,9 @@ export function evolve(state: WatchState, event: WatchEvent): WatchState {
       return { ...state, verification: { kind: 'not_confirmed', atMs: event.atMs } };
     case 'action.delayed':
     case 'watch.resumed':
+    // The switch is one for all watches and is asked when it counts; here it is only the story.
+    case 'watch.held':
+    case 'watch.released':
       return state;
     default:
       return event satisfies never;

@@ -76,7 +76,10 @@ export class Screen {
   slack(body: unknown): void {
     const [first = '', ...rest] = readable(body);
     this.#line('slack', first, 'blue');
-    for (const line of rest) this.#out.write(`${' '.repeat(18)}| ${line}\n`);
+    const width = (this.#out.columns ?? 140) - 21;
+    for (const line of rest.flatMap((text) => wrap(text, width))) {
+      this.#out.write(`${' '.repeat(18)}| ${line}\n`);
+    }
   }
 
   /** New journal events, then the table. */
@@ -138,11 +141,32 @@ function cut(text: string, width: number): string {
   return plain.length <= width ? plain : `${plain.slice(0, Math.max(0, width - 1))}…`;
 }
 
+/** At blanks, so that no word is torn. */
+function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = '';
+    }
+    line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+/** A field of a Slack section is its title, a line break, its value. */
+function fieldText(field: unknown): string {
+  const { text } = field as { readonly text?: unknown };
+  return typeof text === 'string' ? text.replace('\n', ': ') : '';
+}
+
 /** The words of a Slack payload, without its markup. */
 function readable(body: unknown): readonly string[] {
   const lines: string[] = [];
   const visit = (node: unknown, key: string): void => {
     if (typeof node === 'string' && key === 'text') lines.push(...node.split('\n'));
+    else if (key === 'fields' && Array.isArray(node)) lines.push(node.map(fieldText).join(' · '));
     else if (Array.isArray(node)) for (const child of node) visit(child, '');
     else if (typeof node === 'object' && node !== null) {
       for (const [name, child] of Object.entries(node)) visit(child, name);

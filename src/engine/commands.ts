@@ -3,7 +3,7 @@ import { stopPlan } from '../core/decide.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Deploy } from '../core/deploy.ts';
 import { deployKey } from '../core/deploy.ts';
-import type { WatchEvent } from '../core/event.ts';
+import type { EventBody, WatchEvent } from '../core/event.ts';
 import type { Mode, Policy } from '../core/policy.ts';
 import { policyEndMs } from '../core/policy.ts';
 import { formatDuration } from '../core/quantity.ts';
@@ -21,6 +21,7 @@ const DEFAULT_ENVIRONMENT = 'production';
 /** Earlier watches of the service that a start looks at. */
 const RECENT_MAX = 20;
 const STARTS_MAX = 8;
+const OPEN_MAX = 10_000;
 /** A watch may be extended to this long after its deploy. */
 const EXTENDED_MAX_MS = 31 * 24 * 3_600_000;
 
@@ -299,12 +300,31 @@ export class Commands implements Control {
     return this.#options.journal.hold();
   }
 
-  async setHold(command: HumanCommand | null): Promise<Hold | null> {
-    const { journal, clock, onWork } = this.#options;
-    const hold = command === null ? null : { ...command, sinceMs: clock.now() };
+  async setHold(command: HumanCommand): Promise<Hold> {
+    const { journal, clock } = this.#options;
+    const hold = { ...command, sinceMs: clock.now() };
+    // The switch first: it must count even when the story of a watch cannot be written.
     await journal.setHold(hold);
-    onWork('');
+    await this.#recordSwitch({ type: 'watch.held', ...command });
     return hold;
+  }
+
+  async release(command: HumanCommand): Promise<void> {
+    const { journal } = this.#options;
+    if ((await journal.hold()) === null) return;
+    await journal.setHold(null);
+    await this.#recordSwitch({ type: 'watch.released', ...command });
+  }
+
+  async #recordSwitch(event: EventBody): Promise<void> {
+    const { journal, ledger, clock, onWork } = this.#options;
+    const open = await journal.watches({ phase: 'watching', limit: OPEN_MAX });
+    for (const { id } of open) {
+      await ledger.decide(id, clock.now(), ({ state }) =>
+        state.phase === 'watching' ? { events: [event] } : null,
+      );
+    }
+    onWork('');
   }
 
   subscribe(watchId: string | null, listener: (change: Change) => void): () => void {

@@ -100,8 +100,9 @@ export interface Control {
   acknowledge(id: string, command: HumanCommand): Promise<WatchView>;
   extend(id: string, command: HumanCommand & { readonly byMs: number }): Promise<WatchView>;
   hold(): Promise<Hold | null>;
-  /** Observe only, everywhere, until released. */
-  setHold(command: HumanCommand | null): Promise<Hold | null>;
+  /** Observe only, everywhere, until released; the journal of each open watch tells of both. */
+  setHold(command: HumanCommand): Promise<Hold>;
+  release(command: HumanCommand): Promise<void>;
   /** Calls back after each event or tick of the watch (null: of any); returns the unsubscribe. */
   subscribe(watchId: string | null, listener: (change: Change) => void): () => void;
   /** Whether the daemon is able to do its work; for /livez and /readyz. */

@@ -91,6 +91,8 @@ const EVENT_TYPES: Readonly<Record<EventType, true>> = {
   'watch.superseded': true,
   'watch.acknowledged': true,
   'watch.extended': true,
+  'watch.held': true,
+  'watch.released': true,
   'action.delayed': true,
   'action.accepted': true,
   'action.gave_up': true,

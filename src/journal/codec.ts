@@ -89,6 +89,8 @@ const FIELDS: Fields = {
   'watch.superseded': ['byWatch', 'version'],
   'watch.acknowledged': ['by', 'reason'],
   'watch.extended': ['by', 'reason', 'deadlineAtMs'],
+  'watch.held': ['by', 'reason'],
+  'watch.released': ['by', 'reason'],
   'action.delayed': ['action', 'attempts', 'detail'],
   'action.accepted': ['action', 'attempts', 'detail', 'afterMs'],
   'action.gave_up': ['action', 'attempts', 'reason', 'detail'],

@@ -208,7 +208,10 @@ describe('commands of people', () => {
     expect(await hold()).toEqual({ by: 'local', reason: 'maintenance', since_ms: T0 });
     const released = await app.inject({ method: 'DELETE', url: '/v1/hold?reason=over' });
     expect(released.json()).toEqual({ hold: null });
-    expect(control.commands.at(-1)).toEqual({ name: 'setHold', argument: null });
+    expect(control.commands.at(-1)).toEqual({
+      name: 'release',
+      argument: { by: 'local', reason: 'over' },
+    });
     expect(log.join('')).toContain('"reason":"over"');
   });
 });

@@ -205,10 +205,15 @@ export class FakeControl implements Control {
     return this.#hold;
   }
 
-  async setHold(command: HumanCommand | null): Promise<Hold | null> {
+  async setHold(command: HumanCommand): Promise<Hold> {
     this.#record('setHold', command);
-    this.#hold = command && { ...command, sinceMs: T0 };
+    this.#hold = { ...command, sinceMs: T0 };
     return this.#hold;
+  }
+
+  async release(command: HumanCommand): Promise<void> {
+    this.#record('release', command);
+    this.#hold = null;
   }
 
   subscribe(id: string | null, listener: (change: Change) => void): () => void {

@@ -57,6 +57,8 @@ export function lineOf(event: WatchEvent, planned: readonly NewDelivery[]): stri
     case 'watch.cancelled':
     case 'watch.acknowledged':
     case 'watch.extended':
+    case 'watch.held':
+    case 'watch.released':
       return `${event.type} by ${event.by}`;
     case 'watch.superseded':
       return `${event.type} by ${event.version}`;

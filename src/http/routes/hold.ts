@@ -57,10 +57,10 @@ export function holdRoutes({ control, logger }: RouteDeps): readonly RouteSpec[]
         problems: ['conflict'],
       },
       async ({ query, token }) => {
-        const hold = await control.setHold(null);
-        // No watch's journal is the place for this: the log keeps who released it.
-        logger.warn({ by: actorOf(query.by, token), reason: query.reason }, 'hold fire released');
-        return { hold: toWire(hold) };
+        const command = { by: actorOf(query.by, token), reason: query.reason };
+        await control.release(command);
+        logger.warn(command, 'hold fire released');
+        return { hold: null };
       },
     ),
   ];
