@@ -161,7 +161,9 @@ function baselineEvent(
 ): Extract<EventBody, { type: 'watch.baselined' }> {
   const values: Record<string, number> = {};
   for (const [indicator, reading] of Object.entries(readings)) {
-    if (reading.kind === 'value') values[indicator] = reading.value;
+    // What is no number would come back from the journal as null.
+    if (reading.kind !== 'value' || !Number.isFinite(reading.value)) continue;
+    values[indicator] = reading.value;
   }
   const parameters = state.deploy?.parameters ?? {};
   const wasBreached = (condition: Condition): boolean => {

@@ -191,7 +191,7 @@ function ended(
     case 'watch.inconclusive': {
       const why = {
         deadline: 'the last window ended without a pass',
-        coverage: 'stop conditions were not seen for long enough',
+        coverage: 'conditions were not seen for long enough',
         not_evaluated: 'nobody evaluated the watch until its deadline',
       }[event.reason];
       return {
@@ -239,7 +239,9 @@ function sight(
         severity: 'warning',
         headline: `NOT ARMED ${name}: only ${event.armed} of ${event.total} stop conditions have data`,
         lines: event.conditions.map((blind) => blindLine(policy, blind)),
-        next: 'These cannot stop this deploy until they have data. A misspelt metric looks like this.',
+        next: event.conditions.some(({ reason }) => reason === 'no_series')
+          ? 'These cannot stop this deploy while they have no data. A misspelt metric looks like this.'
+          : 'These cannot stop this deploy while they have no data.',
       };
     case 'conditions.blinded':
       return {
