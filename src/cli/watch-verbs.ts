@@ -1,6 +1,7 @@
 // The verbs that talk to a daemon. Each asks, prints, and gives an exit code.
 import type { WatchEvent } from '../core/event.ts';
 import { EXTENSION_MAX_MS } from '../http/requests.ts';
+import { retry } from '../kit/retry.ts';
 import {
   type Client,
   need,
@@ -36,6 +37,10 @@ export type StartOptions = {
   readonly timeout?: string;
 };
 
+/** About five seconds in all: a restart takes less. */
+const START_ATTEMPTS = 5;
+const START_FIRST_WAIT_MS = 250;
+
 const pathOf = (id: string) => `/v1/watches/${encodeURIComponent(id)}`;
 
 export async function start(
@@ -48,13 +53,20 @@ export async function start(
     throw usage('--timeout: wanted together with --wait');
   }
   const timeoutMs = timeoutOf(options.timeout);
-  const reply = await client.ask({
+  const ask = {
     method: 'POST',
     path: '/v1/watches',
     body: startBody(service, options, io.env),
     headers:
       options.idempotencyKey === undefined ? {} : { 'idempotency-key': options.idempotencyKey },
     read: readWatch,
+  } as const;
+  // A daemon that restarts just now must not fail a pipeline; the same start twice is one watch.
+  const reply = await retry(() => client.ask(ask), {
+    isPassing: ({ kind }) => kind === 'unreachable',
+    attempts: START_ATTEMPTS,
+    firstWaitMs: START_FIRST_WAIT_MS,
+    signal: io.signal,
   });
   const watch = need(reply, client);
   const created = reply.kind === 'ok' && reply.status === 201;

@@ -13,6 +13,18 @@ const LOOK_EVERY_MS = 1_000;
 /** More active watches than this are not evaluated by one process; it says so. */
 export const WATCHES_MAX = 5_000;
 
+/** The config lost a source that an open watch reads: blind, told, and inconclusive in the end. */
+function missingSource(name: string): Source {
+  const detail = `the config no longer defines the source '${name}'`;
+  return {
+    read: async ({ indicators }) =>
+      Object.fromEntries(
+        indicators.map(({ id }) => [id, { kind: 'blind', reason: 'rejected', detail } as const]),
+      ),
+    forget: () => {},
+  };
+}
+
 export type KeeperOptions = {
   readonly clock: Clock;
   readonly journal: Journal;
@@ -61,18 +73,14 @@ export class WatchKeeper {
   }
 
   async look(): Promise<undefined> {
-    const { journal, onError } = this.#options;
+    const { journal } = this.#options;
     const active = await journal.watches({ isActive: true, limit: WATCHES_MAX });
     this.#lookedAt = this.#options.clock.monotonic();
     for (const record of active) {
       if (this.#watchers.has(record.id)) continue;
-      const source = this.#options.sources[record.policy.source];
-      if (source === undefined) {
-        const text = `Cannot evaluate watch: its policy '${record.policy.name}' reads source '${record.policy.source}', which the config no longer defines`;
-        onError(new Error(text), record.id);
-        continue;
-      }
-      this.#watchers.set(record.id, this.#watcher(record.id, record.policy, source));
+      const { policy } = record;
+      const source = this.#options.sources[policy.source] ?? missingSource(policy.source);
+      this.#watchers.set(record.id, this.#watcher(record.id, policy, source));
     }
   }
 
