@@ -58,9 +58,14 @@ type Behaviour =
 const ACCEPT: Behaviour = { kind: 'respond', status: 202, headers: {}, body: '' };
 const BODY_BYTES_MAX = 1_000_000;
 
-export async function startReceiver(
-  options: { secret?: string | null; port?: number } = {},
-): Promise<Receiver> {
+export type ReceiverOptions = {
+  readonly secret?: string | null;
+  readonly port?: number;
+  /** Called when a request has been read, before it is answered. */
+  readonly onRequest?: (request: ReceivedRequest) => void | Promise<void>;
+};
+
+export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
   const webhook = options.secret ? webhookOf(options.secret) : null;
   const requests: ReceivedRequest[] = [];
   const always = new Map<string, Behaviour>();
@@ -80,7 +85,9 @@ export async function startReceiver(
     const behaviour = next(path);
     const received = receivedOf(request, body, webhook);
     const accepted = received.valid && isAccepting(behaviour);
-    requests.push({ ...received, path, accepted });
+    const whole = { ...received, path, accepted };
+    requests.push(whole);
+    await options.onRequest?.(whole);
     if (received.valid) behave(behaviour, request, response);
     else response.writeHead(401).end('signature does not match');
   });
