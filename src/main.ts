@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // Hands the process to the CLI. The only file that sets process.exitCode or ends the process.
 import { runCli } from './cli/cli.ts';
 

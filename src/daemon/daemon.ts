@@ -4,6 +4,8 @@ import { createAct } from '../act/act.ts';
 import { loadConfig } from '../config/load.ts';
 import { checkParameters } from '../config/parameters.ts';
 import { healthWithSecrets, missingSecrets } from '../config/secrets.ts';
+import type { Delivery, Outcome } from '../core/delivery.ts';
+import type { DeliveryReason } from '../core/event.ts';
 import { Commands } from '../engine/commands.ts';
 import { Dispatcher } from '../engine/dispatcher.ts';
 import { Ledger } from '../engine/ledger.ts';
@@ -110,6 +112,9 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     publicUrl: config.publicUrl,
     onAppended: (appended) => {
       observer.appended(appended);
+      for (const { type } of appended.events) {
+        logger.info({ watchId: appended.watchId, service: appended.record.deploy.service }, type);
+      }
       // Latency only: both loops look at the journal on their own, too.
       if (appended.events.length > 0) dispatcher.poke();
     },
@@ -138,7 +143,10 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     sendAction: createAct({ resolveSecret: secrets.resolve, clock, version: VERSION }),
     channels,
     hold,
-    onAttempt: (delivery, outcome, gaveUp) => observer.attempted(delivery, outcome, gaveUp),
+    onAttempt: (delivery, outcome, gaveUp) => {
+      observer.attempted(delivery, outcome, gaveUp);
+      logAttempt(logger, delivery, outcome, gaveUp);
+    },
     onError,
   });
   const keeper = new WatchKeeper({
@@ -186,6 +194,25 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     isDraining = true;
   };
   return { server, keeper, dispatcher, standBy, drain };
+}
+
+/** The log is the last channel: what could not be told is written there in full. */
+function logAttempt(
+  logger: Logger,
+  { id, watchId, attempts, content }: Delivery,
+  { kind, detail }: Outcome,
+  gaveUp: DeliveryReason | null,
+): void {
+  const fields = { watchId, delivery: id, attempts, detail };
+  if (kind === 'delivered') {
+    logger.debug(fields, 'delivered');
+  } else if (gaveUp === null) {
+    logger.warn(fields, 'attempt failed; it is repeated');
+  } else {
+    const untold = content.kind === 'message' ? content.message : null;
+    const words = { headline: untold?.headline, lines: untold?.lines };
+    logger.error({ ...fields, reason: gaveUp, ...words }, 'delivery given up');
+  }
 }
 
 async function metricsText(metrics: Metrics, observer: Observer, journal: Journal) {
