@@ -151,6 +151,19 @@ describe('the deploy of a rollback', () => {
     ]);
   });
 
+  test('the stopped version deployed again is no rollback, also when it was there before', () => {
+    const before = {
+      id: 'w_before',
+      state: stateOf(
+        [0, started({ deploy: aDeploy({ deployedAtMs: T0 - MINUTE }) })],
+        [60, { type: 'watch.superseded', byWatch: 'w_old', version: '2.0.0' }],
+      ),
+    };
+    expect(start({}, [rollingBack, before])).toMatchObject({
+      events: [{ mode: 'act', rollbackOf: null }],
+    });
+  });
+
   test('a fix is no rollback: it acts', () => {
     expect(start({ version: '2.0.1' }, [verifying])).toMatchObject({ events: [{ mode: 'act' }] });
   });

@@ -226,6 +226,7 @@ describe('the outcome of an attempt', () => {
   });
 
   test('of an action that has ended already changes nothing', () => {
-    expect(decideOutcome(verifying, attempt)).toEqual([]);
+    const outcome = { kind: 'delivered', detail: 'HTTP 202' } as const;
+    expect(decideOutcome(verifying, { ...attempt, outcome })).toEqual([]);
   });
 });

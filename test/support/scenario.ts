@@ -183,11 +183,13 @@ class Stage {
     const reason = /\((.*)\)/.exec(rest)?.[1] ?? 'no reason given';
     if (verb === 'holds fire') {
       this.#hold = by;
+      this.#switched({ type: 'watch.held', by, reason }, atMs);
       this.#refuseHeld(atMs, by);
       return;
     }
     if (verb === 'releases fire') {
       this.#hold = null;
+      this.#switched({ type: 'watch.released', by, reason }, atMs);
       return;
     }
     if (verb === 'acknowledges') {
@@ -241,6 +243,12 @@ class Stage {
     };
     const outcome = outcomes[what] ?? retryable;
     this.#decideOutcome(watch, action, attempts, outcome, atMs);
+  }
+
+  #switched(event: EventBody, atMs: number): void {
+    for (const watch of this.#watches) {
+      if (watch.state.phase === 'watching') this.#append(watch, [event], atMs);
+    }
   }
 
   #refuseHeld(atMs: number, by: string): void {
