@@ -7,7 +7,7 @@ import type { WebhookVia } from '../core/policy.ts';
 import type { TemplateValues } from '../core/template.ts';
 import { type HttpAnswer, type HttpFailure, retryAfterMs, send } from '../kit/http.ts';
 import { cutEnd, printable, redact } from '../kit/redact.ts';
-import { sign, signingKeys } from './signature.ts';
+import { sign, signingKeys } from '../kit/signature.ts';
 import { BLOCKED_CODE, guardedLookup, targetOf } from './target.ts';
 
 /** Generous, because an answer that is too large hides its status; only a snippet is kept. */
