@@ -1,39 +1,29 @@
-// The only place where anything is decided. Pure: state, readings and the time go in, events come
+// The only place where a tick is decided. Pure: state, readings and the time go in, events come
 // out. Every condition that is due is judged on every tick, before anything is concluded (rule 8).
 //
 // Order within a tick: baseline, window, stop, then what people are told (pre-existing, arming,
 // blindness, warnings), then pass or inconclusive. After a stop nothing else is concluded.
-import {
-  advance,
-  evidenceOf,
-  GAP_INTERVALS,
-  RECOVERED_AFTER_MS,
-  stillPreExisting,
-} from './condition.ts';
-import { coverageOf, coverageShortfall } from './coverage.ts';
-import type { BlindEvidence, EventBody, Evidence } from './event.ts';
+import { advance, GAP_INTERVALS } from './condition.ts';
+import type { EventBody } from './event.ts';
 import { limitValue, met } from './limit.ts';
-import {
-  ALWAYS,
-  type Condition,
-  conditionsAt,
-  type Policy,
-  policyEndMs,
-  windowAt,
-} from './policy.ts';
-import { formatDuration, roughDuration } from './quantity.ts';
+import { type Condition, conditionsAt, type Policy, policyEndMs, windowAt } from './policy.ts';
 import type { Readings } from './read.ts';
-import type { Reading, Tick } from './sample.ts';
+import type { Tick } from './sample.ts';
+import {
+  blindEvidence,
+  emit,
+  evidenceFor,
+  isBlindTooLong,
+  isOldTrouble,
+  readingOf,
+  type Scene,
+  stateOf,
+} from './scene.ts';
+import { decideEnd } from './tick-end.ts';
+import { tellArming, tellBlindness, tellPreExisting, tellWarnings } from './tick-news.ts';
 import type { ConditionTrack, Track } from './track.ts';
 import { evolve, type WatchState } from './watch.ts';
 import { conditionNow } from './wording.ts';
-
-/** A flapping warning is told this often; then it is only in the journal of samples. */
-export const WARNINGS_TOLD_MAX = 3;
-/** A condition that keeps going blind is told this often; it still counts against coverage. */
-export const BLINDNESS_TOLD_MAX = 3;
-/** A watch nobody evaluated until this long after its deadline says so. */
-export const DEADLINE_GRACE_MS = 60_000;
 
 export type TickInput = {
   readonly policy: Policy;
@@ -47,22 +37,6 @@ export type TickInput = {
 };
 
 export type TickDecision = { readonly events: readonly EventBody[]; readonly track: Track };
-
-/** What the conditions look like at this tick, and a place to collect events. */
-type Scene = {
-  readonly policy: Policy;
-  readonly tick: Tick;
-  readonly track: Track;
-  readonly due: readonly Condition[];
-  readonly sinceDeployMs: number;
-  readonly events: EventBody[];
-  state: WatchState;
-};
-
-function emit(scene: Scene, event: EventBody): void {
-  scene.events.push(event);
-  scene.state = evolve(scene.state, { ...event, seq: 0, atMs: scene.tick.atMs });
-}
 
 /** The policy whose last windows end at the watch's deadline, which a human may have extended. */
 export function effectivePolicy(policy: Policy, state: WatchState): Policy {
@@ -125,16 +99,6 @@ function advanceAll(
   return next;
 }
 
-function readingOf(tick: Tick, condition: Condition): Reading {
-  return (
-    tick.readings[condition.indicator] ?? {
-      kind: 'blind',
-      reason: 'rejected',
-      detail: 'the source gave no reading for it',
-    }
-  );
-}
-
 function trackOf(
   { track, tick }: TickInput,
   policy: Policy,
@@ -180,74 +144,6 @@ function baselineEvent(
   return { type: 'watch.baselined', values, preExisting };
 }
 
-function evidenceFor(scene: Scene, condition: Condition): Evidence {
-  const track = scene.track.conditions[condition.id];
-  const baseline = scene.state.baseline[condition.indicator];
-  if (track === undefined) throw new Error(`no track for ${condition.id}`);
-  const preExisting = scene.state.preExisting.includes(condition.id) && !track.recovered;
-  const reading = readingOf(scene.tick, condition);
-  return evidenceOf(condition, track, reading, { baseline, preExisting });
-}
-
-/** As it was last judged: its window has ended, what is read now says nothing about it. */
-function lastEvidenceFor(scene: Scene, condition: Condition): Evidence {
-  const tick = { atMs: scene.tick.atMs, readings: {} };
-  return evidenceFor({ ...scene, tick }, condition);
-}
-
-function blindEvidence(scene: Scene, condition: Condition): BlindEvidence {
-  const blind = scene.track.conditions[condition.id]?.blind;
-  return {
-    condition: condition.id,
-    indicator: condition.indicator,
-    reason: blind?.reason ?? 'no_series',
-    detail: blind?.detail ?? unsampled(scene, condition),
-    sinceMs: blind?.sinceMs ?? scene.tick.atMs,
-  };
-}
-
-function unsampled({ policy, sinceDeployMs }: Scene, condition: Condition): string {
-  const window = policy.windows.find(({ name }) => name === condition.window);
-  const isOver = window !== undefined && window.untilMs <= sinceDeployMs;
-  return isOver ? 'its window had ended before the watch saw it' : 'never sampled';
-}
-
-function stateOf(scene: Scene, condition: Condition): ConditionTrack['state'] | undefined {
-  return scene.track.conditions[condition.id]?.state;
-}
-
-function blindForMs(scene: Scene, condition: Condition): number {
-  const blind = scene.track.conditions[condition.id]?.blind;
-  return blind ? scene.tick.atMs - blind.sinceMs : 0;
-}
-
-function isBlindTooLong(scene: Scene, condition: Condition): boolean {
-  return (
-    stateOf(scene, condition) === 'blind' &&
-    !isWaiting(scene, condition) &&
-    blindForMs(scene, condition) >= scene.policy.blindAfterMs
-  );
-}
-
-/** Waiting for the range to fill is planned, not blindness that anybody can mend. */
-function isWaiting(scene: Scene, condition: Condition): boolean {
-  return scene.track.conditions[condition.id]?.blind?.reason === 'too_early';
-}
-
-function isOldTrouble(scene: Scene, condition: Condition): boolean {
-  const track = scene.track.conditions[condition.id];
-  return (
-    track !== undefined &&
-    stillPreExisting(
-      condition,
-      track,
-      scene.state.preExisting.includes(condition.id),
-      scene.state.baseline[condition.indicator],
-      scene.policy.worseBy,
-    )
-  );
-}
-
 /** @returns whether the watch stopped */
 function decideStop(scene: Scene, isHeld: boolean): boolean {
   const stops = scene.due.filter(({ role }) => role === 'stop');
@@ -281,174 +177,4 @@ export function stopPlan(policy: Policy, state: WatchState, isHeld: boolean) {
   const mode = state.mode === 'observe' ? 'observe' : isHeld ? 'hold' : 'act';
   const actions = mode === 'act' ? policy.actions.map(({ name }) => name) : [];
   return { mode, actions, verifies: policy.verify !== null } as const;
-}
-
-/** Old trouble alerts once and blocks a pass; it does not roll this deploy back (rule 5). */
-function tellPreExisting(scene: Scene): void {
-  for (const condition of scene.due) {
-    if (condition.role !== 'stop' || stateOf(scene, condition) !== 'firing') continue;
-    if (scene.state.toldPreExisting.includes(condition.id)) continue;
-    emit(scene, { type: 'condition.pre_existing', evidence: evidenceFor(scene, condition) });
-  }
-}
-
-function tellArming(scene: Scene): void {
-  if (scene.state.arming === 'armed') return;
-  const begun = new Set(
-    scene.policy.windows.filter((w) => w.fromMs <= scene.sinceDeployMs).map((w) => w.name),
-  );
-  const stops = scene.policy.conditions.filter(
-    ({ role, window }) => role === 'stop' && begun.has(window),
-  );
-  const unseen = stops.filter(({ id }) => scene.track.conditions[id]?.everSeen !== true);
-  const total = stops.length;
-  const armed = total - unseen.length;
-  if (total === 0) return;
-  if (unseen.length === 0) {
-    emit(scene, { type: 'watch.armed', armed, total });
-    return;
-  }
-  const watchedMs = scene.tick.atMs - scene.state.startedAtMs;
-  if (scene.state.arming === 'unarmed' || watchedMs < scene.policy.armWithinMs) return;
-  const missing = unseen.filter((condition) => !isWaiting(scene, condition));
-  if (missing.length === 0) return;
-  const conditions = missing.map((condition) => blindEvidence(scene, condition));
-  emit(scene, { type: 'watch.unarmed', armed, total, conditions });
-}
-
-function tellBlindness(scene: Scene): void {
-  const told = scene.state.toldBlind;
-  const blind = scene.due.filter(
-    (condition) =>
-      isBlindTooLong(scene, condition) &&
-      told[condition.id] === undefined &&
-      (scene.state.blindnesses[condition.id] ?? 0) < BLINDNESS_TOLD_MAX,
-  );
-  if (blind.length > 0) {
-    const conditions = blind.map((condition) => blindEvidence(scene, condition));
-    emit(scene, { type: 'conditions.blinded', conditions });
-  }
-  const sighted = scene.due.filter(
-    (condition) => told[condition.id] !== undefined && stateOf(scene, condition) !== 'blind',
-  );
-  if (sighted.length === 0) return;
-  const conditions = sighted.map(({ id }) => ({
-    condition: id,
-    blindMs: scene.tick.atMs - (told[id] ?? scene.tick.atMs),
-  }));
-  emit(scene, { type: 'conditions.sighted', conditions });
-}
-
-function tellWarnings(scene: Scene): void {
-  for (const condition of scene.due) {
-    if (condition.role !== 'warn') continue;
-    const track = scene.track.conditions[condition.id];
-    const firedAtMs = scene.state.warned[condition.id];
-    if (track?.state === 'firing' && firedAtMs === undefined) {
-      if ((scene.state.warnings[condition.id] ?? 0) >= WARNINGS_TOLD_MAX) continue;
-      emit(scene, { type: 'condition.warned', evidence: evidenceFor(scene, condition) });
-    }
-    const isQuiet =
-      track?.state === 'inactive' && scene.tick.atMs - track.stateSinceMs >= RECOVERED_AFTER_MS;
-    if (isQuiet && firedAtMs !== undefined) {
-      const evidence = evidenceFor(scene, condition);
-      const firedMs = track.stateSinceMs - firedAtMs;
-      emit(scene, { type: 'condition.recovered', evidence, firedMs });
-    }
-  }
-}
-
-function decideEnd(scene: Scene): void {
-  const { policy, state, track, tick } = scene;
-  const coverage = coverageOf(policy, track, scene.sinceDeployMs);
-  const shortfall = coverageShortfall(policy, coverage, scene.sinceDeployMs);
-  const obstacles = obstaclesToPass(scene);
-  const passes = scene.due.filter(({ role }) => role === 'pass');
-  const passForMs = windowAt(policy, scene.sinceDeployMs)?.passForMs ?? 0;
-  const isHeldLong = track.passSinceMs !== null && tick.atMs - track.passSinceMs >= passForMs;
-  if (isHeldLong && obstacles.length === 0) {
-    if (shortfall.all.length === 0) {
-      const conditions = passes.map((condition) => evidenceFor(scene, condition));
-      emit(scene, { type: 'watch.passed', conditions, coverage });
-      return;
-    }
-    // What was not seen in a window that has ended will never be seen: no use in waiting.
-    if (shortfall.final.length > 0) {
-      const because = shortfall.final;
-      emit(scene, { type: 'watch.inconclusive', reason: 'coverage', coverage, because });
-      return;
-    }
-  }
-  if (tick.atMs < state.deadlineAtMs) return;
-  const needsPass = policy.conditions.some(({ role }) => role === 'pass');
-  const isLate = tick.atMs > state.deadlineAtMs + DEADLINE_GRACE_MS;
-  const because = [...unmetPasses(scene), ...obstacles, ...shortfall.all];
-  if (!needsPass && because.length === 0 && !isLate) {
-    emit(scene, { type: 'watch.passed', conditions: [], coverage });
-    return;
-  }
-  if (because.length === 0) because.push(isLate ? notEvaluated(scene) : notHeldLong(scene));
-  const reason = isLate ? 'not_evaluated' : 'deadline';
-  emit(scene, { type: 'watch.inconclusive', reason, coverage, because });
-}
-
-function notEvaluated({ tick, state }: Scene): string {
-  const late = roughDuration(tick.atMs - state.deadlineAtMs);
-  return `canaryd looked again only ${late} after the deadline`;
-}
-
-function notHeldLong({ policy }: Scene): string {
-  const end = policyEndMs(policy);
-  const last = policy.windows.find(({ untilMs, name }) => untilMs === end && name !== ALWAYS);
-  const wanted = formatDuration(last?.passForMs ?? 0);
-  return `the pass conditions did not hold together for ${wanted} without a gap`;
-}
-
-/**
- * Why a pass is out of the question at this tick, although all pass conditions may hold. The last
- * windows count at their end too; of a window that ended earlier remains what a stop condition
- * ended with: old trouble that was never seen to heal.
- */
-function obstaclesToPass(scene: Scene): readonly string[] {
-  const { policy, sinceDeployMs } = scene;
-  const end = policyEndMs(policy);
-  return policy.conditions.flatMap((condition) => {
-    const window = policy.windows.find(({ name }) => name === condition.window);
-    if (condition.role !== 'stop' && condition.role !== 'warn') return [];
-    if (window === undefined || window.fromMs > sinceDeployMs) return [];
-    if (window.untilMs > sinceDeployMs) return obstacleOf(scene, condition);
-    if (window.untilMs === end) return obstacleOf(scene, condition);
-    if (condition.role !== 'stop' || stateOf(scene, condition) !== 'firing') return [];
-    const last = conditionNow(policy, lastEvidenceFor(scene, condition));
-    return [`${condition.id} was still breached when its window ended: ${last}`];
-  });
-}
-
-function obstacleOf(scene: Scene, condition: Condition): readonly string[] {
-  const track = scene.track.conditions[condition.id];
-  if (track === undefined || track.state === 'inactive') return [];
-  if (track.state === 'blind') {
-    if (condition.role !== 'stop' || isWaiting(scene, condition)) return [];
-    return [`${condition.id} is blind: ${track.blind?.reason} (${track.blind?.detail})`];
-  }
-  if (condition.role === 'warn' && track.state === 'pending') return [];
-  return [conditionNow(scene.policy, evidenceFor(scene, condition))];
-}
-
-/** Pass conditions of the last window that do not hold, in words. */
-function unmetPasses(scene: Scene): readonly string[] {
-  const end = policyEndMs(scene.policy);
-  const last = scene.policy.windows.filter((w) => w.untilMs === end && w.name !== ALWAYS);
-  return scene.policy.conditions
-    .filter(({ role, window }) => role === 'pass' && last.some(({ name }) => name === window))
-    .flatMap((condition) => {
-      const track = scene.track.conditions[condition.id];
-      if (track === undefined) return [`${condition.id} was never judged`];
-      if (track.state === 'firing') return [];
-      if (track.state === 'blind') {
-        return [`${condition.id} is blind: ${track.blind?.reason} (${track.blind?.detail})`];
-      }
-      const now = conditionNow(scene.policy, lastEvidenceFor(scene, condition));
-      return [`${condition.id} does not hold: ${now}`];
-    });
 }

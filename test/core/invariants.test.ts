@@ -2,10 +2,11 @@
 // restarts, what must never happen does not happen.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DEADLINE_GRACE_MS, decideTick } from '../../src/core/decide.ts';
+import { decideTick } from '../../src/core/decide.ts';
 import type { WatchEvent } from '../../src/core/event.ts';
 import { policyEndMs } from '../../src/core/policy.ts';
 import { BLIND_REASONS, type Reading } from '../../src/core/sample.ts';
+import { DEADLINE_GRACE_MS } from '../../src/core/tick-end.ts';
 import type { Track } from '../../src/core/track.ts';
 import { evolve, fold, type WatchState } from '../../src/core/watch.ts';
 import { aCondition, aPolicy, aRatio, started, T0 } from '../support/build.ts';
