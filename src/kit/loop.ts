@@ -27,6 +27,7 @@ export function startLoop(options: {
   async function run(): Promise<void> {
     let plannedAt = clock.monotonic();
     while (!stopping.signal.aborted) {
+      const isExtra = poked && clock.monotonic() < plannedAt;
       poked = false;
       let nextIn: number | undefined;
       try {
@@ -35,7 +36,9 @@ export function startLoop(options: {
         if (!stopping.signal.aborted) onError(error);
       }
       const now = clock.monotonic();
-      plannedAt = nextIn === undefined ? Math.max(plannedAt + everyMs, now) : now + nextIn;
+      // A run beside the plan does not move it: many pokes must not put off the next period.
+      if (nextIn !== undefined) plannedAt = now + nextIn;
+      else plannedAt = Math.max(isExtra ? plannedAt : plannedAt + everyMs, now);
       if (!poked && !stopping.signal.aborted) await pause(plannedAt - now);
     }
   }

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/kit/clock.ts';
+import { type Loop, startLoop } from '../../src/kit/loop.ts';
+
+const EVERY_MS = 1_000;
+
+describe('startLoop', () => {
+  let startedAtMs = 0;
+  let runs: number[] = [];
+  let loop: Loop | null = null;
+
+  function start(work: () => Promise<number | undefined> = async () => undefined): Loop {
+    loop = startLoop({
+      clock: systemClock,
+      everyMs: EVERY_MS,
+      work: () => {
+        runs.push(systemClock.monotonic() - startedAtMs);
+        return work();
+      },
+      onError: () => undefined,
+    });
+    return loop;
+  }
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    startedAtMs = systemClock.monotonic();
+    runs = [];
+  });
+  afterEach(async () => {
+    await loop?.stop();
+    vi.useRealTimers();
+  });
+
+  it('runs at once and then at each period', async () => {
+    start();
+    await vi.advanceTimersByTimeAsync(3_500);
+    expect(runs).toEqual([0, 1_000, 2_000, 3_000]);
+  });
+
+  it('runs more when poked, and keeps the period all the same', async () => {
+    const { poke } = start();
+    await vi.advanceTimersByTimeAsync(300);
+    for (let times = 0; times < 50; times += 1) {
+      poke();
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    const poked = runs.length;
+    expect(poked).toBeGreaterThan(2);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(runs.slice(poked)).toEqual([1_000, 2_000]);
+  });
+
+  it('makes one more run after a poke during a run', async () => {
+    const { poke } = start(async () => {
+      await systemClock.sleep(100);
+      return undefined;
+    });
+    await vi.advanceTimersByTimeAsync(50);
+    poke();
+    poke();
+    await vi.advanceTimersByTimeAsync(1_200);
+    expect(runs).toEqual([0, 100, 1_000]);
+  });
+
+  it('skips what a run that takes too long has missed', async () => {
+    let tookMs = 2_500;
+    start(async () => {
+      const ms = tookMs;
+      tookMs = 0;
+      await systemClock.sleep(ms);
+      return undefined;
+    });
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(runs).toHaveLength(3);
+    expect(runs[1]).toBeGreaterThanOrEqual(2_500);
+    expect(runs[2]).toBe(3_500);
+  });
+
+  it('goes on after an error', async () => {
+    start(() => Promise.reject(new Error('the disk is full')));
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(runs).toEqual([0, 1_000]);
+  });
+});
