@@ -15,8 +15,8 @@ const BASE_CONFIG = {
   policies: ['policies/*.yaml'],
   sources: { aurora: { scrape: { targets: ['http://127.0.0.1:8080/metrics'] } } },
 };
-/** YAML of other programs. */
-const FOREIGN = ['services', 'groups', 'scrape_configs', 'jobs'];
+/** YAML of other programs: their fields, or names with dots, which we have none of. */
+const FOREIGN = /^(?:services|groups|scrape_configs|jobs)$|\./;
 
 type Mapping = Readonly<Record<string, unknown>>;
 
@@ -25,7 +25,7 @@ function complaints(value: unknown): readonly string[] | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   const keys = Object.keys(value);
   const mapping = value as Mapping;
-  if (keys.some((key) => FOREIGN.includes(key))) return null;
+  if (keys.some((key) => FOREIGN.test(key))) return null;
   const isPolicy = keys.every((key) => POLICY_FIELDS.includes(key));
   if (isPolicy) return policyComplaints(mapping);
   if (!keys.every((key) => CONFIG_FIELDS.includes(key))) return [`unknown: ${keys.join(', ')}`];
