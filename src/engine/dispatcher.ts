@@ -16,6 +16,7 @@ import type { Ledger } from './ledger.ts';
 
 /** The sweep finds what a lost poke left behind. */
 const SWEEP_EVERY_MS = 500;
+/** Of each kind: what is beyond waits for the next look. */
 const PENDING_MAX = 2_000;
 const ACTIONS_AT_ONCE_MAX = 64;
 
@@ -50,6 +51,8 @@ type ChannelState = { isBusy: boolean; freeAtMs: number };
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #flying = new Map<string, Promise<void>>();
+  /** Ended while the sweep was reading: what it read of them is no longer true. */
+  readonly #landed = new Set<string>();
   readonly #channels = new Map<string, ChannelState>();
   readonly #aborting = new AbortController();
   #loop: Loop | null = null;
@@ -74,16 +77,19 @@ export class Dispatcher {
 
   /** Starts everything that is due; returns when it has been started, not when it has ended. */
   async sweep(): Promise<undefined> {
-    const pending = await this.#options.journal.pendingDeliveries(PENDING_MAX);
-    const nowMs = this.#options.clock.now();
-    const waiting = new Set(pending.map(({ id }) => id));
-    for (const delivery of pending) {
-      if (delivery.content.kind !== 'action' || this.#flying.has(delivery.id)) continue;
+    const { journal, clock } = this.#options;
+    this.#landed.clear();
+    const messages = await journal.pendingDeliveries(PENDING_MAX, 'message');
+    const actions = await journal.pendingDeliveries(PENDING_MAX, 'action');
+    const nowMs = clock.now();
+    const waiting = new Set(actions.map(({ id }) => id));
+    for (const delivery of actions) {
+      if (this.#flying.has(delivery.id) || this.#landed.has(delivery.id)) continue;
       const isFreed = delivery.afterDelivery !== null && !waiting.has(delivery.afterDelivery);
       const isDue = nowMs >= delivery.notBeforeMs || (isFreed && delivery.attempts === 0);
       if (isDue && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
     }
-    for (const [name, queue] of messagesByChannel(pending)) this.#sweepChannel(name, queue, nowMs);
+    for (const [name, queue] of messagesByChannel(messages)) this.#sweepChannel(name, queue, nowMs);
   }
 
   #sweepChannel(name: string, queue: readonly Delivery[], nowMs: number): void {
@@ -91,18 +97,27 @@ export class Dispatcher {
     this.#channels.set(name, state);
     const [next] = queue;
     if (next === undefined || state.isBusy || nowMs < state.freeAtMs) return;
-    if (nowMs >= next.notBeforeMs) this.#fly(next, state);
+    if (nowMs >= next.notBeforeMs && !this.#landed.has(next.id)) this.#fly(next, state);
   }
 
   #fly(delivery: Delivery, channel: ChannelState | null): void {
     if (channel !== null) channel.isBusy = true;
-    const flight = this.#attempt(delivery, channel)
-      .catch((error: unknown) => this.#options.onError(error, delivery.watchId))
-      .finally(() => {
-        this.#flying.delete(delivery.id);
-        if (channel !== null) channel.isBusy = false;
+    const landed = () => {
+      this.#flying.delete(delivery.id);
+      this.#landed.add(delivery.id);
+      if (channel !== null) channel.isBusy = false;
+    };
+    const flight = this.#attempt(delivery, channel).then(
+      () => {
+        landed();
         this.poke();
-      });
+      },
+      (error: unknown) => {
+        landed();
+        // No poke: a journal that cannot be written is asked again by the sweep, not at once.
+        this.#options.onError(error, delivery.watchId);
+      },
+    );
     this.#flying.set(delivery.id, flight);
   }
 

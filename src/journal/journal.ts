@@ -89,8 +89,11 @@ export interface Journal {
   /** Ticks with `fromMs <= atMs <= toMs`, oldest first, at most `limit`. */
   ticks(watchId: string, fromMs: number, toMs: number, limit: number): Promise<readonly Tick[]>;
   deliveries(watchId: string): Promise<readonly Delivery[]>;
-  /** Pending deliveries of all watches, in planned order, at most `limit`. */
-  pendingDeliveries(limit: number): Promise<readonly Delivery[]>;
+  /**
+   * Pending deliveries of all watches, in planned order, at most `limit`. Of one kind, when asked:
+   * then thousands of waiting messages hide no action, and critical messages come first.
+   */
+  pendingDeliveries(limit: number, kind?: 'action' | 'message'): Promise<readonly Delivery[]>;
   /** Marks an attempt as begun, before anything is sent; false when the delivery has ended. */
   startAttempt(deliveryId: string, attempt: number, atMs: number): Promise<boolean>;
   hold(): Promise<Hold | null>;

@@ -28,6 +28,8 @@ import { Connection, isUniqueViolation } from './sql.ts';
 const PAGE_BYTES = 4_096;
 /** The write-ahead log is cut back to this after a checkpoint. */
 const WAL_BYTES_MAX = 64_000_000;
+/** 0 for critical messages: few rows are pending, so that no index is needed. */
+const IS_NOT_CRITICAL = `json_extract(content, '$.message.severity') <> 'critical'`;
 /** Rows that one transaction of `prune` removes: ticks of open watches wait at most that long. */
 const PRUNE_ROWS = 5_000;
 /** Removing a watch removes its events, deliveries and the samples that are left. */
@@ -202,10 +204,19 @@ class SqliteJournal implements Journal {
     );
   }
 
-  async pendingDeliveries(limit: number): Promise<readonly Delivery[]> {
+  async pendingDeliveries(
+    limit: number,
+    kind?: 'action' | 'message',
+  ): Promise<readonly Delivery[]> {
+    const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
+    const urgency = kind === 'message' ? `${IS_NOT_CRITICAL}, ` : '';
     return this.#try('read from it', () =>
       this.#sql
-        .all("SELECT * FROM deliveries WHERE state = 'pending' ORDER BY planned LIMIT ?", limit)
+        .all(
+          `SELECT * FROM deliveries WHERE state = 'pending' ${isKind}
+           ORDER BY ${urgency}planned LIMIT ?`,
+          limit,
+        )
         .map(toDelivery),
     );
   }
