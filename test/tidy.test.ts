@@ -87,6 +87,16 @@ describe('the folders of src', () => {
     expect(named.toSorted()).toEqual(inSrc);
   });
 
+  it.each(
+    Object.entries(MAY_IMPORT).filter(([folder]) => !/^(?:cli|daemon|main\.ts)$/.test(folder)),
+  )('%s has the same words on the map', (folder, { folders: allowed, files }) => {
+    const row = new RegExp(`^\\| \`src/${folder}/\` \\|[^|]*\\|([^|]*)\\|`, 'm');
+    const words = row.exec(read('src/README.md'))?.[1]?.match(/\w+/g) ?? [];
+    const named = folders.filter((name) => words.includes(name) && name !== folder);
+    const wanted = [...allowed, ...(files ?? []).map(folderOf)].filter((name) => name !== folder);
+    expect(named).toEqual(wanted.toSorted());
+  });
+
   it('core and kit are leaves: core knows no Node and no package, kit nothing of ours', () => {
     const core = SOURCES.filter((path) => folderOf(path) === 'core').flatMap(importsOf);
     expect(core.filter((specifier) => !specifier.startsWith('./'))).toEqual([]);
@@ -200,7 +210,6 @@ const LONG_FILES: Readonly<Record<string, number>> = {
   'test/journal/contract.ts': 760,
   'test/source/prometheus.test.ts': 620,
   'test/source/scrape.test.ts': 540,
-  'test/source/agreement.test.ts': 450,
 };
 /** Likewise for functions: one `switch` over all events, and parts joined by hand. */
 const LONG_FUNCTIONS: Readonly<Record<string, number>> = {
@@ -208,7 +217,7 @@ const LONG_FUNCTIONS: Readonly<Record<string, number>> = {
   'src/daemon/daemon.ts': 115,
   'src/http/routes/events.ts': 80,
 };
-const FILE_LINES_MAX = 400;
+const FILE_LINES_MAX = { src: 400, test: 500 };
 const FUNCTION_LINES_MAX = 60;
 const HEADER_FROM_LINES = 60;
 const COLUMNS_MAX = 120;
@@ -231,10 +240,11 @@ function longFunctions(path: string): readonly string[] {
 }
 
 describe('sizes', () => {
-  it(`files have at most ${FILE_LINES_MAX} lines`, () => {
+  it(`files have at most ${FILE_LINES_MAX.src} lines, tests ${FILE_LINES_MAX.test}`, () => {
     const long = [...SOURCES, ...TESTS].flatMap((path) => {
       const lines = read(path).trimEnd().split('\n').length;
-      return lines > (LONG_FILES[path] ?? FILE_LINES_MAX) ? [`${path} has ${lines}`] : [];
+      const max = path.startsWith('src/') ? FILE_LINES_MAX.src : FILE_LINES_MAX.test;
+      return lines > (LONG_FILES[path] ?? max) ? [`${path} has ${lines}`] : [];
     });
     expect(long).toEqual([]);
   });

@@ -1,9 +1,11 @@
 // Every command of canaryd and npm in a document is one that exists, with options that exist.
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { createProgram } from '../../src/cli/cli.ts';
+import { startBody } from '../../src/http/requests.ts';
 import { systemClock } from '../../src/kit/clock.ts';
-import { allFences, DOCUMENTS, inlineCode, read } from './markdown.ts';
+import { allFences, DOCUMENTS, inlineCode, nameOf, read } from './markdown.ts';
 
 const nowhere = new Writable({ write: (_, __, done) => done() });
 const program = createProgram(
@@ -74,6 +76,43 @@ describe.each(DOCUMENTS)('%s', (file) => {
       ([, name = '']) => name,
     );
     expect(names.filter((name) => scripts[name] === undefined)).toEqual([]);
+  });
+});
+
+describe('requests by curl', () => {
+  const bodies = allFences('sh').flatMap((fence) =>
+    [...fence.text.matchAll(/\/v1\/watches["' ][^;|]*?-d '([^']+)'/g)].map(
+      ([, body = '']) => [nameOf(fence), body] as const,
+    ),
+  );
+
+  it.each(bodies)('in %s have a body that the API takes', (_, body) => {
+    expect(startBody.safeParse(JSON.parse(body)).error).toBeUndefined();
+  });
+
+  it('are in the README', () => {
+    expect(bodies.map(([name]) => name).join()).toContain('README.md');
+  });
+});
+
+describe('starts of aurora in README.md and docs/judgement.md', () => {
+  const asked = Object.keys(
+    (parse(read('config/policies/aurora.yaml')) as { parameters: object }).parameters,
+  );
+  const starts = allFences('sh').filter(
+    ({ file, text }) =>
+      /README|judgement/.test(file) && /start aurora|"service":"aurora"/.test(text),
+  );
+
+  it.each(starts.map((fence) => [nameOf(fence), fence.text] as const))(
+    'bring what the policy asks for: %s',
+    (_, text) => {
+      expect(asked.filter((name) => !text.includes(name))).toEqual([]);
+    },
+  );
+
+  it('exist', () => {
+    expect(starts.length).toBeGreaterThanOrEqual(3);
   });
 });
 
