@@ -14,6 +14,7 @@ import {
   whole,
   word,
 } from './fields.ts';
+import { hooksSchema } from './hook-schema.ts';
 
 export const SCOPES = ['read', 'start', 'act'] as const;
 
@@ -130,6 +131,7 @@ export const configSchema = mapping({
     .max(100, { error: 'at most 100 tokens' })
     .default([])
     .describe('Who may use the API. Without tokens anybody who reaches it may: loopback only.'),
+  hooks: hooksSchema.optional(),
   retention: retention.optional().describe('How long the journal keeps what is closed.'),
   stand_by: mapping({
     every: duration('1s', '5m', '15s')

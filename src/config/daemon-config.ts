@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { CanarydError, type Problem } from '../kit/errors.ts';
 import type { ConfigInput, SCOPES } from './config-schema.ts';
 import { ms, SECRET_NAME, urlProblem } from './fields.ts';
+import { type HooksConfig, toHooks } from './hooks.ts';
 import { found, type Path, pathText, problem } from './problems.ts';
 import { missingText, Secret, type Secrets } from './secrets.ts';
 
@@ -59,6 +60,7 @@ export type DaemonConfig = {
   readonly sources: Readonly<Record<string, SourceConfig>>;
   readonly slack: SlackConfig | null;
   readonly tokens: readonly TokenConfig[];
+  readonly hooks: HooksConfig;
   readonly retention: { readonly samplesMs: number; readonly watchesMs: number };
   readonly standBy: { readonly everyMs: number };
   readonly log: { readonly level: string };
@@ -102,6 +104,7 @@ export function toDaemonConfig(input: ConfigInput, context: ConfigContext): Daem
       token: secretAt(token.token, ['tokens', index, 'token'], context, tokenProblem),
       scopes: token.scopes,
     })),
+    hooks: toHooks(input.hooks, (written, path, wrong) => secretAt(written, path, context, wrong)),
     retention: {
       samplesMs: ms(input.retention?.samples ?? '30d'),
       watchesMs: ms(input.retention?.watches ?? '400d'),

@@ -6,6 +6,7 @@ import { CanarydError, type Problem } from '../kit/errors.ts';
 import { type ConfigInput, configSchema } from './config-schema.ts';
 import { configInvalid, type DaemonConfig, toDaemonConfig } from './daemon-config.ts';
 import { secret as secretField } from './fields.ts';
+import { hookProblems } from './hooks.ts';
 import { entriesOf, fieldOf, itemsOf } from './policy-draft.ts';
 import {
   didYouMean,
@@ -76,7 +77,8 @@ export function loadConfig(path: string, options: { readonly env: Environment })
   const { config, problems } = readConfig(yaml.value, directory, secrets);
   add(file, problems);
   const policies: LoadedPolicy[] = [];
-  for (const name of policyFiles(yaml.value, directory, (problem) => add(file, [problem]))) {
+  const names = policyFiles(yaml.value, directory, (problem) => add(file, [problem]));
+  for (const name of names) {
     const result = checkPolicyFile(name);
     if (result.kind === 'problems') add(name, result.problems);
     else policies.push({ file: name, policy: result.policy });
@@ -87,6 +89,17 @@ export function loadConfig(path: string, options: { readonly env: Environment })
     if (twin === undefined || twin.file === name) continue;
     const wanted = `a name that ${shown(twin.file)} does not have; set "name" or rename the file`;
     add(name, [problem(['name'], found(policy.name), wanted)]);
+  }
+  // A policy that cannot be read may serve what seems to be served by none.
+  const areAllRead = policies.length === names.length;
+  if (config !== null && areAllRead) {
+    add(
+      file,
+      hookProblems(
+        config.hooks,
+        policies.map(({ policy }) => policy),
+      ),
+    );
   }
   if (all.length > 0 || config === null) throw configInvalid(summary(shown(file), all), all);
   return {
@@ -138,7 +151,7 @@ function absentSecrets(raw: unknown, secrets: Secrets): Problem[] {
       for (const [key, item] of entriesOf(value)) visit(item, [...path, key]);
     }
   };
-  for (const field of ['sources', 'slack', 'tokens']) visit(fieldOf(raw, field), [field]);
+  for (const field of ['sources', 'slack', 'tokens', 'hooks']) visit(fieldOf(raw, field), [field]);
   return collected;
 }
 

@@ -24,6 +24,7 @@ import { newWatchId, systemRandom } from '../kit/random.ts';
 import { VERSION } from '../kit/version.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createHealthReader } from '../source/health.ts';
+import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createChannels, createSource, policyHash } from './sources.ts';
 
@@ -186,6 +187,7 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
       scopes,
       matches: (given) => tokenMatcher(token.reveal())(given),
     })),
+    hooks: hookSetups(config.hooks, policies),
     logger,
     version: VERSION,
     clock,

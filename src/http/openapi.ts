@@ -22,6 +22,18 @@ const WITH_BODY: readonly ProblemKind[] = [
 ];
 const WITH_SCOPE: readonly ProblemKind[] = ['unauthorized', 'forbidden', 'journal_failed'];
 
+const signature = (name: string, description: string) => {
+  return { type: 'apiKey', in: 'header', name, description };
+};
+const SIGNATURES = {
+  githubSignature: signature('X-Hub-Signature-256', 'HMAC-SHA256 of the body, as GitHub sends it'),
+  gitlabToken: signature('X-Gitlab-Token', 'The secret token of a GitLab webhook'),
+  standardWebhooks: signature(
+    'webhook-signature',
+    'Standard Webhooks: with webhook-id, and webhook-timestamp of the last 5 minutes',
+  ),
+};
+
 export function openapiDocument(routes: readonly RouteSpec[], version: string): Json {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const spec of routes) {
@@ -40,6 +52,7 @@ export function openapiDocument(routes: readonly RouteSpec[], version: string): 
     },
     tags: [
       { name: 'watches', description: 'Start, follow and command watches' },
+      { name: 'hooks', description: 'Deploy events of CI systems' },
       { name: 'hold', description: 'The hold-fire switch' },
       { name: 'daemon', description: 'The daemon itself; needs no token' },
     ],
@@ -52,6 +65,7 @@ export function openapiDocument(routes: readonly RouteSpec[], version: string): 
           scheme: 'bearer',
           description: 'Scopes read, start and act; none implies another.',
         },
+        ...SIGNATURES,
       },
     },
   };
@@ -77,19 +91,24 @@ function operation(spec: RouteSpec): Json {
       ...parametersOf('query', spec.query),
       ...parametersOf('header', spec.headers),
     ],
-    ...(spec.body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: {
-              'application/json': { schema: ref(spec.body.name), example: spec.body.example },
-            },
-          },
-        }),
+    ...requestBody(spec),
     responses,
-    security: spec.scope === null ? [] : [{ token: [] }],
+    security: (spec.security ?? (spec.scope === null ? [] : ['token'])).map((name) => ({
+      [name]: [],
+    })),
   };
+}
+
+function requestBody({ body, raw }: RouteSpec): Json {
+  if (raw !== undefined) {
+    const { schema, example } = raw;
+    const content = { schema: ref(schema), example };
+    const types = raw.mediaTypes.map((mediaType) => [mediaType, content]);
+    return { requestBody: { required: true, content: Object.fromEntries(types) } };
+  }
+  if (body === undefined) return {};
+  const content = { 'application/json': { schema: ref(body.name), example: body.example } };
+  return { requestBody: { required: true, content } };
 }
 
 function ref(name: string): Json {
@@ -108,7 +127,7 @@ function responseOf(response: ResponseSpec): Json {
 function problemsByStatus(spec: RouteSpec): ReadonlyMap<string, readonly ProblemKind[]> {
   const kinds = new Set([
     ...ANYWHERE,
-    ...(spec.body === undefined ? [] : WITH_BODY),
+    ...(spec.body === undefined && spec.raw === undefined ? [] : WITH_BODY),
     ...(spec.scope === null ? [] : WITH_SCOPE),
     ...spec.problems,
     'foreign_request' as const,

@@ -65,6 +65,10 @@ export const extendBody = humanBody
 
 export const watchParams = z.strictObject({ id: line(60, 'Watch id').describe('Watch id') });
 
+export const hookParams = z.strictObject({
+  kind: line(60, 'github, gitlab, cdevents or generic; configured under hooks'),
+});
+
 const limit = (max: number, standard: number) =>
   z.coerce.number().int().min(1).max(max).default(standard).describe('At most this many');
 

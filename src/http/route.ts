@@ -5,7 +5,8 @@ import type { z } from 'zod';
 import type { Control } from '../engine/control.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
-import type { Scope } from './auth.ts';
+import type { Scope, Token } from './auth.ts';
+import type { HookSetups } from './hook-setup.ts';
 import type { ProblemKind } from './problem.ts';
 
 export type RouteDeps = {
@@ -14,6 +15,18 @@ export type RouteDeps = {
   readonly logger: Logger;
   readonly version: string;
   readonly clock: Clock;
+  readonly tokens?: readonly Token[];
+  /** Kinds of hooks that are taken; default: none. */
+  readonly hooks?: HookSetups;
+};
+
+/** A body that arrives as bytes, since signatures are over bytes. */
+export type RawBody = {
+  readonly bytesMax: number;
+  readonly mediaTypes: readonly string[];
+  /** Name of a schema in `schemas.ts`, for the document only. */
+  readonly schema: string;
+  readonly example: unknown;
 };
 
 export type ResponseSpec = {
@@ -45,9 +58,11 @@ export type RouteSpec = {
   readonly url: string;
   readonly operationId: string;
   readonly summary: string;
-  readonly tag: 'watches' | 'hold' | 'daemon';
+  readonly tag: 'watches' | 'hooks' | 'hold' | 'daemon';
   /** null: needs no token. */
   readonly scope: Scope | null;
+  /** Ways to prove who asks, where the handler looks at that itself; names of the document. */
+  readonly security?: readonly string[];
   /** A stream: no HEAD, no time limit for the whole answer. */
   readonly isStream: boolean;
   readonly params?: Shape;
@@ -55,6 +70,7 @@ export type RouteSpec = {
   readonly headers?: Shape;
   /** Name of the body's schema and the schema itself. */
   readonly body?: { readonly name: string; readonly schema: Shape; readonly example: unknown };
+  readonly raw?: RawBody;
   readonly responses: Readonly<Record<number, ResponseSpec>>;
   readonly problems: readonly ProblemKind[];
   readonly handle: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;

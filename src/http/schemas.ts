@@ -166,6 +166,14 @@ const problem = z
   })
   .describe('RFC 9457 problem') satisfies z.ZodType<ProblemBody>;
 
+const ignored = z
+  .object({ ignored: z.string().describe('Why; nothing is to be done') })
+  .describe('An event that starts no watch');
+
+const hookEvent = z
+  .looseObject({})
+  .describe('As its CI system sends it; for generic a Start, as for POST /v1/watches');
+
 /** Every schema of the document, by the name it has there. */
 export const SCHEMAS = {
   Start: startBody,
@@ -173,6 +181,9 @@ export const SCHEMAS = {
   Extension: extendBody,
   Condition: condition,
   Watch: watch,
+  HookEvent: hookEvent,
+  Ignored: ignored,
+  HookAnswer: z.union([watch, ignored]).describe('The watch, or why there is none'),
   WatchList: z.object({ watches: z.array(watch), next_before: z.string().nullable() }),
   Event: event,
   Journal: z.object({ events: z.array(event), next_after: z.number().nullable() }),

@@ -11,12 +11,15 @@ import type { z } from 'zod';
 import { authorize, refuseForeign, type Token } from './auth.ts';
 import { openapiDocument } from './openapi.ts';
 import { HttpError, rawProblem, sendProblem } from './problem.ts';
+import { takeRawBodies } from './raw-body.ts';
 import type { RouteDeps, RouteSpec } from './route.ts';
 import { daemonRoutes } from './routes/daemon.ts';
 import { eventsRoute, STREAM_LIMITS, type StreamLimits, type Streams } from './routes/events.ts';
 import { holdRoutes } from './routes/hold.ts';
+import { hookRoute } from './routes/hooks.ts';
 import { journalRoutes } from './routes/journal.ts';
 import { watchRoutes } from './routes/watches.ts';
+import { problemsOf, problemsText } from './validation.ts';
 
 export type ServerDeps = RouteDeps & {
   /** None: everything is allowed, and the daemon must listen on loopback only. */
@@ -63,6 +66,7 @@ export function allRoutes(
     ...watchRoutes(deps),
     ...journalRoutes(deps),
     eventsRoute(deps, streams, limits),
+    hookRoute(deps),
     ...holdRoutes(deps),
     ...daemonRoutes(deps, () => {
       document ??= openapiDocument(routes, deps.version);
@@ -111,7 +115,17 @@ export function buildServer(deps: ServerDeps, limits = SERVER_LIMITS): FastifyIn
     throw missing(routes, request);
   });
   guard(app, deps.tokens, limits, streams);
-  for (const spec of routes) register(app, spec, deps.tokens);
+  for (const spec of routes.filter(({ raw }) => raw === undefined)) {
+    register(app, spec, deps.tokens);
+  }
+  for (const spec of routes) {
+    const { raw } = spec;
+    if (raw === undefined) continue;
+    app.register(async (scope) => {
+      takeRawBodies(scope, raw, logger);
+      register(scope, spec, deps.tokens);
+    });
+  }
   return app;
 }
 
@@ -147,6 +161,7 @@ function register(app: FastifyInstance, spec: RouteSpec, tokens: readonly Token[
     method: spec.method,
     url: spec.url,
     exposeHeadRoute: spec.method === 'GET' && !spec.isStream,
+    ...(spec.raw === undefined ? {} : { bodyLimit: spec.raw.bytesMax }),
     schema: {
       ...(spec.params === undefined ? {} : { params: spec.params }),
       ...(spec.query === undefined ? {} : { querystring: spec.query }),
@@ -166,29 +181,9 @@ function validate(schema: z.ZodObject) {
   return (data: unknown) => {
     const result = schema.safeParse(data);
     if (result.success) return { value: result.data };
-    const problems = result.error.issues.flatMap((issue) => {
-      const path = pathText(issue.path);
-      if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
-      const wanted = Object.keys(schema.shape).join(', ');
-      return issue.keys.map((key) => ({
-        path: pathText([...issue.path, key]),
-        message: `unknown field; known are ${wanted}`,
-      }));
-    });
-    const detail = problems.map(({ path, message }) => `${path || 'body'}: ${message}`).join('; ');
-    return { error: new HttpError('request_invalid', detail, { problems }) };
+    const problems = problemsOf(schema, result.error);
+    return { error: new HttpError('request_invalid', problemsText(problems), { problems }) };
   };
-}
-
-/** `parameters["a b"][0]` → `parameters.a b[0]`. */
-function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, index) => {
-      if (typeof part === 'number') return `[${part}]`;
-      return index === 0 ? String(part) : `.${String(part)}`;
-    })
-    .join('')
-    .slice(0, 200);
 }
 
 /** A path that exists for other methods is 405 with `Allow`; anything else is 404. */

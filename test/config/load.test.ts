@@ -71,6 +71,7 @@ describe('canaryd.yaml', () => {
       },
       slack: null,
       tokens: [],
+      hooks: { github: null, gitlab: null, cdevents: null, generic: null },
       retention: { samplesMs: 30 * 86_400_000, watchesMs: 400 * 86_400_000 },
       standBy: { everyMs: 15_000 },
       log: { level: 'info' },

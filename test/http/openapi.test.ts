@@ -57,6 +57,8 @@ describe('the OpenAPI document', () => {
   it('lists exactly the routes that Fastify knows', async () => {
     const registered: string[] = [];
     const app = buildServer(DEPS);
+    // Routes in a scope of their own are there when it is.
+    await app.ready();
     const shown = app.printRoutes({ commonPrefix: false, includeMeta: false });
     await app.close();
     const stack: string[] = [];

@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Token } from '../../src/http/auth.ts';
+import type { HookSetups } from '../../src/http/hook-setup.ts';
 import { buildServer, SERVER_LIMITS, type ServerLimits } from '../../src/http/server.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { FakeControl } from './fake-control.ts';
@@ -12,6 +13,7 @@ export function api(
   options: {
     readonly control?: FakeControl;
     readonly tokens?: readonly Token[];
+    readonly hooks?: HookSetups;
     readonly limits?: Partial<ServerLimits>;
   } = {},
 ) {
@@ -22,6 +24,7 @@ export function api(
       control,
       metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       tokens: options.tokens ?? [],
+      ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),
       version: '9.9.9',
       clock: systemClock,

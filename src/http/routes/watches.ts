@@ -59,7 +59,7 @@ function startRoute({ control }: RouteDeps): RouteSpec {
   );
 }
 
-function startCommand(
+export function startCommand(
   body: z.output<typeof startBody>,
   idempotencyKey: string | undefined,
   token: string | null,
