@@ -25,13 +25,16 @@ import type { ConditionTrack, Track } from './track.ts';
 import { evolve, type WatchState } from './watch.ts';
 import { conditionNow } from './wording.ts';
 
+/** The time before the deploy is read at the deploy and this much earlier. */
+export const BASELINE_LEAD_MS = 5 * 60_000;
+
 export type TickInput = {
   readonly policy: Policy;
   readonly state: WatchState;
   readonly track: Track | null;
   readonly tick: Tick;
-  /** Readings of the time before the deploy, when they were taken with this tick. */
-  readonly baseline: Readings | null;
+  /** Readings of times before the deploy, oldest first, when they were taken with this tick. */
+  readonly baseline: readonly Readings[] | null;
   /** The hold-fire switch is on. */
   readonly isHeld: boolean;
 };
@@ -117,31 +120,44 @@ function trackOf(
   return { atMs: tick.atMs, conditions, sinceDeploy, passSinceMs };
 }
 
-/** Values before the deploy, and the stop and warn conditions that were breached already. */
+/**
+ * Values before the deploy, and the stop and warn conditions that were breached already. Pipelines
+ * report a deploy when it has ended: by then the new version may have run for minutes. So the
+ * oldest reading is the baseline, and only what was red in every reading is old trouble.
+ */
 function baselineEvent(
   policy: Policy,
   state: WatchState,
-  readings: Readings,
+  baseline: readonly Readings[],
 ): Extract<EventBody, { type: 'watch.baselined' }> {
-  const values: Record<string, number> = {};
-  for (const [indicator, reading] of Object.entries(readings)) {
-    // What is no number would come back from the journal as null.
-    if (reading.kind !== 'value' || !Number.isFinite(reading.value)) continue;
-    values[indicator] = reading.value;
-  }
+  const known = baseline.map(finiteValues);
+  const values: Record<string, number> = Object.assign({}, ...known.toReversed());
   const parameters = state.deploy?.parameters ?? {};
-  const wasBreached = (condition: Condition): boolean => {
-    const value = values[condition.indicator];
-    const { limit, role } = condition;
-    if (value === undefined || (role !== 'stop' && role !== 'warn')) return false;
+  const isBreach = ({ limit }: Condition, value: number): boolean => {
     if (limit.kind !== 'compare') return (value === 1) === (limit.kind === 'passing');
     // A limit relative to the baseline cannot have been breached by the baseline itself.
     if (limit.of === 'baseline') return false;
     const absolute = limitValue(limit, parameters, undefined);
     return absolute !== null && met(limit, value, absolute, undefined);
   };
+  const wasBreached = (condition: Condition): boolean => {
+    const seen = known.flatMap((one) => one[condition.indicator] ?? []);
+    const calls = condition.role === 'stop' || condition.role === 'warn';
+    return calls && seen.length > 0 && seen.every((value) => isBreach(condition, value));
+  };
   const preExisting = policy.conditions.filter(wasBreached).map(({ id }) => id);
   return { type: 'watch.baselined', values, preExisting };
+}
+
+/** What is no number would come back from the journal as null. */
+function finiteValues(readings: Readings): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (const [indicator, reading] of Object.entries(readings)) {
+    if (reading.kind === 'value' && Number.isFinite(reading.value)) {
+      values[indicator] = reading.value;
+    }
+  }
+  return values;
 }
 
 /** @returns whether the watch stopped */

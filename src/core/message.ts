@@ -3,7 +3,7 @@
 // canaryd does about it, what to do.
 import type { Message, Severity } from './delivery.ts';
 import type { BlindEvidence, Evidence, WatchEvent } from './event.ts';
-import type { Policy } from './policy.ts';
+import type { ActionName, Policy } from './policy.ts';
 import { formatValue, roughDuration } from './quantity.ts';
 import type { WatchState } from './watch.ts';
 import { conditionNow, sinceText, titleOf } from './wording.ts';
@@ -347,7 +347,7 @@ function acted(
       return {
         severity: isOver ? 'info' : 'critical',
         headline: isOver
-          ? `Verification of ${name} ended: superseded`
+          ? supersededText(event.action, context)
           : `${event.action.toUpperCase()} NOT CONFIRMED: ${name} may still be bad (${event.reason})`,
         lines: event.because,
         next: isOver
@@ -358,6 +358,12 @@ function acted(
     default:
       return event satisfies never;
   }
+}
+
+function supersededText(action: ActionName, context: TellContext): string {
+  const isSent = context.state.actions[action] === 'accepted';
+  const what = isSent ? 'verification' : action;
+  return `The ${what} of ${subject(context)} is called off: a newer deploy has started`;
 }
 
 function human(

@@ -3,7 +3,7 @@ import { type Deploy, deployKey } from './deploy.ts';
 import type { EventBody } from './event.ts';
 import { type Mode, type Policy, policyEndMs } from './policy.ts';
 import { giveUp } from './verify.ts';
-import type { WatchState } from './watch.ts';
+import { isActive, type WatchState } from './watch.ts';
 
 /** A deploy of the previous version this soon after a stop is that stop's rollback. */
 export const ROLLBACK_DEPLOY_WITHIN_MS = 60 * 60_000;
@@ -18,6 +18,8 @@ export type Earlier = { readonly id: string; readonly state: WatchState };
 export type StartDecision =
   /** The same deploy: its watch is the answer. */
   | { readonly kind: 'exists'; readonly watchId: string }
+  /** The same deploy with other parameters: one of the two is a mistake. */
+  | { readonly kind: 'differs'; readonly watchId: string }
   /** A later deploy of the service is known, whatever became of it: this one is history. */
   | { readonly kind: 'outdated'; readonly watchId: string }
   | {
@@ -37,13 +39,18 @@ export function decideStart(input: {
   readonly policy: Policy;
   readonly policyHash: string;
   readonly mode: Mode;
+  /** The caller said when it was deployed; otherwise that is just our own clock. */
+  readonly isTimeGiven: boolean;
   readonly nowMs: number;
   /** Recent watches of the same service and environment, newest first. */
   readonly recent: readonly Earlier[];
 }): StartDecision {
   const { id, deploy, policy, policyHash, nowMs, recent } = input;
-  const same = recent.find(({ state }) => isSameDeploy(state, deploy));
-  if (same !== undefined) return { kind: 'exists', watchId: same.id };
+  const same = recent.find(({ state }) => isSameDeploy(state, deploy, input.isTimeGiven));
+  if (same !== undefined) {
+    const kind = hasSameParameters(same.state, deploy) ? 'exists' : 'differs';
+    return { kind, watchId: same.id };
+  }
   // A cancelled watch may have been started with the wrong time: it is no obstacle to a new one.
   const newer = recent.find(
     ({ state }) =>
@@ -71,9 +78,21 @@ export function decideStart(input: {
   return { kind: 'start', events: [started], earlier };
 }
 
-function isSameDeploy(state: WatchState, deploy: Deploy): boolean {
+function isSameDeploy(state: WatchState, deploy: Deploy, isTimeGiven: boolean): boolean {
   if (state.deploy === null || deployKey(state.deploy) !== deployKey(deploy)) return false;
-  return state.phase === 'watching' || state.deploy.deployedAtMs === deploy.deployedAtMs;
+  if (state.phase === 'watching' || state.deploy.deployedAtMs === deploy.deployedAtMs) return true;
+  // A pipeline that repeats its start must not call off the rollback that is under way.
+  return !isTimeGiven && isRollingBack(state);
+}
+
+function isRollingBack(state: WatchState): boolean {
+  return isActive(state) || Object.values(state.actions).includes('pending');
+}
+
+function hasSameParameters(state: WatchState, { parameters }: Deploy): boolean {
+  const known = state.deploy?.parameters ?? {};
+  const names = Object.keys({ ...known, ...parameters });
+  return names.every((name) => known[name] === parameters[name]);
 }
 
 function isRollbackOf(

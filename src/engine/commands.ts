@@ -76,12 +76,14 @@ export class Commands implements Control {
         policy,
         policyHash: hash,
         mode,
+        isTimeGiven: command.deployedAtMs !== undefined,
         nowMs,
         recent: earlier,
       });
       if (decided.kind === 'exists') {
         return { watch: await this.watch(decided.watchId), created: false };
       }
+      if (decided.kind === 'differs') throw differs(deploy, decided.watchId);
       if (decided.kind === 'outdated') throw outdated(deploy, decided.watchId);
       const idempotencyKey = command.idempotencyKey ?? null;
       const opened = await ledger.open(
@@ -349,6 +351,13 @@ function endings(
       : {};
     return [{ loaded, decision: { events, ...giveUp } }];
   });
+}
+
+function differs(deploy: Deploy, watchId: string): CanarydError {
+  return new CanarydError(
+    'conflict',
+    `Cannot watch ${deploy.service} ${deploy.version}: watch ${watchId} is of the same deploy with other parameters; cancel it to start again`,
+  );
 }
 
 function outdated(deploy: Deploy, newer: string): CanarydError {

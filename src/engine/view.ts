@@ -18,7 +18,7 @@ export function watchView(
   publicUrl: string | null,
 ): WatchView {
   const { deploy, policy, track } = record;
-  const stops = policy.conditions.filter(({ role }) => role === 'stop');
+  const stops = begunStops(policy, track === null ? 0 : track.atMs - deploy.deployedAtMs);
   const seen = stops.filter(({ id }) => track?.conditions[id]?.everSeen === true).length;
   return {
     id: record.id,
@@ -47,6 +47,14 @@ export function watchView(
     conditions: conditionViews(record.policy, state, track?.conditions ?? {}, tick),
     actions: actionViews(state, deliveries),
   };
+}
+
+/** Stop conditions of the windows that have begun: those that can be armed. */
+function begunStops(policy: Policy, sinceDeployMs: number): readonly Condition[] {
+  const begun = policy.windows.filter(({ fromMs }) => fromMs <= sinceDeployMs);
+  return policy.conditions.filter(
+    ({ role, window }) => role === 'stop' && begun.some(({ name }) => name === window),
+  );
 }
 
 function iso(ms: number): string {

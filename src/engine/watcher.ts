@@ -1,6 +1,6 @@
 // One active watch: read all indicators at one time, decide, append. Holds no truth of its own:
 // every tick starts from the journal.
-import { decideTick } from '../core/decide.ts';
+import { BASELINE_LEAD_MS, decideTick } from '../core/decide.ts';
 import type { HttpIndicator, Policy } from '../core/policy.ts';
 import {
   type Readings,
@@ -43,7 +43,8 @@ export type WatcherOptions = {
 export class Watcher {
   readonly #options: WatcherOptions;
   readonly #loop: Loop;
-  #isFirst = true;
+  /** When a look at the watch last ended in the journal; null in a new process. */
+  #lookedAtMs: number | null = null;
   #plannedAt: number | null = null;
 
   constructor(options: WatcherOptions) {
@@ -96,6 +97,8 @@ export class Watcher {
       this.#readBaseline(loaded, ids, signal),
       hold(),
     ]);
+    // Cut short by our own end: no observation of the service.
+    if (signal.aborted) return readings;
     const tick = { atMs, readings };
     await ledger.decide(watchId, atMs, ({ state, record }) => {
       if (state.phase !== 'watching') return null;
@@ -105,6 +108,7 @@ export class Watcher {
       const { events, track } = decideTick(input);
       return { events, tick: { tick, track } };
     });
+    this.#lookedAtMs = clock.now();
     return readings;
   }
 
@@ -116,6 +120,7 @@ export class Watcher {
     const ids = verifyConditions(policy, loaded.state).map(({ indicator }) => indicator);
     // The rollback is a deploy: ranges do not reach back into the bad version.
     const readings = await this.#read(loaded, ids, atMs, verification.sinceMs, signal);
+    if (signal.aborted) return readings;
     const tick = { atMs, readings };
     await ledger.decide(watchId, atMs, ({ state, record }) => {
       if (state.verification.kind !== 'verifying') return null;
@@ -125,21 +130,21 @@ export class Watcher {
     return readings;
   }
 
-  /** Once after a start of the process: how long nobody looked. */
+  /**
+   * How long nobody looked: canaryd was down, the machine slept, or the journal took no writes.
+   * Counted from the end of the last look: slow sources are no absence.
+   */
   async #tellAbsence(loaded: Loaded): Promise<void> {
-    if (!this.#isFirst) return;
     const { ledger, watchId, clock, policy } = this.#options;
-    const lastMs = loaded.record.track?.atMs;
+    const lastMs = this.#lookedAtMs ?? loaded.record.track?.atMs;
+    if (lastMs === undefined) return;
     const nowMs = clock.now();
-    if (lastMs !== undefined) {
-      const awayMs = nowMs - lastMs;
-      if (awayMs >= Math.max(AWAY_INTERVALS * policy.intervalMs, AWAY_MIN_MS)) {
-        await ledger.decide(watchId, nowMs, ({ state }) =>
-          state.phase === 'watching' ? { events: [{ type: 'watch.resumed', awayMs }] } : null,
-        );
-      }
-    }
-    this.#isFirst = false;
+    const awayMs = nowMs - lastMs;
+    if (awayMs < Math.max(AWAY_INTERVALS * policy.intervalMs, AWAY_MIN_MS)) return;
+    await ledger.decide(watchId, nowMs, ({ state }) =>
+      state.phase === 'watching' ? { events: [{ type: 'watch.resumed', awayMs }] } : null,
+    );
+    this.#lookedAtMs = nowMs;
   }
 
   async #read(
@@ -187,21 +192,17 @@ export class Watcher {
     { record, state }: Loaded,
     ids: readonly string[],
     signal: AbortSignal,
-  ): Promise<Readings | null> {
+  ): Promise<readonly Readings[] | null> {
     if (state.baselineTaken) return null;
-    const { source, policy, watchId, clock, healthBefore } = this.#options;
+    const { clock, healthBefore } = this.#options;
     const { deployedAtMs } = record.deploy;
     const { series, http } = this.#resolve(record, ids);
-    const read = await source.read({
-      watchId,
-      indicators: series,
-      atMs: deployedAtMs,
-      deployedAtMs: null,
-      staleAfterMs: policy.staleAfterMs,
-      previous: {},
-      signal,
-    });
-    const all = Object.values(read);
+    const [before, at] = await Promise.all(
+      [deployedAtMs - BASELINE_LEAD_MS, deployedAtMs].map((atMs) =>
+        this.#readBefore(series, atMs, signal),
+      ),
+    );
+    const all = Object.values(at ?? {});
     const isSilent =
       all.length > 0 && all.every((r) => r.kind === 'blind' && r.reason === 'unreachable');
     if (isSilent && clock.now() - state.startedAtMs < BASELINE_WITHIN_MS) return null;
@@ -209,6 +210,19 @@ export class Watcher {
       const reading = healthBefore(url, deployedAtMs);
       return reading === undefined ? [] : [[id, reading] as const];
     });
-    return { ...read, ...Object.fromEntries(health) };
+    return [before ?? {}, { ...at, ...Object.fromEntries(health) }];
+  }
+
+  #readBefore(series: readonly SeriesIndicator[], atMs: number, signal: AbortSignal) {
+    const { source, policy, watchId } = this.#options;
+    return source.read({
+      watchId,
+      indicators: series,
+      atMs,
+      deployedAtMs: null,
+      staleAfterMs: policy.staleAfterMs,
+      previous: {},
+      signal,
+    });
   }
 }

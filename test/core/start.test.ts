@@ -14,6 +14,7 @@ function start(deploy: Partial<Deploy>, recent: readonly Earlier[] = [], nowMs?:
     policy: aPolicy(),
     policyHash: 'hash',
     mode: 'act',
+    isTimeGiven: true,
     nowMs: nowMs ?? deployed.deployedAtMs,
     recent,
   });
@@ -166,5 +167,38 @@ describe('the deploy of a rollback', () => {
 
   test('a fix is no rollback: it acts', () => {
     expect(start({ version: '2.0.1' }, [verifying])).toMatchObject({ events: [{ mode: 'act' }] });
+  });
+});
+
+describe('a start that comes again', () => {
+  const stopping: Earlier = {
+    id: 'w_stopping',
+    state: stateOf([0, started()], [MINUTE, stopped({ actions: ['disarm', 'rollback'] })]),
+  };
+  const again = { version: '2.0.0', deployedAtMs: T0 + 2 * MINUTE };
+  const startAgain = (isTimeGiven: boolean, parameters = {}) =>
+    decideStart({
+      id: 'w_new',
+      deploy: aDeploy({ ...again, parameters }),
+      policy: aPolicy(),
+      policyHash: 'hash',
+      mode: 'act',
+      isTimeGiven,
+      nowMs: again.deployedAtMs,
+      recent: [stopping],
+    });
+
+  test('without a time of its own never calls off the rollback that is under way', () => {
+    expect(startAgain(false)).toEqual({ kind: 'exists', watchId: 'w_stopping' });
+  });
+
+  test('with a later time is a new deploy of the same version', () => {
+    expect(startAgain(true)).toMatchObject({ kind: 'start' });
+  });
+
+  test('with other parameters differs from the watch that is there', () => {
+    const open = { ...stopping, state: stateOf([0, started()]) };
+    const decided = start({ version: '2.0.0', parameters: { capital: 5 } }, [open]);
+    expect(decided).toEqual({ kind: 'differs', watchId: 'w_stopping' });
   });
 });

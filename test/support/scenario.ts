@@ -118,6 +118,7 @@ class Stage {
       policy,
       policyHash: 'hash',
       mode: policy.mode,
+      isTimeGiven: true,
       nowMs: T0 + nowMs,
       recent,
     });
@@ -302,7 +303,7 @@ class Stage {
       state: watch.state,
       track: watch.track,
       tick,
-      baseline: watch.state.baselineTaken ? null : before,
+      baseline: watch.state.baselineTaken ? null : [before],
       isHeld: this.#hold !== null,
     });
     watch.track = track;
