@@ -137,15 +137,21 @@ function windowProblems(raw: unknown, draft: Draft): Problem[] {
       const wanted = 'stop, warn or pass conditions; add some or remove the window';
       problems.push(problem(path, 'a window in which nothing is judged', wanted));
     }
+    const isLast = name === draft.windows.at(-1)?.name;
+    if (!isLast && own.some(({ role }) => role === 'pass')) {
+      // A pass closes the watch: later windows would never be judged.
+      const wanted = 'pass conditions in the last window only; move them there';
+      problems.push(problem([...path, 'pass'], 'pass before the last window', wanted));
+    }
     if (passForMs === null) continue;
     const value = fieldOf(itemsOf(fieldOf(raw, 'windows'))[Number(path[1])], 'pass');
     if (entriesOf(value).length === 0) {
       const wanted = 'it only with "pass"; a limit has a "for" of its own';
       problems.push(problem([...path, 'for'], 'for in a window without pass', wanted));
     }
-    if (fromMs !== null && untilMs !== null && untilMs > fromMs && passForMs > untilMs - fromMs) {
+    if (fromMs !== null && untilMs !== null && untilMs > fromMs && passForMs >= untilMs - fromMs) {
       const length = formatDuration(untilMs - fromMs);
-      const wanted = `at most ${length}, the length of the window; shorten it`;
+      const wanted = `less than ${length}, the length of the window; shorten it`;
       problems.push(problem([...path, 'for'], `"${formatDuration(passForMs)}"`, wanted));
     }
   }

@@ -292,10 +292,16 @@ export const WRONG: readonly Wrong[] = [
   ],
   ['for without pass', [['windows.0.for', '5m']], 'windows[0].for', 'for in a window without pass'],
   [
-    'a pass time longer than its window',
-    [['windows.1.for', '24h']],
+    'a pass time as long as its window',
+    [['windows.1.for', '23h45m']],
     'windows[1].for',
-    'wanted at most 23h45m',
+    'wanted less than 23h45m',
+  ],
+  [
+    'a pass before the last window',
+    [['windows.0.pass', { fill_rate: { above: '95%' } }]],
+    'windows[0].pass',
+    'wanted pass conditions in the last window only',
   ],
   [
     'a hold time longer than its window',
