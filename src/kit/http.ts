@@ -60,7 +60,10 @@ export async function send(request: HttpRequest): Promise<HttpAnswer | HttpFailu
   // One signal for the whole exchange: axios' own timeout does not bound a slow body.
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort('timeout'), request.timeoutMs);
-  const signal = request.signal ? AbortSignal.any([limit.signal, request.signal]) : limit.signal;
+  // Followed by hand: a caller's signal may live for days, and composites of it would pile up.
+  const follow = () => limit.abort('aborted');
+  if (request.signal?.aborted) follow();
+  request.signal?.addEventListener('abort', follow, { once: true });
   try {
     const response = await client.request<string>({
       method: request.method,
@@ -69,7 +72,7 @@ export async function send(request: HttpRequest): Promise<HttpAnswer | HttpFailu
       ...(request.body === undefined ? {} : { data: request.body }),
       ...(request.httpsAgent === undefined ? {} : { httpsAgent: request.httpsAgent }),
       ...lookupOption(request.lookup),
-      signal,
+      signal: limit.signal,
       maxContentLength: request.responseBytesMax,
       maxBodyLength: 10_000_000,
     });
@@ -81,9 +84,10 @@ export async function send(request: HttpRequest): Promise<HttpAnswer | HttpFailu
       tookMs: performance.now() - started,
     };
   } catch (error) {
-    return failureOf(error as AxiosError, limit.signal.aborted, request);
+    return failureOf(error as AxiosError, limit.signal.reason === 'timeout', request);
   } finally {
     clearTimeout(timer);
+    request.signal?.removeEventListener('abort', follow);
   }
 }
 

@@ -43,11 +43,12 @@ export function startLoop(options: {
     }
   }
 
+  // One signal per pause, never a composite of the long-lived one: those pile up over days.
   async function pause(ms: number): Promise<void> {
     const woken = new AbortController();
     wake = () => woken.abort();
     try {
-      await clock.sleep(ms, AbortSignal.any([stopping.signal, woken.signal]));
+      await clock.sleep(ms, woken.signal);
     } catch {
       // Woken by a poke or by stop(): both are wanted.
     } finally {
@@ -63,6 +64,7 @@ export function startLoop(options: {
     },
     async stop() {
       stopping.abort();
+      wake?.();
       await done;
     },
   };
