@@ -91,7 +91,7 @@ describe('the folders of src', () => {
     Object.entries(MAY_IMPORT).filter(([folder]) => !/^(?:cli|daemon|main\.ts)$/.test(folder)),
   )('%s has the same words on the map', (folder, { folders: allowed, files }) => {
     const row = new RegExp(`^\\| \`src/${folder}/\` \\|[^|]*\\|([^|]*)\\|`, 'm');
-    const words = row.exec(read('src/README.md'))?.[1]?.match(/\w+/g) ?? [];
+    const words: readonly string[] = row.exec(read('src/README.md'))?.[1]?.match(/\w+/g) ?? [];
     const named = folders.filter((name) => words.includes(name) && name !== folder);
     const wanted = [...allowed, ...(files ?? []).map(folderOf)].filter((name) => name !== folder);
     expect(named).toEqual(wanted.toSorted());
