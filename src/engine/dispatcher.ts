@@ -8,11 +8,12 @@ import type { DeliveryReason } from '../core/event.ts';
 import type { Action } from '../core/policy.ts';
 import { type TemplateValues, templateValues } from '../core/template.ts';
 import { decideOutcome } from '../core/verify.ts';
+import type { WatchState } from '../core/watch.ts';
 import type { DeliveryUpdate, Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
-import type { Ledger } from './ledger.ts';
+import type { Decision, Ledger } from './ledger.ts';
 
 /** The sweep finds what a lost poke left behind. */
 const SWEEP_EVERY_MS = 500;
@@ -141,10 +142,12 @@ export class Dispatcher {
     const { content } = delivery;
     if (content.kind === 'action') {
       const held = await this.#options.hold();
-      if (held !== null) return refuse('hold_fire', `hold fire by ${held.by}: ${held.reason}`);
+      if (held !== null) {
+        return refuse('hold_fire', `hold fire by ${held.by}: ${held.reason}; ${soFar(delivery)}`);
+      }
     }
     if (this.#options.clock.now() > delivery.deadlineAtMs) {
-      return refuse('deadline', delivery.lastDetail ?? 'its deadline passed before it was sent');
+      return refuse('deadline', `its deadline has passed; ${soFar(delivery)}`);
     }
     if (!delivery.inFlight) return null;
     // An attempt of an earlier life: nobody knows whether it arrived.
@@ -225,8 +228,10 @@ export class Dispatcher {
     const atMs = clock.now();
     await ledger.decide(delivery.watchId, atMs, async ({ state }) => {
       const all = await journal.deliveries(delivery.watchId);
-      // Given up meanwhile (superseded): the decision stands, the outcome is only counted.
-      if (all.find(({ id }) => id === delivery.id)?.state !== 'pending') return null;
+      const stored = all.find(({ id }) => id === delivery.id);
+      // Given up meanwhile (superseded): the decision stands. But what was taken on all the same
+      // may undo the newer deploy, and has to be known.
+      if (stored?.state !== 'pending') return takenOnLate(delivery, outcome, state, atMs);
       const events =
         content.kind === 'action'
           ? decideOutcome(state, { action: content.action, attempts, outcome, gaveUp, atMs })
@@ -266,9 +271,33 @@ function messagesByChannel(pending: readonly Delivery[]): Map<string, Delivery[]
   return queues;
 }
 
-/** A critical message whose first sending was cut off is sent again, and says so. */
-function repeatMarked(message: MessageOf, delivery: Delivery): MessageOf {
-  if (!delivery.inFlight) return message;
-  const line = 'canaryd was restarted while sending this: you may have seen it before.';
-  return { ...message, lines: [...message.lines, line] };
+/** What is known of the attempts so far, for those who act by hand now. */
+function soFar({ attempts, inFlight, lastDetail }: Delivery): string {
+  if (inFlight) return 'canaryd ended during an attempt; it may have arrived';
+  return attempts === 0 ? 'it was not sent' : `last attempt: ${lastDetail}`;
+}
+
+/** An action was given up while its last attempt was under way, and the receiver took it on. */
+function takenOnLate(
+  { content, attempts }: Delivery,
+  outcome: Outcome,
+  state: WatchState,
+  atMs: number,
+): Decision | null {
+  if (content.kind !== 'action' || outcome.kind !== 'delivered') return null;
+  const { action } = content;
+  if (state.actions[action] !== 'gave_up') return null;
+  const detail = `It was taken on after canaryd had given it up: check which version runs (${outcome.detail})`;
+  const afterMs = atMs - (state.stop?.atMs ?? atMs);
+  return { events: [{ type: 'action.accepted', action, attempts, detail, afterMs }] };
+}
+
+/** A message that may have arrived before says so: Slack cannot tell a repetition. */
+function repeatMarked(message: MessageOf, { inFlight, attempts, lastReason }: Delivery): MessageOf {
+  const line = inFlight
+    ? 'canaryd was restarted while sending this: you may have seen it before.'
+    : attempts > 1 && (lastReason === 'timeout' || lastReason === 'interrupted')
+      ? 'An earlier try of this message got no answer: you may have seen it before.'
+      : null;
+  return line === null ? message : { ...message, lines: [...message.lines, line] };
 }

@@ -250,6 +250,25 @@ describe.concurrent('a broken Slack', { timeout: 60_000 }, () => {
     await world.verified(id, 'confirmed');
   });
 
+  it('takes messages without an answer: the repetition says that it may be one', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const world = await startWorld({ aurora: {} }, { slack: { webhook: '$SLACK', timeout: '1s' } });
+    onTestFinished(() => world.close());
+    const id = await world.armed('aurora');
+    await expect.poll(() => world.told('aurora', 'Armed'), { timeout: 10_000 }).toHaveLength(1);
+    world.slack.hang({ accept: true });
+    world.place('aurora').aurora.fault('positions');
+    const told = () => world.told('aurora', 'STOPPED');
+    await expect.poll(() => told().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(2);
+    world.slack.up();
+    const [first, ...repeated] = told().map(({ text }) => text.includes('seen it before'));
+    expect(first).toBe(false);
+    expect(new Set(repeated)).toEqual(new Set([true]));
+    await world.verified(id, 'confirmed');
+  });
+
   it('blocks refused: the same message as plain text', async ({ expect, onTestFinished }) => {
     const world = await startWorld({ aurora: {} });
     onTestFinished(() => world.close());

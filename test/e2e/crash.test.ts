@@ -13,9 +13,9 @@ import {
   type Place,
   ROLLBACK,
   startWorld,
+  trapOn,
   type World,
 } from '../support/aurora-world.ts';
-import type { ReceivedRequest } from '../support/receiver.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const SERVICE = 'aurora';
@@ -29,7 +29,7 @@ describe.concurrent('canaryd, killed with kill -9', () => {
     const trap = trapOn(DISARM);
     const world = await startWorld({ [SERVICE]: { onRequest: trap.onRequest } });
     onTestFinished(() => world.close());
-    trap.arm((pid) => process.kill(pid, 'SIGKILL'), world);
+    trap.arm(() => void process.kill(world.canaryd.pid, 'SIGKILL'));
     const id = await world.armed(SERVICE);
     world.place(SERVICE).aurora.fault('positions');
     await trap.sprung;
@@ -53,7 +53,7 @@ describe.concurrent('canaryd, killed with kill -9', () => {
     const trap = trapOn(ROLLBACK);
     const world = await startWorld({ [SERVICE]: { onRequest: trap.onRequest } });
     onTestFinished(() => world.close());
-    trap.arm((pid) => process.kill(pid, 'SIGKILL'), world);
+    trap.arm(() => void process.kill(world.canaryd.pid, 'SIGKILL'));
     const id = await world.armed(SERVICE);
     world.place(SERVICE).aurora.fault('positions');
     await trap.sprung;
@@ -130,7 +130,42 @@ describe.concurrent('canaryd, killed with kill -9', () => {
   });
 });
 
+describe.concurrent('canaryd, frozen', () => {
+  it('with its machine: says how long nobody looked, without a restart', {
+    timeout: 60_000,
+  }, async ({ expect, onTestFinished }) => {
+    const world = await startWorld({ [SERVICE]: {} });
+    onTestFinished(() => world.close());
+    const id = await world.armed(SERVICE);
+    process.kill(world.canaryd.pid, 'SIGSTOP');
+    await elapsed(16_000);
+    process.kill(world.canaryd.pid, 'SIGCONT');
+    const { away_ms } = await world.event(id, 'watch.resumed');
+    expect(away_ms).toBeGreaterThanOrEqual(15_000);
+    world.place(SERVICE).aurora.fault('loss');
+    await world.verified(id, 'confirmed');
+    expect(typesOf(await world.events(id), 'watch.resumed')).toHaveLength(1);
+  });
+});
+
 describe.concurrent('canaryd, ended with SIGTERM', () => {
+  it('in the middle of a tick: what was cut short is no observation', {
+    timeout: 40_000,
+  }, async ({ expect, onTestFinished }) => {
+    const world = await startWorld({ [SERVICE]: {} });
+    onTestFinished(() => world.close());
+    const id = await world.armed(SERVICE);
+    const { gate } = world.place(SERVICE);
+    gate.hang();
+    await gate.asked();
+    expect(await world.canaryd.end()).toBe(0);
+    gate.up();
+    await world.canaryd.start();
+    const { body } = await world.canaryd.get(`/v1/watches/${id}/samples`);
+    expect(JSON.stringify(body)).toContain('"health"');
+    expect(JSON.stringify(body)).not.toMatch(/the tick ended before|cut short by canaryd/);
+  });
+
   it('while a slow receiver answers: waits for the answer, and does not send it again', {
     timeout: 60_000,
   }, async ({ expect, onTestFinished }) => {
@@ -138,7 +173,7 @@ describe.concurrent('canaryd, ended with SIGTERM', () => {
     const world = await startWorld({ [SERVICE]: { onRequest: trap.onRequest } });
     onTestFinished(() => world.close());
     const ended = new Promise<number | null>((resolve) => {
-      trap.arm(() => void world.canaryd.end().then(resolve), world);
+      trap.arm(() => void world.canaryd.end().then(resolve));
     });
     const id = await world.armed(SERVICE);
     world.place(SERVICE).aurora.fault('positions');
@@ -163,7 +198,7 @@ describe.concurrent('canaryd, ended with SIGTERM', () => {
     const { receiver } = world.place(SERVICE);
     receiver.path(ROLLBACK).once.hang();
     const ended = new Promise<number | null>((resolve) => {
-      trap.arm(() => void world.canaryd.end().then(resolve), world);
+      trap.arm(() => void world.canaryd.end().then(resolve));
     });
     const id = await world.armed(SERVICE);
     world.place(SERVICE).aurora.fault('positions');
@@ -214,25 +249,6 @@ describe.concurrent('the journal of canaryd', () => {
     expect((await world.canaryd.watch(id)).phase).toBe('watching');
   });
 });
-
-/** Springs once, at the first request of the path, before it is answered. */
-function trapOn(path: string, answersAfterMs = 0) {
-  const sprung = Promise.withResolvers<void>();
-  let spring: (() => void) | null = null;
-  return {
-    sprung: sprung.promise,
-    arm(act: (pid: number) => void, { canaryd }: World) {
-      spring = () => act(canaryd.pid);
-    },
-    async onRequest(request: ReceivedRequest) {
-      if (request.path !== path || spring === null) return;
-      spring();
-      spring = null;
-      sprung.resolve();
-      await elapsed(answersAfterMs);
-    },
-  };
-}
 
 function pendingFor8s(_: Place) {
   const positions = { above: '120%', of: 'expected_positions', for: '8s' };

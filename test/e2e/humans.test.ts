@@ -14,12 +14,18 @@ import {
   type PlaceSetup,
   ROLLBACK,
   startWorld,
+  trapOn,
   type World,
 } from '../support/aurora-world.ts';
+import type { Answer } from '../support/daemon.ts';
 
 const WHO = { by: 'alice', reason: 'wrong prices at the exchange' };
 const scratch = mkdtempSync(join(tmpdir(), 'canaryd-command-'));
 const MARK = join(scratch, 'mark');
+/** The pipeline reports the old version before its rollback endpoint has answered. */
+const reportsRollback = trapOn(ROLLBACK);
+/** A fix is deployed while the rollback request is under way. */
+const answersLate = trapOn(ROLLBACK);
 const PLACES: Readonly<Record<string, PlaceSetup>> = {
   'stopped-by-hand': {},
   cancelled: {},
@@ -28,7 +34,8 @@ const PLACES: Readonly<Record<string, PlaceSetup>> = {
   'observing-start': {},
   superseded: {},
   'given-up': {},
-  'rolled-back': {},
+  'rolled-back': { onRequest: (request) => reportsRollback.onRequest(request) },
+  'taken-on-late': { onRequest: (request) => answersLate.onRequest(request) },
   repeated: {},
   late: {},
   command: {
@@ -195,17 +202,38 @@ describe.concurrent('people and pipelines', { timeout: 60_000 }, () => {
     });
   });
 
+  it('deploy a fix while the rollback is being answered: told that it was taken on', async ({
+    expect,
+  }) => {
+    answersLate.arm(async () => {
+      await world.deploy('taken-on-late', { version: '2.1.1', previous_version: NEW });
+    });
+    const id = await world.armed('taken-on-late');
+    world.place('taken-on-late').aurora.fault('positions');
+    await answersLate.sprung;
+    const late = async () => (await world.events(id)).at(-1);
+    await expect.poll(late, { timeout: 15_000 }).toMatchObject({
+      type: 'action.accepted',
+      action: 'rollback',
+      detail: expect.stringMatching(/after canaryd had given it up: check which version runs/),
+    });
+    expect(await world.event(id, 'action.gave_up')).toMatchObject({ reason: 'superseded' });
+    expect((await world.canaryd.watch(id)).active).toBe(false);
+  });
+
   it('report the rollback as the deploy it is: observed, and the proof goes on', async ({
     expect,
   }) => {
     const { receiver, aurora } = world.place('rolled-back');
+    const reported = Promise.withResolvers<Answer>();
+    reportsRollback.arm(async () => {
+      aurora.deploy(OLD);
+      const over = { version: OLD, previous_version: NEW };
+      reported.resolve(await world.canaryd.post('/v1/watches', aDeploy('rolled-back', over)));
+    });
     const id = await world.armed('rolled-back');
     aurora.fault('positions');
-    await expect.poll(() => receiver.keys(ROLLBACK), { timeout: 15_000 }).toHaveLength(1);
-    const { status, body } = await world.canaryd.post(
-      '/v1/watches',
-      aDeploy('rolled-back', { version: OLD, previous_version: NEW }),
-    );
+    const { status, body } = await reported.promise;
     expect(status).toBe(201);
     expect(body).toMatchObject({ mode: 'observe', rollback_of: id, phase: 'watching' });
     await world.verified(id, 'confirmed');
@@ -295,6 +323,16 @@ describe('the hold-fire switch', { timeout: 60_000 }, () => {
     );
   });
 
+  it('stays on over a restart', async () => {
+    await world.canaryd.post('/v1/hold', { by: 'bob', reason: 'exchange maintenance' });
+    await world.canaryd.kill9();
+    await world.canaryd.start();
+    const { body } = await world.canaryd.get('/v1/hold');
+    expect(body).toMatchObject({ hold: { by: 'bob', reason: 'exchange maintenance' } });
+    await release(world);
+    expect((await world.canaryd.get('/v1/hold')).body).toEqual({ hold: null });
+  });
+
   it('ends a rollback that was decided and is not accepted yet, and tells on-call', async () => {
     const { receiver, aurora } = world.place('pending');
     receiver.path(ROLLBACK).respond(503);
@@ -307,7 +345,7 @@ describe('the hold-fire switch', { timeout: 60_000 }, () => {
     expect(await world.event(id, 'action.gave_up')).toMatchObject({
       action: 'rollback',
       reason: 'hold_fire',
-      detail: 'hold fire by bob: we do it ourselves',
+      detail: 'hold fire by bob: we do it ourselves; last attempt: HTTP 503',
     });
     const sent = receiver.requests.length;
     receiver.path(ROLLBACK).accept();

@@ -2,6 +2,7 @@
 // Slack, and canaryd as a process of its own that reads the services' /metrics directly. The
 // policy is short, so that a watch is armed at its first tick.
 import { createServer } from 'node:http';
+import { setTimeout as elapsed } from 'node:timers/promises';
 import { vi } from 'vitest';
 import { type Aurora, startAurora } from '../../src/demo/aurora.ts';
 import { listen } from '../../src/demo/server.ts';
@@ -16,7 +17,17 @@ export const ROLLBACK = '/rollback';
 const SECRET = 'a-secret-that-signs-in-tests';
 
 /** What canaryd reads in place of the service's own /metrics, so that only these can fail. */
-export type Gate = { readonly url: string; down(): void; up(): void; close(): Promise<void> };
+export type Gate = {
+  readonly url: string;
+  /** Cuts every connection until `up()`. */
+  down(): void;
+  /** Never answers until `up()`. */
+  hang(): void;
+  up(): void;
+  /** Resolves at the next request. */
+  asked(): Promise<void>;
+  close(): Promise<void>;
+};
 
 export type Place = {
   readonly service: string;
@@ -200,9 +211,12 @@ async function startPlace(service: string, setup: PlaceSetup): Promise<Place> {
 }
 
 async function startGate(target: string): Promise<Gate> {
-  let isDown = false;
+  let mode: 'up' | 'down' | 'hang' = 'up';
+  let onAsked = () => {};
   const server = createServer(async (request, response) => {
-    if (isDown) return void request.socket.destroy();
+    onAsked();
+    if (mode === 'hang') return;
+    if (mode === 'down') return void request.socket.destroy();
     const answer = await fetch(target);
     const type = answer.headers.get('content-type') ?? 'text/plain';
     response.writeHead(answer.status, { 'content-type': type }).end(await answer.text());
@@ -211,12 +225,39 @@ async function startGate(target: string): Promise<Gate> {
   return {
     url: `${url}/metrics`,
     down: () => {
-      isDown = true;
+      mode = 'down';
+    },
+    hang: () => {
+      mode = 'hang';
     },
     up: () => {
-      isDown = false;
+      mode = 'up';
     },
+    asked: () =>
+      new Promise((resolve) => {
+        onAsked = resolve;
+      }),
     close,
+  };
+}
+
+/** Springs once, at the first request of the path after it was armed, before it is answered. */
+export function trapOn(path: string, answersAfterMs = 0) {
+  const sprung = Promise.withResolvers<void>();
+  let spring: (() => void | Promise<void>) | null = null;
+  return {
+    sprung: sprung.promise,
+    arm(act: () => void | Promise<void>) {
+      spring = act;
+    },
+    async onRequest(request: ReceivedRequest) {
+      if (request.path !== path || spring === null) return;
+      const act = spring;
+      spring = null;
+      await act();
+      sprung.resolve();
+      await elapsed(answersAfterMs);
+    },
   };
 }
 
