@@ -56,6 +56,7 @@ const client = axios.create({
 
 /** Never throws. Any HTTP status is an answer; only a missing answer is a failure. */
 export async function send(request: HttpRequest): Promise<HttpAnswer | HttpFailure> {
+  if (!isHttp(request.url)) return BAD_URL;
   const started = performance.now();
   // One signal for the whole exchange: axios' own timeout does not bound a slow body.
   const limit = new AbortController();
@@ -91,6 +92,18 @@ export async function send(request: HttpRequest): Promise<HttpAnswer | HttpFailu
   }
 }
 
+const BAD_URL: HttpFailure = {
+  kind: 'failed',
+  reason: 'bad_url',
+  detail: 'not a URL that can be requested',
+};
+
+/** The library also answers `data:` out of the URL itself: that is nobody's answer. */
+function isHttp(url: string): boolean {
+  const protocol = URL.parse(url)?.protocol;
+  return protocol === 'http:' || protocol === 'https:';
+}
+
 function lookupOption(lookup: Lookup | undefined) {
   if (lookup === undefined) return {};
   return {
@@ -112,9 +125,7 @@ function failureOf(error: AxiosError, timedOut: boolean, request: HttpRequest): 
     const limit = request.responseBytesMax;
     return { kind: 'failed', reason: 'too_large', detail: `answer larger than ${limit} bytes` };
   }
-  if (code === 'ERR_INVALID_URL' || code === 'ERR_BAD_OPTION_VALUE') {
-    return { kind: 'failed', reason: 'bad_url', detail: 'not a URL that can be requested' };
-  }
+  if (code === 'ERR_INVALID_URL' || code === 'ERR_BAD_OPTION_VALUE') return BAD_URL;
   if (code === 'ECONNREFUSED') {
     return { kind: 'failed', reason: 'refused_connection', detail: 'connection refused' };
   }

@@ -82,4 +82,86 @@ describe('startLoop', () => {
     await vi.advanceTimersByTimeAsync(1_500);
     expect(runs).toEqual([0, 1_000]);
   });
+
+  it('is never run twice at a time', async () => {
+    let inside = 0;
+    let most = 0;
+    const { poke, stop } = start(async () => {
+      inside += 1;
+      most = Math.max(most, inside);
+      await systemClock.sleep(100);
+      inside -= 1;
+      return undefined;
+    });
+    for (let times = 0; times < 200; times += 1) {
+      poke();
+      await vi.advanceTimersByTimeAsync(7);
+    }
+    const stopped = stop();
+    await vi.advanceTimersByTimeAsync(100);
+    await stopped;
+    expect(most).toBe(1);
+    expect(runs.length).toBeGreaterThan(10);
+  });
+
+  it('waits as long as the run asks, from its end', async () => {
+    start(async () => 250);
+    await vi.advanceTimersByTimeAsync(600);
+    expect(runs).toEqual([0, 250, 500]);
+  });
+
+  it('does not drift when runs take time', async () => {
+    start(async () => {
+      await systemClock.sleep(300);
+      return undefined;
+    });
+    await vi.advanceTimersByTimeAsync(3_500);
+    expect(runs).toEqual([0, 1_000, 2_000, 3_000]);
+  });
+
+  it('waits at its stop for the run that is under way, and starts no other', async () => {
+    const end = Promise.withResolvers<undefined>();
+    const { poke, stop } = start(() => end.promise);
+    await vi.advanceTimersByTimeAsync(0);
+    poke();
+    let isStopped = false;
+    const stopped = stop().then(() => {
+      isStopped = true;
+    });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(isStopped).toBe(false);
+    end.resolve(undefined);
+    await stopped;
+    poke();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(runs).toEqual([0]);
+  });
+
+  it('stops at once out of a pause, and leaves no timer', async () => {
+    const { stop } = start();
+    await vi.advanceTimersByTimeAsync(100);
+    await stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('tells its run of the stop, and not of the error that follows from it', async () => {
+    const errors: unknown[] = [];
+    loop = startLoop({
+      clock: systemClock,
+      everyMs: EVERY_MS,
+      work: (signal) => systemClock.sleep(60_000, signal).then(() => undefined),
+      onError: (error) => errors.push(error),
+    });
+    await vi.advanceTimersByTimeAsync(100);
+    await loop.stop();
+    expect(errors).toEqual([]);
+  });
+
+  it('makes no composite of the signal that lives as long as the loop: they pile up', async () => {
+    const any = vi.spyOn(AbortSignal, 'any');
+    start();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(runs).toHaveLength(6);
+    expect(any).not.toHaveBeenCalled();
+  });
 });
