@@ -69,6 +69,10 @@ describe('hooks', () => {
     ]);
   });
 
+  test('tell of a missing secret beside other mistakes', () => {
+    expect(refused({ github: { secret: '$HOOK', what: 1 } }, {})).toHaveLength(2);
+  });
+
   test.each([
     ['github', 'too-short'],
     ['github', 'a passphrase of several words'],

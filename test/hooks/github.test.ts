@@ -78,7 +78,7 @@ describe('a GitHub deployment status', () => {
   it('takes the service of a repository from the config, else its name', () => {
     const settings = { ...ANY, services: { 'example-org/aurora': 'aurora-eu' } };
     expect(read({}, settings)).toMatchObject({ start: { service: 'aurora-eu' } });
-    const other = { 'repository.full_name': 'toString/constructor' };
+    const other = { 'repository.full_name': 'constructor' };
     expect(read(other)).toMatchObject({ start: { service: 'constructor' } });
   });
 
