@@ -17,7 +17,7 @@ export function redact(text: string, secrets: readonly string[]): string {
 function formsOf(secret: string): readonly string[] {
   const lines = secret.split('\n').filter((line) => line.trim().length >= 8);
   return [secret, secret.trim(), ...lines, encodeURIComponent(secret.toWellFormed())].filter(
-    (form) => form !== '',
+    (form) => form.trim() !== '',
   );
 }
 
