@@ -16,6 +16,8 @@ COPY --from=packages /app/node_modules ./node_modules
 COPY package.json ./
 COPY config/canaryd.schema.json config/policy.schema.json ./config/
 COPY src ./src
+# `docker exec … canaryd list` works as it does anywhere.
+RUN ln -s /app/src/main.ts /usr/local/bin/canaryd
 USER node
 VOLUME /var/lib/canaryd
 EXPOSE 7766

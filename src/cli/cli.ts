@@ -71,11 +71,13 @@ function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  canaryd ${line}`).join('\n')}`;
 }
 
+const DEFAULT_CONFIG = 'config/canaryd.yaml';
+
 function addLocal(program: Command, io: CliIo, done: (code: number) => void): void {
   program
     .command('serve')
     .description('Run the daemon')
-    .requiredOption('--config <file>', 'the config')
+    .option('--config <file>', 'the config', DEFAULT_CONFIG)
     .addHelpText('after', examples('serve --config config/canaryd.yaml'))
     .action(async ({ config }: { config: string }) => {
       const { runDaemon } = await import('../daemon/daemon.ts');
@@ -96,7 +98,7 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
     .description('Watch a simulated trading service through a bad deploy, on this machine')
     .option('--healthy', 'the deploy is good and passes')
     .option('--prometheus', 'read through a real Prometheus')
-    .option('--fault <name>', 'what goes wrong')
+    .option('--fault <name>', 'what goes wrong (default fill_rate)')
     .addHelpText('after', examples('demo', 'demo --healthy'))
     .action(async (options: { healthy?: boolean; prometheus?: boolean; fault?: string }) => {
       const { runDemo } = await import('../demo/demo.ts');
@@ -145,7 +147,7 @@ function addStart(program: Command, io: CliIo, done: (code: number) => void): vo
       'after',
       examples(
         'start aurora --version 1.4.0 --previous-version 1.3.9 --wait',
-        'start aurora --version 1.4.0 --param deploy_capital=100000 --observe',
+        'start aurora --version 1.4.0 --param deploy_capital=100000 --param expected_positions=10',
       ) + EXIT_HELP,
     )
     .action(async (service: string, options: verbs.StartOptions & Remote) => {

@@ -105,7 +105,7 @@ export const configSchema = mapping({
     port: whole(0, 65_535).default(7766).describe('Port; 0 takes any free one. Default 7766.'),
   })
     .optional()
-    .describe('Where the API and the on-call page are served.'),
+    .describe('Where the API is served.'),
   public_url: url()
     .optional()
     .describe('How people reach this daemon; links in messages begin with it. Default: none.'),

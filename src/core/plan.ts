@@ -1,7 +1,8 @@
 // From events to the deliveries they imply; both are written in one transaction (J1).
 import { type ActionPayload, type NewDelivery, ROLLBACK_WAITS_FOR_DISARM_MS } from './delivery.ts';
 import type { WatchEvent } from './event.ts';
-import { type TellContext, tell } from './message.ts';
+import { tell } from './message.ts';
+import type { TellContext } from './message-draft.ts';
 import type { ActionName } from './policy.ts';
 
 const MINUTE_MS = 60_000;

@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../kit/clock.ts';
 import { send } from '../kit/http.ts';
 import { type Aurora, startAurora } from './aurora.ts';
 import { type DemoFiles, writeDemoFiles } from './demo-files.ts';
-import { type Fault, isFault } from './faults.ts';
+import { type Fault, isFault, STOPPING_FAULTS } from './faults.ts';
 import { type Ops, startOps } from './ops.ts';
 import { findPrometheus, type LocalPrometheus, startLocalPrometheus } from './prometheus.ts';
 import { Screen, type WireWatch } from './screen.ts';
@@ -38,8 +38,9 @@ const POLL_MS = 500;
 /** @returns 0 when the story ended as it should */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const fault = options.fault ?? 'fill_rate';
-  if (!isFault(fault)) {
-    options.out.write(`There is no fault '${fault}'.\n`);
+  if (!isFault(fault) || !STOPPING_FAULTS.includes(fault)) {
+    const known = STOPPING_FAULTS.join(', ');
+    options.out.write(`No deploy is stopped for the fault '${fault}'; wanted one of: ${known}\n`);
     return 2;
   }
   const binary = options.prometheus ? await findPrometheus() : null;

@@ -29,6 +29,11 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
+/** Those that trip a stop condition of the shipped policy: the demo can show them. */
+export const STOPPING_FAULTS = FAULTS.filter(
+  (fault) => !['no_traffic', 'slow', 'memory', 'cpu', 'log_errors'].includes(fault),
+);
+
 export function isFault(name: string): name is Fault {
   return FAULTS.some((fault) => fault === name);
 }

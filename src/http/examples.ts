@@ -25,7 +25,7 @@ export const EXAMPLE_WATCH: Wire<WatchView> = {
   rollback_of: null,
   last_tick_at: '2026-03-01T12:03:00.000Z',
   url: 'https://ci.example/runs/42',
-  parameters: { deploy_capital: 100_000 },
+  parameters: { deploy_capital: 100_000, expected_positions: 10 },
   conditions: [
     {
       condition: 'immediate.stop.fill_rate',

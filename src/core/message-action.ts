@@ -1,0 +1,104 @@
+// What people are told of actions and their proof, and of what other people did.
+
+import { type Draft, type Of, plural, subject, type TellContext } from './message-draft.ts';
+import type { ActionName } from './policy.ts';
+import { roughDuration } from './quantity.ts';
+import { conditionNow } from './wording.ts';
+
+export function acted(
+  event: Of<
+    | 'action.accepted'
+    | 'action.delayed'
+    | 'action.gave_up'
+    | 'rollback.confirmed'
+    | 'rollback.not_confirmed'
+  >,
+  context: TellContext,
+): Draft {
+  const name = subject(context);
+  const attempts = 'attempts' in event ? plural(event.attempts, 'attempt') : '';
+  switch (event.type) {
+    case 'action.accepted':
+      return {
+        severity: 'info',
+        headline: `${event.action} of ${name} accepted after ${roughDuration(event.afterMs)}`,
+        lines: [`${event.detail}; ${attempts}. Accepted is not confirmed yet.`],
+      };
+    case 'action.delayed':
+      return {
+        severity: 'critical',
+        headline: `${event.action} of ${name} FAILS so far: ${attempts}`,
+        lines: [event.detail],
+        next: 'canaryd keeps trying. Be ready to act by hand.',
+      };
+    case 'action.gave_up':
+      return {
+        severity: event.reason === 'superseded' ? 'info' : 'critical',
+        headline: `${event.action} of ${name} NOT DONE: given up after ${attempts} (${event.reason})`,
+        lines: [event.detail],
+        next: event.reason === 'superseded' ? null : `Do the ${event.action} by hand now.`,
+      };
+    case 'rollback.confirmed':
+      return {
+        severity: 'info',
+        headline: `${event.action} of ${name} CONFIRMED after ${roughDuration(event.afterMs)}`,
+        lines: event.conditions.map((evidence) => conditionNow(context.policy, evidence)),
+      };
+    case 'rollback.not_confirmed': {
+      const isOver = event.reason === 'superseded';
+      return {
+        severity: isOver ? 'info' : 'critical',
+        headline: isOver
+          ? supersededText(event.action, context)
+          : `${event.action.toUpperCase()} NOT CONFIRMED: ${name} may still be bad (${event.reason})`,
+        lines: event.because,
+        next: isOver
+          ? null
+          : `Look at the service now and do the ${event.action} by hand if it has not happened.`,
+      };
+    }
+    default:
+      return event satisfies never;
+  }
+}
+
+function supersededText(action: ActionName, context: TellContext): string {
+  const isSent = context.state.actions[action] === 'accepted';
+  const what = isSent ? 'verification' : action;
+  return `The ${what} of ${subject(context)} is called off: a newer deploy has started`;
+}
+
+export function human(
+  event: Of<'watch.acknowledged' | 'watch.extended' | 'watch.held' | 'watch.released'>,
+  context: TellContext,
+): Draft {
+  const name = subject(context);
+  if (event.type === 'watch.held') {
+    return {
+      severity: 'warning',
+      headline: `HOLD FIRE by ${event.by}: ${name} is only observed`,
+      lines: [event.reason],
+      next: 'A stop will only be told, nothing will be sent. End it with: canaryd release --reason "..."',
+    };
+  }
+  if (event.type === 'watch.released') {
+    return {
+      severity: 'info',
+      headline: `Hold fire released by ${event.by}: ${name} can act again`,
+      lines: event.reason === '' ? [] : [event.reason],
+    };
+  }
+  if (event.type === 'watch.acknowledged') {
+    return {
+      severity: 'info',
+      headline: `${event.by} looks after ${name}`,
+      lines: event.reason === '' ? [] : [event.reason],
+    };
+  }
+  const until = new Date(event.deadlineAtMs).toISOString().slice(0, 16).replace('T', ' ');
+  return {
+    severity: 'info',
+    headline: `Watch of ${name} extended by ${event.by} until ${until} UTC`,
+    lines: [event.reason],
+  };
+}
