@@ -100,6 +100,8 @@ export const ROLLBACK_WAITS_FOR_DISARM_MS = 3_000;
 /** Longest wait between two attempts of an action: a rollback is worthless after minutes. */
 export const ACTION_BACKOFF_MAX_MS = 20_000;
 const MESSAGE_BACKOFF_MAX_MS = 60_000;
+/** A channel may ask us to wait this long, not longer. */
+export const MESSAGE_ASKED_MAX_MS = 300_000;
 
 /**
  * When to try again: doubling from one second with full jitter in the upper half, at least what
@@ -116,6 +118,15 @@ export function nextAttemptAtMs(
   const cap = isAction ? ACTION_BACKOFF_MAX_MS : MESSAGE_BACKOFF_MAX_MS;
   const ceiling = Math.min(cap, 1_000 * 2 ** Math.min(delivery.attempts - 1, 10));
   const backoff = ceiling / 2 + (ceiling / 2) * jitter;
-  const asked = outcome.retryAfterMs ?? 0;
-  return nowMs + Math.max(backoff, isAction ? Math.min(asked, cap) : Math.min(asked, 300_000));
+  const asked = Math.min(outcome.retryAfterMs ?? 0, isAction ? cap : MESSAGE_ASKED_MAX_MS);
+  return nowMs + Math.max(backoff, asked);
+}
+
+/**
+ * Whether its time has come. No wait is planned longer than the longest there is: one that seems
+ * longer was planned before the wall clock was set back, and is over.
+ */
+export function isDue({ content, notBeforeMs }: Delivery, nowMs: number): boolean {
+  const longestMs = content.kind === 'action' ? ACTION_BACKOFF_MAX_MS : MESSAGE_ASKED_MAX_MS;
+  return nowMs >= notBeforeMs || notBeforeMs - nowMs > longestMs;
 }

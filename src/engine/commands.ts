@@ -102,10 +102,15 @@ export class Commands implements Control {
   /** The answer to a repeated key; another deploy under the same key is a mistake. */
   async #repeated(id: string, command: StartCommand): Promise<WatchView> {
     const watch = await this.watch(id);
-    if (watch.service !== command.service || watch.version !== command.version) {
+    const { service, version, environment = watch.environment } = command;
+    if (
+      watch.service !== service ||
+      watch.version !== version ||
+      watch.environment !== environment
+    ) {
       throw new CanarydError(
         'conflict',
-        `Cannot start: this Idempotency-Key was used for ${watch.service} ${watch.version}, not for ${command.service} ${command.version}; use a new key`,
+        `Cannot start: this Idempotency-Key was used for ${watch.service} ${watch.version} (${watch.environment}), not for ${service} ${version} (${environment}); use a new key`,
       );
     }
     return watch;

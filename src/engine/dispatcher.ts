@@ -3,7 +3,14 @@
 //   after a crash is recognised by the receiver (J2).
 // - Actions have their own road: they never wait behind a message.
 // - Messages of a channel go out one at a time, critical first, else in planned order.
-import { type Delivery, nextAttemptAtMs, type Outcome, type Severity } from '../core/delivery.ts';
+import {
+  type Delivery,
+  isDue,
+  MESSAGE_ASKED_MAX_MS,
+  nextAttemptAtMs,
+  type Outcome,
+  type Severity,
+} from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import type { Action } from '../core/policy.ts';
 import { type TemplateValues, templateValues } from '../core/template.ts';
@@ -47,7 +54,8 @@ export type DispatcherOptions = {
   readonly onError: (error: unknown, watchId: string) => void;
 };
 
-type ChannelState = { isBusy: boolean; freeAtMs: number };
+/** Free again at a monotonic time: a wall clock that is set back must not silence a channel. */
+type ChannelState = { isBusy: boolean; freeAt: number };
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -87,18 +95,19 @@ export class Dispatcher {
     for (const delivery of actions) {
       if (this.#flying.has(delivery.id) || this.#landed.has(delivery.id)) continue;
       const isFreed = delivery.afterDelivery !== null && !waiting.has(delivery.afterDelivery);
-      const isDue = nowMs >= delivery.notBeforeMs || (isFreed && delivery.attempts === 0);
-      if (isDue && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
+      const goes = isDue(delivery, nowMs) || (isFreed && delivery.attempts === 0);
+      if (goes && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
     }
     for (const [name, queue] of messagesByChannel(messages)) this.#sweepChannel(name, queue, nowMs);
   }
 
   #sweepChannel(name: string, queue: readonly Delivery[], nowMs: number): void {
-    const state = this.#channels.get(name) ?? { isBusy: false, freeAtMs: 0 };
+    const state = this.#channels.get(name) ?? { isBusy: false, freeAt: 0 };
     this.#channels.set(name, state);
     const [next] = queue;
-    if (next === undefined || state.isBusy || nowMs < state.freeAtMs) return;
-    if (nowMs >= next.notBeforeMs && !this.#landed.has(next.id)) this.#fly(next, state);
+    const isFree = !state.isBusy && this.#options.clock.monotonic() >= state.freeAt;
+    if (next === undefined || !isFree) return;
+    if (isDue(next, nowMs) && !this.#landed.has(next.id)) this.#fly(next, state);
   }
 
   #fly(delivery: Delivery, channel: ChannelState | null): void {
@@ -129,7 +138,7 @@ export class Dispatcher {
     const attempts = delivery.attempts + 1;
     const begun = { ...delivery, attempts };
     if (!(await journal.startAttempt(delivery.id, attempts, clock.now()))) return;
-    const outcome = await this.#send(begun);
+    const outcome = await this.#send(begun).catch((error: unknown) => this.#failed(begun, error));
     if (channel !== null) this.#space(delivery, channel, outcome);
     await this.#record(begun, outcome);
   }
@@ -181,12 +190,21 @@ export class Dispatcher {
     return this.#options.sendAction(delivery, action, values, signal);
   }
 
+  /** A bug, or a secret that is gone: tried again at the pace of any other failure. */
+  #failed({ watchId }: Delivery, error: unknown): Outcome {
+    this.#options.onError(error, watchId);
+    const detail = 'canaryd itself failed to send it; its log says why';
+    const again = { retryAfterMs: null, maybeDelivered: true };
+    return { kind: 'retryable', reason: 'not_started', detail, ...again };
+  }
+
   #space(delivery: Delivery, state: ChannelState, outcome: Outcome): void {
     const { content } = delivery;
     if (content.kind !== 'message') return;
     const spacing = this.#options.channels[content.channel]?.spacingMs ?? 0;
     const asked = outcome.kind === 'retryable' ? (outcome.retryAfterMs ?? 0) : 0;
-    state.freeAtMs = this.#options.clock.now() + Math.max(spacing, asked);
+    const pauseMs = Math.max(spacing, Math.min(asked, MESSAGE_ASKED_MAX_MS));
+    state.freeAt = this.#options.clock.monotonic() + pauseMs;
   }
 
   async #record(delivery: Delivery, outcome: Outcome): Promise<void> {

@@ -25,6 +25,8 @@ export class HealthProbes {
     signal: AbortSignal,
   ): Promise<Readonly<Record<string, Reading>>> {
     if (indicators.length === 0) return {};
+    const late = new Map(this.#answered);
+    this.#answered.clear();
     const open = indicators.map((indicator) => this.#ask(indicator, signal));
     const patience = new AbortController();
     const tired = this.#clock.sleep(PATIENCE_MS, patience.signal).catch(() => {});
@@ -32,22 +34,43 @@ export class HealthProbes {
     patience.abort();
     const readings: Record<string, Reading> = {};
     for (const { id } of indicators) {
-      const reading = this.#answered.get(id);
-      if (reading !== undefined) readings[id] = reading;
-      this.#answered.delete(id);
+      const reading = first(late.get(id), this.#answered.get(id));
+      if (reading === undefined) continue;
+      readings[id] = reading;
+      if (reading === this.#answered.get(id)) this.#answered.delete(id);
     }
     return readings;
   }
 
+  /** What was asked before now counts no more: another version runs. */
+  forget(): void {
+    this.#open.clear();
+    this.#answered.clear();
+  }
+
   #ask(indicator: HttpIndicator, signal: AbortSignal): Promise<void> {
-    const open = this.#open.get(indicator.id);
+    const { id } = indicator;
+    const open = this.#open.get(id);
     if (open !== undefined) return open;
+    const isForgotten = () => this.#open.get(id) !== asked;
     const asked = this.#read(indicator, signal)
       .then((reading) => {
-        this.#answered.set(indicator.id, reading);
+        if (!isForgotten()) this.#answered.set(id, reading);
       })
-      .finally(() => this.#open.delete(indicator.id));
-    this.#open.set(indicator.id, asked);
+      .finally(() => {
+        if (!isForgotten()) this.#open.delete(id);
+      });
+    this.#open.set(id, asked);
     return asked;
   }
+}
+
+/**
+ * Of a late answer and a new one: the new one, unless they differ. Then the late one counts first,
+ * or "three in a row" would be three with another one between.
+ */
+function first(late: Reading | undefined, now: Reading | undefined): Reading | undefined {
+  if (late === undefined || now === undefined) return late ?? now;
+  const isSame = late.kind === 'value' && now.kind === 'value' && late.value === now.value;
+  return isSame ? now : late;
 }

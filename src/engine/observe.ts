@@ -3,7 +3,7 @@ import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Readings } from '../core/read.ts';
-import { verifiedAction, type WatchState } from '../core/watch.ts';
+import { isActive, verifiedAction, type WatchState } from '../core/watch.ts';
 import type { Hold, Journal } from '../journal/journal.ts';
 import { hideConditionState, type Metrics, showConditionState } from '../metrics/metrics.ts';
 import type { Appended } from './ledger.ts';
@@ -37,7 +37,8 @@ export class Observer {
         this.#stopLatency(after, event.atMs);
       }
     }
-    if (!record.isActive) this.#hide(record.policy);
+    // Once: a message sent later must not hide the conditions of the service's next watch.
+    if (isActive(before) && !record.isActive) this.#hide(record.policy);
   }
 
   #conditions(policy: Policy, { record }: Appended): void {

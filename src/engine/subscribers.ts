@@ -21,7 +21,12 @@ export class Subscribers {
 
   publish(change: Change): void {
     for (const { watchId, listener } of this.#listeners) {
-      if (watchId === null || watchId === change.watchId) listener(change);
+      if (watchId !== null && watchId !== change.watchId) continue;
+      try {
+        listener(change);
+      } catch {
+        // What was appended stands: a listener that fails may harm neither it nor the others.
+      }
     }
   }
 }

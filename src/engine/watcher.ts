@@ -46,6 +46,7 @@ export class Watcher {
   /** When a look at the watch last ended in the journal; null in a new process. */
   #lookedAtMs: number | null = null;
   #plannedAt: number | null = null;
+  #isVerifying = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -116,6 +117,8 @@ export class Watcher {
     const { ledger, watchId, clock, policy } = this.#options;
     const { verification } = loaded.state;
     if (verification.kind !== 'verifying') return {};
+    if (!this.#isVerifying) this.#options.probes.forget();
+    this.#isVerifying = true;
     const atMs = clock.now();
     const ids = verifyConditions(policy, loaded.state).map(({ indicator }) => indicator);
     // The rollback is a deploy: ranges do not reach back into the bad version.
