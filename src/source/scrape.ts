@@ -69,7 +69,9 @@ class ScrapeSource implements Source {
 
   async read(request: ReadRequest): Promise<Readings> {
     this.#ask(request);
-    const failures = await this.#scraped(request.atMs, request.signal);
+    // The time before a deploy is over: what is there now says nothing about it.
+    const isPast = request.deployedAtMs === null;
+    const failures = isPast ? null : await this.#scraped(request.atMs, request.signal);
     const readings = request.indicators.map((indicator) => [
       indicator.id,
       this.#reading(indicator, request, failures),
@@ -111,7 +113,8 @@ class ScrapeSource implements Source {
   #reading(
     indicator: SeriesIndicator,
     { atMs, deployedAtMs, staleAfterMs, previous }: ReadRequest,
-    failures: readonly (Failure | null)[] | 'aborted',
+    /** null: not scraped, only the history is looked at. */
+    failures: readonly (Failure | null)[] | 'aborted' | null,
   ): Reading {
     if (indicator.kind === 'promql') {
       const detail = 'PromQL needs a Prometheus source; this one scrapes the service itself';
@@ -120,12 +123,12 @@ class ScrapeSource implements Source {
     if (failures === 'aborted') {
       return { kind: 'blind', reason: 'unreachable', detail: 'the tick ended before the scrape' };
     }
-    const failed = failures.filter((failure) => failure !== null);
-    if (failed.length === failures.length) return allFailed(failed);
+    const failed = failures?.filter((failure) => failure !== null) ?? [];
+    if (failures !== null && failed.length === failures.length) return allFailed(failed);
     const set: SeriesSet = this.#history.read(metricNames(indicator));
     const view = { atMs, deployedAtMs, staleAfterMs, previous: previous[indicator.id] ?? null };
     const reading = measure(indicator, set, view);
-    return failed.length === 0 ? reading : withFailures(reading, failed, failures.length);
+    return failed.length === 0 ? reading : withFailures(reading, failed, this.#targets.length);
   }
 
   /** The outcome of each target; joins a scrape of the same tick where there is one. */

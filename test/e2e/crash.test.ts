@@ -7,8 +7,10 @@ import { setTimeout as elapsed } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 import {
+  aDeploy,
   DISARM,
   keysOf,
+  NEW,
   onStop,
   type Place,
   ROLLBACK,
@@ -130,6 +132,29 @@ describe.concurrent('canaryd, killed with kill -9', () => {
   });
 });
 
+describe.concurrent('canaryd, started after the deploy', () => {
+  it('takes nothing that it sees for the time before: a bad deploy is stopped', {
+    timeout: 40_000,
+  }, async ({ expect, onTestFinished }) => {
+    const world = await startWorld({
+      [SERVICE]: {
+        before(aurora) {
+          aurora.deploy(NEW);
+          aurora.fault('positions');
+        },
+      },
+    });
+    onTestFinished(() => world.close());
+    const deployed_at = new Date(Date.now() - 60_000).toISOString();
+    const { body } = await world.canaryd.post('/v1/watches', aDeploy(SERVICE, { deployed_at }));
+    const id = String(body['id']);
+    const stop = await world.event(id, 'watch.stopped');
+    expect(stop['conditions']).toMatchObject([{ value: 15, pre_existing: false }]);
+    expect(await world.event(id, 'watch.baselined')).toMatchObject({ values: {} });
+    await world.verified(id, 'confirmed');
+  });
+});
+
 describe.concurrent('canaryd, frozen', () => {
   it('with its machine: says how long nobody looked, without a restart', {
     timeout: 60_000,
@@ -156,8 +181,9 @@ describe.concurrent('canaryd, ended with SIGTERM', () => {
     onTestFinished(() => world.close());
     const id = await world.armed(SERVICE);
     const { gate } = world.place(SERVICE);
+    // From the first one that got no answer on, there is always a tick under way.
     gate.hang();
-    await gate.asked();
+    await world.event(id, 'conditions.blinded');
     expect(await world.canaryd.end()).toBe(0);
     gate.up();
     await world.canaryd.start();

@@ -38,6 +38,7 @@ const PLACES: Readonly<Record<string, PlaceSetup>> = {
   'taken-on-late': { onRequest: (request) => answersLate.onRequest(request) },
   repeated: {},
   late: {},
+  'bad-at-once': {},
   command: {
     policy: ({ receiver }) => {
       const command = [join(scratch, 'act.sh'), MARK, '${version}'];
@@ -80,6 +81,26 @@ describe.concurrent('people and pipelines', { timeout: 60_000 }, () => {
       /The watch started 1m3\ds after the deploy: .* that time was not seen/,
     );
     expect((await world.event(id, 'watch.started'))['late_ms']).toBeGreaterThanOrEqual(90_000);
+  });
+
+  it('report a deploy that was bad from its first second: that is no old trouble', async ({
+    expect,
+  }) => {
+    const { aurora } = world.place('bad-at-once');
+    await expect
+      .poll(() => world.place('bad-at-once').gate.requests(), { timeout: 10_000 })
+      .toBeGreaterThan(1);
+    aurora.deploy(NEW);
+    aurora.fault('positions');
+    const deployed_at = new Date().toISOString();
+    await world.place('bad-at-once').gate.asked();
+    const body = aDeploy('bad-at-once', { deployed_at });
+    const { id } = (await world.canaryd.post('/v1/watches', body)).body;
+    const stop = await world.event(String(id), 'watch.stopped');
+    expect(stop['conditions']).toMatchObject([
+      { indicator: 'open_positions', value: 15, baseline: 10, pre_existing: false },
+    ]);
+    await world.verified(String(id), 'confirmed');
   });
 
   it('stop a watch by hand: who and why is in the journal, the webhook and Slack', async ({

@@ -277,6 +277,29 @@ describe('A scrape source', () => {
   });
 });
 
+describe('The time before a deploy', () => {
+  it('is never what a scrape shows now, also when the tick is read at the same time', async () => {
+    const aurora = await service(text('positions 15\n'));
+    const { source, set } = scraping([aurora]);
+    set(1060);
+    const tick = source.read(request(1060, [gauge]));
+    const before = source.read(request(700, [gauge], { deployedAtMs: null }));
+    expect(await before).toEqual({ positions: blind('no_series', 'no metric of this name') });
+    expect(await tick).toEqual({ positions: { kind: 'value', value: 15 } });
+    expect(aurora.requests).toHaveLength(1);
+  });
+
+  it('is what was scraped then, whether or not the service answers now', async () => {
+    const aurora = await service(text('positions 7\n'));
+    const { source, standBy, set } = scraping([aurora]);
+    await standBy(995);
+    aurora.answer = status(503);
+    set(1001);
+    const before = await source.read(request(1000, [gauge], { deployedAtMs: null }));
+    expect(before).toEqual({ positions: { kind: 'value', value: 7 } });
+  });
+});
+
 describe('Several watches', () => {
   it('share one scrape when they read at about the same time', async () => {
     const aurora = await service(text('positions 7\n'));

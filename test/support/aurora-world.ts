@@ -24,6 +24,8 @@ export type Gate = {
   /** Never answers until `up()`. */
   hang(): void;
   up(): void;
+  /** So many so far. */
+  requests(): number;
   /** Resolves at the next request. */
   asked(): Promise<void>;
   close(): Promise<void>;
@@ -43,6 +45,8 @@ export type PlaceSetup = {
   readonly policy?: (place: Place) => Fields;
   /** Called when a request has been read, before it is answered. */
   readonly onRequest?: (request: ReceivedRequest) => void | Promise<void>;
+  /** What happens to the service before canaryd starts. */
+  readonly before?: (aurora: Aurora) => void;
   /** What an accepted rollback does; default: deploys the old version. */
   readonly onRollback?: (aurora: Aurora) => void;
 };
@@ -194,6 +198,7 @@ function worldOf(slack: FakeSlack, canaryd: Canaryd, places: ReadonlyMap<string,
 
 async function startPlace(service: string, setup: PlaceSetup): Promise<Place> {
   const aurora = await startAurora({ version: OLD, seed: 11 });
+  setup.before?.(aurora);
   const done = new Set<string>();
   const rollBack = setup.onRollback ?? ((service: Aurora) => service.deploy(OLD));
   const receiver = await startReceiver({
@@ -212,8 +217,10 @@ async function startPlace(service: string, setup: PlaceSetup): Promise<Place> {
 
 async function startGate(target: string): Promise<Gate> {
   let mode: 'up' | 'down' | 'hang' = 'up';
+  let requests = 0;
   let onAsked = () => {};
   const server = createServer(async (request, response) => {
+    requests += 1;
     onAsked();
     if (mode === 'hang') return;
     if (mode === 'down') return void request.socket.destroy();
@@ -233,6 +240,7 @@ async function startGate(target: string): Promise<Gate> {
     up: () => {
       mode = 'up';
     },
+    requests: () => requests,
     asked: () =>
       new Promise((resolve) => {
         onAsked = resolve;
