@@ -25,15 +25,21 @@ import type { ConditionTrack, Track } from './track.ts';
 import { evolve, type WatchState } from './watch.ts';
 import { conditionNow } from './wording.ts';
 
-/** The time before the deploy is read at the deploy and this much earlier. */
-export const BASELINE_LEAD_MS = 5 * 60_000;
+/**
+ * The time before the deploy is read at the deploy and so much earlier. A service or a canaryd that
+ * has not been there for long has only the nearer ones.
+ */
+export const BASELINE_LEADS_MS: readonly number[] = [5 * 60_000, 60_000, 10_000];
 
 export type TickInput = {
   readonly policy: Policy;
   readonly state: WatchState;
   readonly track: Track | null;
   readonly tick: Tick;
-  /** Readings of times before the deploy, oldest first, when they were taken with this tick. */
+  /**
+   * Readings of times before the deploy, oldest first, the last one of the deploy itself, when they
+   * were taken with this tick.
+   */
   readonly baseline: readonly Readings[] | null;
   /** The hold-fire switch is on. */
   readonly isHeld: boolean;
@@ -123,7 +129,8 @@ function trackOf(
 /**
  * Values before the deploy, and the stop and warn conditions that were breached already. Pipelines
  * report a deploy when it has ended: by then the new version may have run for minutes. So the
- * oldest reading is the baseline, and only what was red in every reading is old trouble.
+ * oldest reading is the baseline, and only what was red in every reading, the deploy's own and at
+ * least one earlier, is old trouble.
  */
 function baselineEvent(
   policy: Policy,
@@ -142,8 +149,9 @@ function baselineEvent(
   };
   const wasBreached = (condition: Condition): boolean => {
     const seen = known.flatMap((one) => one[condition.indicator] ?? []);
+    const earlier = known.slice(0, -1).some((one) => one[condition.indicator] !== undefined);
     const calls = condition.role === 'stop' || condition.role === 'warn';
-    return calls && seen.length > 0 && seen.every((value) => isBreach(condition, value));
+    return calls && earlier && seen.every((value) => isBreach(condition, value));
   };
   const preExisting = policy.conditions.filter(wasBreached).map(({ id }) => id);
   return { type: 'watch.baselined', values, preExisting };

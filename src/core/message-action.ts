@@ -19,11 +19,7 @@ export function acted(
   const attempts = 'attempts' in event ? plural(event.attempts, 'attempt') : '';
   switch (event.type) {
     case 'action.accepted':
-      return {
-        severity: 'info',
-        headline: `${event.action} of ${name} accepted after ${roughDuration(event.afterMs)}`,
-        lines: [`${event.detail}; ${attempts}. Accepted is not confirmed yet.`],
-      };
+      return accepted(event, context);
     case 'action.delayed':
       return {
         severity: 'critical',
@@ -60,6 +56,24 @@ export function acted(
     default:
       return event satisfies never;
   }
+}
+
+function accepted(event: Of<'action.accepted'>, context: TellContext): Draft {
+  const name = subject(context);
+  if (context.state.actions[event.action] !== 'accepted') {
+    return {
+      severity: 'critical',
+      headline: `${event.action} of ${name} was TAKEN ON although canaryd had given it up`,
+      lines: [event.detail],
+      next: 'It may undo a newer deploy: check which version runs now.',
+    };
+  }
+  const attempts = plural(event.attempts, 'attempt');
+  return {
+    severity: 'info',
+    headline: `${event.action} of ${name} accepted after ${roughDuration(event.afterMs)}`,
+    lines: [`${event.detail}; ${attempts}. Accepted is not confirmed yet.`],
+  };
 }
 
 function supersededText(action: ActionName, context: TellContext): string {

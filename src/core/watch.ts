@@ -195,6 +195,8 @@ export function evolve(state: WatchState, event: WatchEvent): WatchState {
     case 'watch.extended':
       return { ...state, deadlineAtMs: event.deadlineAtMs };
     case 'action.accepted': {
+      // Taken on after it was given up: told, but nothing is built on it any more.
+      if (state.actions[event.action] === 'gave_up') return state;
       const actions = { ...state.actions, [event.action]: 'accepted' as const };
       const verifies =
         state.verification.kind === 'waiting' && verifiedAction(actions) === event.action;

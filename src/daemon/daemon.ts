@@ -173,8 +173,8 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     missingSecrets: (policy) => missingSecrets(policy, secrets),
     publicUrl: config.publicUrl,
     subscribers,
-    onWork: (watchId) => {
-      keeper.poke(watchId);
+    onWork: () => {
+      keeper.poke();
       dispatcher.poke();
     },
     health: () => health(journal, keeper, isDraining),

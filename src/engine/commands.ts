@@ -45,7 +45,7 @@ export type CommandsOptions = {
   readonly publicUrl: string | null;
   readonly subscribers: Subscribers;
   /** Something was appended that somebody should look at now. */
-  readonly onWork: (watchId: string) => void;
+  readonly onWork: () => void;
   readonly health: Control['health'];
 };
 
@@ -93,7 +93,7 @@ export class Commands implements Control {
         nowMs,
       );
       if (opened === null) continue;
-      onWork(id);
+      onWork();
       return { watch: await this.#view(opened), created: true };
     }
     throw new CanarydError('conflict', 'Cannot start the watch: others keep starting the same one');
@@ -299,7 +299,7 @@ export class Commands implements Control {
   async #command(id: string, decider: (loaded: Loaded) => Decision | null): Promise<WatchView> {
     const { ledger, clock, onWork } = this.#options;
     const loaded = await ledger.decide(id, clock.now(), decider);
-    onWork(id);
+    onWork();
     return this.#view(loaded);
   }
 
@@ -331,7 +331,7 @@ export class Commands implements Control {
         state.phase === 'watching' ? { events: [event] } : null,
       );
     }
-    onWork('');
+    onWork();
   }
 
   subscribe(watchId: string | null, listener: (change: Change) => void): () => void {

@@ -26,6 +26,8 @@ import type { Decision, Ledger } from './ledger.ts';
 const SWEEP_EVERY_MS = 500;
 /** Of each kind: what is beyond waits for the next look. */
 const PENDING_MAX = 2_000;
+/** While shutting down: how soon a rollback is seen to be due although its disarm still hangs. */
+const DRAIN_LOOK_MS = 200;
 const ACTIONS_AT_ONCE_MAX = 64;
 
 export type SendAction = (
@@ -89,16 +91,24 @@ export class Dispatcher {
     const { journal, clock } = this.#options;
     this.#landed.clear();
     const messages = await journal.pendingDeliveries(PENDING_MAX, 'message');
+    await this.#sweepActions({ onlyFirst: false });
+    const nowMs = clock.now();
+    for (const [name, queue] of messagesByChannel(messages)) this.#sweepChannel(name, queue, nowMs);
+  }
+
+  /** @param only `onlyFirst`: no repetition is begun any more */
+  async #sweepActions(only: { readonly onlyFirst: boolean }): Promise<void> {
+    const { journal, clock } = this.#options;
     const actions = await journal.pendingDeliveries(PENDING_MAX, 'action');
     const nowMs = clock.now();
     const waiting = new Set(actions.map(({ id }) => id));
     for (const delivery of actions) {
       if (this.#flying.has(delivery.id) || this.#landed.has(delivery.id)) continue;
+      if (only.onlyFirst && delivery.attempts > 0) continue;
       const isFreed = delivery.afterDelivery !== null && !waiting.has(delivery.afterDelivery);
       const goes = isDue(delivery, nowMs) || (isFreed && delivery.attempts === 0);
       if (goes && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
     }
-    for (const [name, queue] of messagesByChannel(messages)) this.#sweepChannel(name, queue, nowMs);
   }
 
   #sweepChannel(name: string, queue: readonly Delivery[], nowMs: number): void {
@@ -160,7 +170,7 @@ export class Dispatcher {
     }
     if (!delivery.inFlight) return null;
     // An attempt of an earlier life: nobody knows whether it arrived.
-    if (content.kind === 'message' && content.message.severity !== 'critical') {
+    if (content.kind === 'message' && !isWorthRepeating(content.message)) {
       return refuse('interrupted', 'canaryd ended while it was being sent; it may have arrived');
     }
     if (delivery.attempts >= delivery.attemptsMax) {
@@ -259,18 +269,34 @@ export class Dispatcher {
     onAttempt(delivery, outcome, gaveUp);
   }
 
-  /** Waits for what is being sent, at most `withinMs`; then aborts it: the next start repeats it. */
+  /**
+   * Finishes what is being sent and the actions that wait for it (a rollback for its disarm), at
+   * most `withinMs`; then aborts: the next start repeats it under the same id.
+   */
   async stop(withinMs: number): Promise<void> {
+    const { clock } = this.#options;
     await this.#loop?.stop();
     const patience = new AbortController();
-    const tired = this.#options.clock.sleep(withinMs, patience.signal).catch(() => {});
-    await Promise.race([Promise.allSettled([...this.#flying.values()]), tired]);
+    const tired = clock.sleep(withinMs, patience.signal).catch(() => {});
+    await Promise.race([this.#drain(patience.signal), tired]);
     patience.abort();
     this.#aborting.abort();
     await Promise.allSettled([...this.#flying.values()]);
   }
+
+  // Each is begun once at most, also when the journal takes no writes: `#landed` only grows.
+  async #drain(signal: AbortSignal): Promise<void> {
+    const { onError } = this.#options;
+    while (!signal.aborted) {
+      await this.#sweepActions({ onlyFirst: true }).catch((error) => onError(error, ''));
+      if (this.#flying.size === 0) return;
+      const pause = this.#options.clock.sleep(DRAIN_LOOK_MS, signal).catch(() => {});
+      await Promise.race([Promise.allSettled([...this.#flying.values()]), pause]);
+    }
+  }
 }
 
+const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 1 };
 
 function messagesByChannel(pending: readonly Delivery[]): Map<string, Delivery[]> {
@@ -287,6 +313,11 @@ function messagesByChannel(pending: readonly Delivery[]): Map<string, Delivery[]
     queue.sort((a, b) => rank(a) - rank(b) || a.order - b.order);
   }
   return queues;
+}
+
+/** Better read twice than missed: what is critical, and every verdict. */
+function isWorthRepeating({ severity, kind }: MessageOf): boolean {
+  return severity === 'critical' || VERDICTS.includes(kind);
 }
 
 /** What is known of the attempts so far, for those who act by hand now. */

@@ -9,7 +9,8 @@ import { HealthProbes } from './health-probes.ts';
 import type { Ledger } from './ledger.ts';
 import { Watcher } from './watcher.ts';
 
-const LOOK_EVERY_MS = 1_000;
+/** A start pokes; this finds what a lost poke left behind. */
+const LOOK_EVERY_MS = 5_000;
 /** More active watches than this are not evaluated by one process; it says so. */
 export const WATCHES_MAX = 5_000;
 
@@ -62,8 +63,8 @@ export class WatchKeeper {
     });
   }
 
-  poke(watchId?: string): void {
-    if (watchId !== undefined) this.#watchers.get(watchId)?.poke();
+  /** Look at the journal now. Watchers keep their own pace: an extra tick would count double. */
+  poke(): void {
     this.#loop?.poke();
   }
 
@@ -76,6 +77,10 @@ export class WatchKeeper {
     const { journal } = this.#options;
     const active = await journal.watches({ isActive: true, limit: WATCHES_MAX });
     this.#lookedAt = this.#options.clock.monotonic();
+    if (active.length >= WATCHES_MAX) {
+      const text = `${WATCHES_MAX} watches are active, more are not evaluated; close some`;
+      this.#options.onError(new Error(text), null);
+    }
     for (const record of active) {
       if (this.#watchers.has(record.id)) continue;
       const { policy } = record;

@@ -1,6 +1,6 @@
 // One active watch: read all indicators at one time, decide, append. Holds no truth of its own:
 // every tick starts from the journal.
-import { BASELINE_LEAD_MS, decideTick } from '../core/decide.ts';
+import { BASELINE_LEADS_MS, decideTick } from '../core/decide.ts';
 import type { HttpIndicator, Policy } from '../core/policy.ts';
 import {
   type Readings,
@@ -54,11 +54,6 @@ export class Watcher {
     const everyMs = policy.intervalMs;
     const work = (signal: AbortSignal) => this.#run(signal);
     this.#loop = startLoop({ clock, everyMs, work, onError });
-  }
-
-  poke(): void {
-    this.#plannedAt = null;
-    this.#loop.poke();
   }
 
   stop(): Promise<void> {
@@ -200,20 +195,20 @@ export class Watcher {
     const { clock, healthBefore } = this.#options;
     const { deployedAtMs } = record.deploy;
     const { series, http } = this.#resolve(record, ids);
-    const [before, at] = await Promise.all(
-      [deployedAtMs - BASELINE_LEAD_MS, deployedAtMs].map((atMs) =>
-        this.#readBefore(series, atMs, signal),
-      ),
+    const leads = [...BASELINE_LEADS_MS, 0];
+    const reads = await Promise.all(
+      leads.map((leadMs) => this.#readBefore(series, deployedAtMs - leadMs, signal)),
     );
-    const all = Object.values(at ?? {});
+    const all = Object.values(reads.at(-1) ?? {});
     const isSilent =
       all.length > 0 && all.every((r) => r.kind === 'blind' && r.reason === 'unreachable');
     if (isSilent && clock.now() - state.startedAtMs < BASELINE_WITHIN_MS) return null;
+    // What stood by looked at health for minutes: it speaks for all of these times.
     const health = http.flatMap(({ id, url }) => {
       const reading = healthBefore(url, deployedAtMs);
       return reading === undefined ? [] : [[id, reading] as const];
     });
-    return [before ?? {}, { ...at, ...Object.fromEntries(health) }];
+    return reads.map((read) => ({ ...read, ...Object.fromEntries(health) }));
   }
 
   #readBefore(series: readonly SeriesIndicator[], atMs: number, signal: AbortSignal) {

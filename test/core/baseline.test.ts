@@ -44,9 +44,15 @@ describe('the time before a deploy', () => {
     expect(typesOf(firstTick(value(0.6), value(0.97)))).toContain('watch.stopped');
   });
 
-  it('goes by the deploy alone when nothing earlier is known', () => {
+  it('excuses nothing when only the moment of the deploy is known: it may be the new version', () => {
     const events = firstTick(unknown, value(0.61));
-    expect(events[0]).toMatchObject({ values: { fill_rate: 0.61 } });
+    expect(events[0]).toMatchObject({ values: { fill_rate: 0.61 }, preExisting: [] });
+    expect(typesOf(events)).toContain('watch.stopped');
+  });
+
+  it('goes by the nearer readings when the oldest is not known', () => {
+    const events = firstTick(unknown, value(0.62), value(0.61));
+    expect(events[0]).toMatchObject({ values: { fill_rate: 0.62 } });
     expect(typesOf(events)).toContain('condition.pre_existing');
   });
 });

@@ -109,7 +109,7 @@ function live(life: readonly Step[], baseline: Readonly<Record<string, Reading>>
         state,
         track,
         tick: { atMs, readings: step.readings },
-        baseline: state.baselineTaken ? null : [baseline],
+        baseline: state.baselineTaken ? null : [baseline, baseline],
         isHeld: step.isHeld,
       });
       for (const body of decided.events) {

@@ -101,7 +101,11 @@ describe.skipIf(!hasPrometheus())(
       auroraOf('red-before').fault('loss');
       await untilScraped(prometheus.url, targets.length);
       await until(async () => {
-        const query = encodeURIComponent('min(aurora_realized_pnl_usd) < -600');
+        // Old trouble is what was there a while before the deploy, too.
+        const long = 'max_over_time(aurora_realized_pnl_usd[13s]) < -600';
+        const query = encodeURIComponent(
+          `${long} and count_over_time(aurora_realized_pnl_usd[13s]) > 11`,
+        );
         const answer = await fetch(`${prometheus.url}/api/v1/query?query=${query}`);
         expect(await answer.text()).toContain('"value"');
       });

@@ -303,7 +303,7 @@ class Stage {
       state: watch.state,
       track: watch.track,
       tick,
-      baseline: watch.state.baselineTaken ? null : [before],
+      baseline: watch.state.baselineTaken ? null : [before, before],
       isHeld: this.#hold !== null,
     });
     watch.track = track;
