@@ -46,6 +46,10 @@ async function fallen(options: EngineOptions = {}, prepare = (_: Engine) => {}):
   return engine;
 }
 
+function full(): Promise<never> {
+  return Promise.reject(new Error('the disk is full'));
+}
+
 /** w_1 was stopped by a human; nothing has been sent yet. */
 async function stoppedBefore(options: EngineOptions = {}): Promise<Engine> {
   const engine = anEngine(options);
@@ -374,8 +378,6 @@ describe('the messages of a channel', () => {
 });
 
 describe('Dispatcher, when the journal fails', () => {
-  const full = () => Promise.reject(new Error('the disk is full'));
-
   it('sends nothing that it could not write down, and does not spin', async () => {
     const journal = tempJournal();
     let isFull = true;
@@ -447,9 +449,25 @@ describe('Dispatcher.stop', () => {
     await engine.clock.advance(3_999);
     expect(isStopped).toBe(false);
     await engine.clock.advance(1);
-    await stopped;
     expect(await engine.delivery('w_1-disarm')).toMatchObject({ state: 'delivered' });
-    expect(engine.world.acted).toHaveLength(1);
+    await engine.clock.advance(4_000);
+    await stopped;
+  });
+
+  it('still sends the rollback that waited for its disarm: the next start may be far', async () => {
+    const engine = await fallen({}, ({ world, clock }) => {
+      world.action = async () => {
+        await clock.sleep(1_000);
+        return DELIVERED;
+      };
+    });
+    const stopped = engine.dispatcher.stop(8_000);
+    await engine.clock.advance(3_000);
+    await stopped;
+    expect(await engine.delivery('w_1-rollback')).toMatchObject({
+      state: 'delivered',
+      attempts: 1,
+    });
   });
 
   it('cuts off what takes longer, and leaves it to the next start', async () => {
@@ -464,8 +482,34 @@ describe('Dispatcher.stop', () => {
     next.start();
     await next.clock.advance(1_000);
     const again = next.world.acted.map(([, id, attempt]) => `${id} ${attempt}`);
-    expect(again.toSorted()).toEqual(['w_1-disarm 2', 'w_1-rollback 1']);
+    expect(again.toSorted()).toEqual(['w_1-disarm 2', 'w_1-rollback 2']);
   });
+
+  it.each(['startAttempt', 'pendingDeliveries'] as const)(
+    'ends although the journal fails (%s), and does not spin',
+    async (method) => {
+      const journal = tempJournal();
+      let isFull = false;
+      let tries = 0;
+      const failing = changed(journal, {
+        [method]: (...args: never[]) => {
+          tries += 1;
+          // A loop that never waits would never let the test end.
+          if (tries > 200) return new Promise(() => undefined);
+          return isFull ? full() : (journal[method] as (...all: never[]) => unknown)(...args);
+        },
+      });
+      const engine = anEngine({ journal: failing });
+      await engine.watch();
+      await engine.commands.stop('w_1', BY);
+      isFull = true;
+      engine.start();
+      await engine.clock.advance(1_000);
+      await engine.stop();
+      expect(tries).toBeLessThan(50);
+      expect(engine.world.acted).toEqual([]);
+    },
+  );
 
   it('is quick when nothing is being sent', async () => {
     const clock = new VirtualClock();
