@@ -59,6 +59,7 @@ describe('startHousekeeping', () => {
   }
 
   it('works once a night, in UTC', async () => {
+    vi.stubEnv('TZ', 'America/New_York');
     const times: string[] = [];
     const { stop, log } = keeping(async () => {
       times.push(new Date().toISOString().slice(0, 16));

@@ -168,6 +168,9 @@ describe('the actions of a stop', () => {
       state: 'gave_up',
       lastReason: 'deadline',
     });
+    // Known as soon as no other attempt fits, not only when the deadline has passed.
+    const [gaveUp] = (await engine.events('w_1')).filter(({ type }) => type === 'action.gave_up');
+    expect(gaveUp?.atMs).toBe(T0 + last);
   });
 
   it('end when hold fire is set, at their next attempt', async () => {
@@ -281,6 +284,19 @@ describe('deliveries of an earlier life', () => {
     expect(await engine.delivery('w_1-e1-oncall')).toMatchObject({
       state: 'gave_up',
       lastReason: 'interrupted',
+    });
+  });
+
+  it('an action whose deadline passed meanwhile is not sent any more', async () => {
+    const engine = await stoppedBefore();
+    await engine.clock.advance(5 * 60_000 + 1);
+    engine.start();
+    await engine.clock.advance(1_000);
+    expect(engine.world.acted).toEqual([]);
+    expect(await engine.delivery('w_1-rollback')).toMatchObject({
+      state: 'gave_up',
+      lastReason: 'deadline',
+      lastDetail: expect.stringContaining('it was not sent'),
     });
   });
 

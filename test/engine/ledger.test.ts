@@ -191,6 +191,25 @@ describe('Ledger.load', () => {
     expect((await slow.load('w_1'))?.state).toMatchObject({ phase: 'watching' });
     expect((await ledger.load('w_1'))?.state.phase).toBe('stopped');
   });
+
+  it('does not mix an old record with a newer state of its cache', async () => {
+    const { journal } = await two();
+    let isRacing = true;
+    const racing = changed(journal, {
+      watch: async (id) => {
+        const record = await journal.watch(id);
+        if (!isRacing) return record;
+        isRacing = false;
+        await slow.decide('w_1', T0, () => ({ events: [stopped()] }));
+        return record;
+      },
+    });
+    const { ledger: slow } = aLedger(racing);
+    expect(await slow.load('w_1')).toMatchObject({
+      record: { revision: 1 },
+      state: { phase: 'watching' },
+    });
+  });
 });
 
 describe('Ledger.open', () => {

@@ -262,7 +262,8 @@ describe('the verification', () => {
       };
     });
     await engine.clock.advance(1_000);
-    engine.world.readings = { fill_rate: share(0.5) };
+    const sinceDeploy = { part: 500, total: 1_000 };
+    engine.world.readings = { fill_rate: { kind: 'value', value: 0.5, sinceDeploy } };
     await engine.clock.advance(4_000 + acceptedMs);
     expect(await engine.types('w_1')).toContain('watch.stopped');
     engine.world.asked.length = 0;
@@ -303,14 +304,22 @@ describe('the verification', () => {
   });
 
   it('counts no health check that was asked before the rollback was accepted', async () => {
-    const engine = await rolledBack(0);
+    const engine = await watching({ policies: [verifying()] }, ({ world, clock }) => {
+      world.health = async () => {
+        await clock.sleep(2_000);
+        return GOOD;
+      };
+    });
+    await engine.clock.advance(1_000);
+    engine.world.readings = { fill_rate: share(0.5) };
+    await engine.clock.advance(4_500);
+    expect(await engine.types('w_1')).toContain('action.accepted');
     engine.world.readings = HEALTHY;
-    let isUp = true;
-    engine.world.health = async () => (isUp ? GOOD : BAD);
-    await engine.clock.advance(5_000);
-    isUp = false;
-    await engine.clock.advance(5_000);
+    // Asked at 5 s, before: not counted. Asked at 10 s and 15 s: the two that are wanted.
+    await engine.clock.advance(10_000);
     expect(await engine.types('w_1')).not.toContain('rollback.confirmed');
+    await engine.clock.advance(5_000);
+    expect(await engine.types('w_1')).toContain('rollback.confirmed');
   });
 
   it('says when it was not confirmed in time', async () => {

@@ -161,8 +161,8 @@ export function anEngine(options: EngineOptions = {}) {
     missingSecrets: () => [],
     publicUrl: null,
     subscribers: new Subscribers(),
-    onWork: (watchId) => {
-      keeper.poke(watchId);
+    onWork: () => {
+      keeper.poke();
       dispatcher.poke();
     },
     health: async () => ({ live: true, ready: true, checks: {} }),
