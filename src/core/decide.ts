@@ -29,7 +29,7 @@ import { conditionNow } from './wording.ts';
  * The time before the deploy is read at the deploy and so much earlier. A service or a canaryd that
  * has not been there for long has only the nearer ones.
  */
-export const BASELINE_LEADS_MS: readonly number[] = [5 * 60_000, 60_000, 10_000];
+export const BASELINE_LEADS_MS: readonly number[] = [5 * 60_000, 60_000, 10_000, 3_000];
 
 export type TickInput = {
   readonly policy: Policy;
@@ -129,7 +129,7 @@ function trackOf(
 /**
  * Values before the deploy, and the stop and warn conditions that were breached already. Pipelines
  * report a deploy when it has ended: by then the new version may have run for minutes. So the
- * oldest reading is the baseline, and only what was red in every reading, the deploy's own and at
+ * oldest earlier reading is the baseline, never the deploy's own, and only what was red in every reading, the deploy's own and at
  * least one earlier, is old trouble.
  */
 function baselineEvent(
@@ -138,7 +138,8 @@ function baselineEvent(
   baseline: readonly Readings[],
 ): Extract<EventBody, { type: 'watch.baselined' }> {
   const known = baseline.map(finiteValues);
-  const values: Record<string, number> = Object.assign({}, ...known.toReversed());
+  const earlier = known.slice(0, -1);
+  const values: Record<string, number> = Object.assign({}, ...earlier.toReversed());
   const parameters = state.deploy?.parameters ?? {};
   const isBreach = ({ limit }: Condition, value: number): boolean => {
     if (limit.kind !== 'compare') return (value === 1) === (limit.kind === 'passing');
@@ -149,9 +150,9 @@ function baselineEvent(
   };
   const wasBreached = (condition: Condition): boolean => {
     const seen = known.flatMap((one) => one[condition.indicator] ?? []);
-    const earlier = known.slice(0, -1).some((one) => one[condition.indicator] !== undefined);
+    const wasThere = earlier.some((one) => one[condition.indicator] !== undefined);
     const calls = condition.role === 'stop' || condition.role === 'warn';
-    return calls && earlier && seen.every((value) => isBreach(condition, value));
+    return calls && wasThere && seen.every((value) => isBreach(condition, value));
   };
   const preExisting = policy.conditions.filter(wasBreached).map(({ id }) => id);
   return { type: 'watch.baselined', values, preExisting };

@@ -46,7 +46,7 @@ describe('the time before a deploy', () => {
 
   it('excuses nothing when only the moment of the deploy is known: it may be the new version', () => {
     const events = firstTick(unknown, value(0.61));
-    expect(events[0]).toMatchObject({ values: { fill_rate: 0.61 }, preExisting: [] });
+    expect(events[0]).toMatchObject({ values: {}, preExisting: [] });
     expect(typesOf(events)).toContain('watch.stopped');
   });
 

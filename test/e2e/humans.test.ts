@@ -98,7 +98,7 @@ describe.concurrent('people and pipelines', { timeout: 60_000 }, () => {
     const { id } = (await world.canaryd.post('/v1/watches', body)).body;
     const stop = await world.event(String(id), 'watch.stopped');
     expect(stop['conditions']).toMatchObject([
-      { indicator: 'open_positions', value: 15, baseline: 10, pre_existing: false },
+      { indicator: 'open_positions', value: 15, pre_existing: false },
     ]);
     await world.verified(String(id), 'confirmed');
   });
