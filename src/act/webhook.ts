@@ -92,6 +92,9 @@ function isHeader(name: string, value: string): boolean {
 const NOT_SENT =
   /^(?:host name not found|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ENETDOWN|ETIMEDOUT|EMFILE)$/;
 
+/** A certificate is as wrong the next time; anything else of TLS may be a proxy that starts. */
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS_/;
+
 function outcomeOfFailure({ reason, detail }: HttpFailure): Outcome {
   switch (reason) {
     case 'timeout':
@@ -104,7 +107,8 @@ function outcomeOfFailure({ reason, detail }: HttpFailure): Outcome {
       }
       return retryable('network', detail, { maybeDelivered: !NOT_SENT.test(detail) });
     case 'tls':
-      return refused('tls', detail);
+      if (CERTIFICATE.test(detail)) return refused('tls', detail);
+      return retryable('tls', detail, { maybeDelivered: true });
     case 'too_large':
       return retryable('bad_response', detail, { maybeDelivered: true });
     case 'aborted':
@@ -128,7 +132,7 @@ function outcomeOfAnswer(answer: HttpAnswer, options: WebhookOptions, url: strin
   if (status >= 300 && status < 400) {
     return refused('redirect', `HTTP ${status}: redirects are not followed; set the final URL`);
   }
-  const again = RETRYABLE.get(status);
+  const again = RETRYABLE.get(status) ?? (isPassing(status) ? UNKNOWN_5XX : undefined);
   if (again !== undefined) {
     const asked = retryAfterMs(answer.headers, options.nowMs);
     return retryable(again.reason, detail, { ...again, retryAfterMs: asked });
@@ -137,7 +141,7 @@ function outcomeOfAnswer(answer: HttpAnswer, options: WebhookOptions, url: strin
 }
 
 /**
- * Everything else is refused for good: 412 among it, because the same request meets the same
+ * Everything else below 500 is refused for good: 412 among it, because the same request meets the same
  * precondition. 409 says that this very key is being worked on; a gateway that gave up waiting
  * (502, 504) does not know what became of the request.
  */
@@ -153,6 +157,14 @@ const RETRYABLE: ReadonlyMap<number, { reason: DeliveryReason; maybeDelivered: b
     [504, { reason: 'server_error', maybeDelivered: true }],
   ],
 );
+
+/** 501 and 505 say that the receiver never will. */
+function isPassing(status: number): boolean {
+  return status >= 500 && status !== 501 && status !== 505;
+}
+
+/** Codes of proxies, such as 520 to 529: they cannot say what became of the request. */
+const UNKNOWN_5XX = { reason: 'server_error', maybeDelivered: true } as const;
 
 /** All that a receiver may echo in its answer and nobody may read in a message. */
 function secretsOf({ via, secret, headers }: WebhookOptions, url: string): readonly string[] {

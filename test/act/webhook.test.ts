@@ -1,5 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sendWebhook } from '../../src/act/webhook.ts';
 import type { Outcome } from '../../src/core/delivery.ts';
@@ -12,6 +17,17 @@ beforeAll(async () => {
 });
 afterEach(() => receiver.accept());
 afterAll(() => receiver.close());
+
+function selfSigned(): { key: string; cert: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'canaryd-tls-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const paths = ['-keyout', key, '-out', cert, '-subj', '/CN=receiver'];
+  spawnSync('openssl', ['req', '-x509', ...curve, '-days', '2', ...paths]);
+  const pair = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  rmSync(folder, { recursive: true });
+  return pair;
+}
 
 function retryable(outcome: Outcome) {
   expect(outcome.kind).toBe('retryable');
@@ -98,6 +114,10 @@ describe('sendWebhook', () => {
     [503, { kind: 'retryable', reason: 'server_error', maybeDelivered: false }],
     [504, { kind: 'retryable', reason: 'server_error', maybeDelivered: true }],
     [505, { kind: 'refused', reason: 'server_error' }],
+    [507, { kind: 'retryable', reason: 'server_error', maybeDelivered: true }],
+    [520, { kind: 'retryable', reason: 'server_error', maybeDelivered: true }],
+    [522, { kind: 'retryable', reason: 'server_error', maybeDelivered: true }],
+    [529, { kind: 'retryable', reason: 'server_error', maybeDelivered: true }],
   ])('takes HTTP %i for what it means', async (status, expected) => {
     receiver.once.respond(status);
     const outcome = await sendWebhook(webhookOptions(`${receiver.url}/status`));
@@ -172,12 +192,34 @@ describe('sendWebhook', () => {
     });
   });
 
-  it('refuses a receiver that does not speak TLS', async () => {
+  it('tries again where TLS fails for any reason but a certificate', async () => {
     const url = receiver.url.replace('http:', 'https:');
     expect(await sendWebhook(webhookOptions(url))).toMatchObject({
-      kind: 'refused',
+      kind: 'retryable',
       reason: 'tls',
+      maybeDelivered: true,
     });
+  });
+
+  it('tries again after a TLS alert of a receiver that is not ready', async () => {
+    // A server without any certificate answers each handshake with the alert handshake_failure.
+    const server = createTlsServer({}).listen(0, '127.0.0.1');
+    server.on('tlsClientError', () => undefined);
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const outcome = await sendWebhook(webhookOptions(`https://127.0.0.1:${port}/`));
+    server.close();
+    expect(outcome).toMatchObject({ kind: 'retryable', reason: 'tls' });
+  });
+
+  it('refuses a certificate that nobody vouches for', async () => {
+    const server = createTlsServer(selfSigned()).listen(0, '127.0.0.1');
+    server.on('tlsClientError', () => undefined);
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const outcome = await sendWebhook(webhookOptions(`https://127.0.0.1:${port}/`));
+    server.close();
+    expect(outcome).toMatchObject({ kind: 'refused', reason: 'tls' });
   });
 
   it('is interrupted by its signal', async () => {
