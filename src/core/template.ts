@@ -7,15 +7,16 @@ export const PLACEHOLDERS = ['service', 'environment', 'version', 'previous_vers
 export type TemplateValues = Readonly<Record<string, string>>;
 
 export function templateValues(deploy: Deploy, watchId: string): TemplateValues {
-  const parameters = Object.entries(deploy.parameters).map(([name, value]) => [name, `${value}`]);
-  return {
-    ...Object.fromEntries(parameters),
+  const values = {
+    ...deploy.parameters,
     service: deploy.service,
     environment: deploy.environment,
     version: deploy.version,
     previous_version: deploy.previousVersion ?? '',
     watch: watchId,
   };
+  const texts = Object.entries(values).map(([name, value]) => [name, `${value}`.toWellFormed()]);
+  return Object.fromEntries(texts);
 }
 
 /** Names of the placeholders in a text. */
@@ -23,7 +24,10 @@ export function placeholdersOf(text: string): readonly string[] {
   return [...text.matchAll(/\$\{([a-z_]+)\}/g)].map(([, name]) => name ?? '');
 }
 
-/** Replaces each placeholder by its encoded value; an unknown one stays as it is. */
+/**
+ * Replaces each placeholder by its encoded value; an unknown one stays as it is. Half a surrogate
+ * pair is mended first: `encodeURIComponent` throws on it.
+ */
 export function fill(
   text: string,
   values: TemplateValues,
@@ -31,7 +35,7 @@ export function fill(
 ): string {
   return text.replace(/\$\{([a-z_]+)\}/g, (whole, name: string) => {
     const value = values[name];
-    return value === undefined ? whole : encode(value);
+    return value === undefined ? whole : encode(value.toWellFormed());
   });
 }
 

@@ -3,14 +3,16 @@ import { z } from 'zod';
 import { parseDuration } from '../core/quantity.ts';
 import { PHASES } from '../core/watch.ts';
 
+/** Half a surrogate pair is no character either: no URL can hold it. */
+const ONE_LINE = /^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u;
+
+function text(max: number) {
+  return z.string().max(max).regex(ONE_LINE, 'wanted one line without control characters');
+}
+
 /** One line of text from outside: bounded, without control characters. */
 function line(max: number, what: string) {
-  return z
-    .string()
-    .min(1)
-    .max(max)
-    .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'wanted one line without control characters')
-    .describe(what);
+  return text(max).min(1).describe(what);
 }
 
 const time = z.iso.datetime({
@@ -28,7 +30,7 @@ export const startBody = z
     previous_version: line(200, 'Version before, to roll back to').optional(),
     deployed_at: time.describe("The deploy's own time; default: now").optional(),
     parameters: z
-      .record(line(100, 'Name'), z.union([z.number(), z.string().max(500)]))
+      .record(line(100, 'Name'), z.union([z.number(), text(500)]))
       .refine((record) => Object.keys(record).length <= 50, 'at most 50 parameters')
       .describe('What the policy asks the deploy to bring')
       .default({}),

@@ -61,6 +61,28 @@ describe('POST /v1/watches', () => {
     expect(answer.json().id).toBe(id);
   });
 
+  it.each([
+    ['/version', { version: '1.0\ud800' }],
+    ['/version', { version: '1.0\u0007' }],
+    ['/parameters/track', { parameters: { track: 'a\udfff' } }],
+    ['/parameters/track', { parameters: { track: 'a\nb' } }],
+  ])('refuses what is no line of whole characters: %s', async (field, over) => {
+    const { app, control } = api();
+    const payload = JSON.stringify({ ...START, ...over });
+    const headers = { 'content-type': 'application/json' };
+    const answer = await app.inject({ method: 'POST', url: '/v1/watches', headers, payload });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.payload).toContain(field.slice(1).replace('/', '.'));
+    expect(control.commands).toEqual([]);
+  });
+
+  it('keeps characters beyond the first plane', async () => {
+    const { app } = api();
+    const payload = { ...START, version: '1.0-🚀' };
+    const answer = await app.inject({ method: 'POST', url: '/v1/watches', payload });
+    expect(answer.json()).toMatchObject({ version: '1.0-🚀' });
+  });
+
   it('passes on nothing that the caller left out', async () => {
     const { app, control } = api();
     await app.inject({ method: 'POST', url: '/v1/watches', payload: START });
