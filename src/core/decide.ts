@@ -29,7 +29,13 @@ import { conditionNow } from './wording.ts';
  * The time before the deploy is read at the deploy and so much earlier. A service or a canaryd that
  * has not been there for long has only the nearer ones.
  */
-export const BASELINE_LEADS_MS: readonly number[] = [5 * 60_000, 60_000, 10_000, 3_000];
+export const BASELINE_LEADS_MS: readonly number[] = [
+  30 * 60_000,
+  5 * 60_000,
+  60_000,
+  10_000,
+  3_000,
+];
 
 export type TickInput = {
   readonly policy: Policy;

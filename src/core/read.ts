@@ -1,7 +1,7 @@
 // What the engine asks of a source, and how policies become what a source can read.
 import type { Indicator, Policy, Selector } from './policy.ts';
 import type { Counts, Reading } from './sample.ts';
-import { escapeLabelValue, fill, type TemplateValues } from './template.ts';
+import { escapeLabelValue, fill, placeholdersOf, type TemplateValues } from './template.ts';
 
 /** Indicators that are read from a metrics source (all but health endpoints). */
 export type SeriesIndicator = Exclude<Indicator, { kind: 'http' }>;
@@ -91,4 +91,22 @@ export function resolveIndicator(
     default:
       return indicator satisfies never;
   }
+}
+
+/**
+ * Values for reading the version before the deploy: the time before it, and whether a rollback
+ * helped. There `${version}` is the previous version.
+ */
+export function previousVersionValues(values: TemplateValues): TemplateValues {
+  return { ...values, version: values['previous_version'] ?? '' };
+}
+
+/** Whether an indicator of the old version can only be read when its name is known. */
+export function needsPreviousVersion(policy: Policy, indicatorId: string): boolean {
+  const indicator = policy.indicators[indicatorId];
+  if (indicator === undefined) return false;
+  const isMatched = indicator.kind !== 'http' && indicator.kind !== 'promql';
+  const text = JSON.stringify([indicator, isMatched ? policy.match : {}]);
+  const names = placeholdersOf(text);
+  return names.includes('version') || names.includes('previous_version');
 }

@@ -7,6 +7,8 @@ import { isActive, type WatchState } from './watch.ts';
 
 /** A deploy of the previous version this soon after a stop is that stop's rollback. */
 export const ROLLBACK_DEPLOY_WITHIN_MS = 60 * 60_000;
+/** The same version, deployed so much later than the watched one, is a deploy of its own. */
+export const REDEPLOY_AFTER_MS = 10 * 60_000;
 /** A deploy's time may be this far ahead of our clock. */
 export const CLOCK_SKEW_MS = 60_000;
 
@@ -80,7 +82,10 @@ export function decideStart(input: {
 
 function isSameDeploy(state: WatchState, deploy: Deploy, isTimeGiven: boolean): boolean {
   if (state.deploy === null || deployKey(state.deploy) !== deployKey(deploy)) return false;
-  if (state.phase === 'watching' || state.deploy.deployedAtMs === deploy.deployedAtMs) return true;
+  if (state.deploy.deployedAtMs === deploy.deployedAtMs) return true;
+  // The same deploy may be reported twice, at different moments; much later it is another one.
+  const laterMs = isTimeGiven ? deploy.deployedAtMs - state.deploy.deployedAtMs : 0;
+  if (state.phase === 'watching') return laterMs < REDEPLOY_AFTER_MS;
   // A pipeline that repeats its start must not call off the rollback that is under way.
   return !isTimeGiven && isRollingBack(state);
 }

@@ -37,6 +37,9 @@ export type Track = {
   readonly sinceDeploy: Readonly<
     Record<string, { readonly atMs: number; readonly counts: Counts }>
   >;
-  /** Since when all pass conditions of the present window hold together. */
+  /**
+   * Since when all pass conditions of the present window hold together; in a verification: since
+   * when it is watched without a gap.
+   */
   readonly passSinceMs: number | null;
 };

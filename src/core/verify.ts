@@ -1,13 +1,17 @@
 // After the stop: what the outcome of an action means, and whether the rollback helped.
 // 2xx is "accepted"; only the verify conditions confirm (design of `on_stop.verify`).
-import { advance, evidenceOf } from './condition.ts';
+import { advance, evidenceOf, GAP_INTERVALS } from './condition.ts';
 import type { Outcome } from './delivery.ts';
 import type { DeliveryReason, EventBody } from './event.ts';
 import type { ActionName, Condition, Policy } from './policy.ts';
+import { needsPreviousVersion } from './read.ts';
 import type { Tick } from './sample.ts';
 import type { ConditionTrack, Track } from './track.ts';
 import { verifiedAction, type WatchState } from './watch.ts';
 import { conditionNow } from './wording.ts';
+
+/** Back from an absence, canaryd watches this long before it calls a rollback unconfirmed. */
+const VERIFY_SEEN_MS = 60_000;
 
 /** On-call hears of an action that is still being tried after so many failed attempts. */
 export const DELAYED_AFTER_ATTEMPTS = 3;
@@ -19,11 +23,7 @@ export const DELAYED_AFTER_ATTEMPTS = 3;
 export function verifyConditions(policy: Policy, state: WatchState): readonly Condition[] {
   const conditions = policy.verify?.conditions ?? [];
   if (state.deploy?.previousVersion) return conditions;
-  return conditions.filter(({ indicator }) => {
-    const definition = policy.indicators[indicator];
-    const text = definition?.kind === 'http' ? `${definition.url}${definition.json?.equals}` : '';
-    return !text.includes('${previous_version}');
-  });
+  return conditions.filter(({ indicator }) => !needsPreviousVersion(policy, indicator));
 }
 
 /** One tick of a watch whose rollback was accepted. */
@@ -34,6 +34,7 @@ export function decideVerification(
   tick: Tick,
 ): { readonly events: readonly EventBody[]; readonly track: Track } {
   const { verification } = state;
+  const seenSinceMs = seenSince(policy, state, track, tick);
   const conditions = verifyConditions(policy, state);
   const next: Record<string, ConditionTrack> = { ...track?.conditions };
   for (const condition of conditions) {
@@ -52,7 +53,7 @@ export function decideVerification(
     atMs: tick.atMs,
     conditions: next,
     sinceDeploy: track?.sinceDeploy ?? {},
-    passSinceMs: null,
+    passSinceMs: seenSinceMs,
   };
   const action = verifiedAction(state.actions);
   if (verification.kind !== 'verifying' || action === null) return { events: [], track: after };
@@ -70,13 +71,27 @@ export function decideVerification(
     const event = { type: 'rollback.confirmed', action, conditions: evidence, afterMs } as const;
     return { events: [event], track: after };
   }
-  if (afterMs < (policy.verify?.withinMs ?? 0)) return { events: [], track: after };
+  const withinMs = policy.verify?.withinMs ?? 0;
+  // After an absence the conditions get time to show themselves before anybody is woken.
+  const isSeenLong = tick.atMs - seenSinceMs >= Math.min(withinMs, VERIFY_SEEN_MS);
+  if (afterMs < withinMs || !isSeenLong) return { events: [], track: after };
   const because = [
     ...unmet.map((condition) => unmetText(policy, condition, next[condition.id], tick)),
     ...unjudgeable(policy, conditions),
   ];
   const reason = 'not_verified' as const;
   return { events: [{ type: 'rollback.not_confirmed', action, reason, because }], track: after };
+}
+
+/** Since when the verification is watched without an absence of canaryd's. */
+function seenSince(policy: Policy, state: WatchState, track: Track | null, tick: Tick): number {
+  if (state.verification.kind !== 'verifying') return tick.atMs;
+  const { sinceMs } = state.verification;
+  const isFirst = track === null || track.atMs < sinceMs;
+  const lastMs = isFirst ? sinceMs : track.atMs;
+  const gapMs = Math.max(GAP_INTERVALS * policy.intervalMs, policy.blindAfterMs);
+  if (tick.atMs - lastMs > gapMs) return tick.atMs;
+  return isFirst ? sinceMs : (track.passSinceMs ?? sinceMs);
 }
 
 /** A health check that is still open: what is known is in the track. */

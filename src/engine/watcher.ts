@@ -3,6 +3,8 @@
 import { BASELINE_LEADS_MS, decideTick } from '../core/decide.ts';
 import type { HttpIndicator, Policy } from '../core/policy.ts';
 import {
+  needsPreviousVersion,
+  previousVersionValues,
   type Readings,
   resolveIndicator,
   type SeriesIndicator,
@@ -75,6 +77,7 @@ export class Watcher {
     const loaded = await ledger.load(watchId);
     if (loaded === null || !loaded.record.isActive) {
       source.forget(watchId);
+      source.forget(verificationOf(watchId));
       onEnd();
       return null;
     }
@@ -88,17 +91,17 @@ export class Watcher {
     const atMs = clock.now();
     const deployedAtMs = loaded.record.deploy.deployedAtMs;
     const ids = policy.conditions.map(({ indicator }) => indicator);
-    const [readings, baseline, held] = await Promise.all([
+    const [readings, baseline] = await Promise.all([
       this.#read(loaded, ids, atMs, deployedAtMs, signal),
       this.#readBaseline(loaded, ids, signal),
-      hold(),
     ]);
     // Cut short by our own end: no observation of the service.
     if (signal.aborted) return readings;
     const tick = { atMs, readings };
-    await ledger.decide(watchId, atMs, ({ state, record }) => {
+    await ledger.decide(watchId, atMs, async ({ state, record }) => {
       if (state.phase !== 'watching') return null;
-      const isHeld = held !== null;
+      // Asked last: a switch that was turned during a slow read counts.
+      const isHeld = (await hold()) !== null;
       const fresh = state.baselineTaken ? null : baseline;
       const input = { policy, state, track: record.track, tick, baseline: fresh, isHeld };
       const { events, track } = decideTick(input);
@@ -134,8 +137,8 @@ export class Watcher {
    */
   async #tellAbsence(loaded: Loaded): Promise<void> {
     const { ledger, watchId, clock, policy } = this.#options;
-    const lastMs = this.#lookedAtMs ?? loaded.record.track?.atMs;
-    if (lastMs === undefined) return;
+    // Killed before the first tick: nobody has looked since the start.
+    const lastMs = this.#lookedAtMs ?? loaded.record.track?.atMs ?? loaded.record.startedAtMs;
     const nowMs = clock.now();
     const awayMs = nowMs - lastMs;
     if (awayMs < Math.max(AWAY_INTERVALS * policy.intervalMs, AWAY_MIN_MS)) return;
@@ -153,11 +156,12 @@ export class Watcher {
     signal: AbortSignal,
   ): Promise<Readings> {
     const { source, probes, policy, watchId } = this.#options;
-    const { series, http } = this.#resolve(record, ids);
     const isVerifying = record.phase !== 'watching';
+    const { series, http } = this.#resolve(record, ids, isVerifying ? 'previous' : 'new');
     const [read, health] = await Promise.all([
       source.read({
-        watchId,
+        // Other series may be meant: no history is shared with the watch of the bad version.
+        watchId: isVerifying ? verificationOf(watchId) : watchId,
         indicators: series,
         atMs,
         deployedAtMs,
@@ -170,9 +174,10 @@ export class Watcher {
     return { ...read, ...health };
   }
 
-  #resolve(record: Loaded['record'], ids: readonly string[]) {
+  #resolve(record: Loaded['record'], ids: readonly string[], version: 'new' | 'previous') {
     const { policy } = this.#options;
-    const values = templateValues(record.deploy, record.id);
+    const own = templateValues(record.deploy, record.id);
+    const values = version === 'new' ? own : previousVersionValues(own);
     const series: SeriesIndicator[] = [];
     const http: HttpIndicator[] = [];
     for (const id of new Set(ids)) {
@@ -192,9 +197,12 @@ export class Watcher {
     signal: AbortSignal,
   ): Promise<readonly Readings[] | null> {
     if (state.baselineTaken) return null;
-    const { clock, healthBefore } = this.#options;
+    const { clock, healthBefore, policy } = this.#options;
     const { deployedAtMs } = record.deploy;
-    const { series, http } = this.#resolve(record, ids);
+    const known = record.deploy.previousVersion
+      ? ids
+      : ids.filter((id) => !needsPreviousVersion(policy, id));
+    const { series, http } = this.#resolve(record, known, 'previous');
     const leads = [...BASELINE_LEADS_MS, 0];
     const reads = await Promise.all(
       leads.map((leadMs) => this.#readBefore(series, deployedAtMs - leadMs, signal)),
@@ -223,4 +231,8 @@ export class Watcher {
       signal,
     });
   }
+}
+
+function verificationOf(watchId: string): string {
+  return `${watchId}/verification`;
 }

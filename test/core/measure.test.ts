@@ -231,6 +231,36 @@ describe('A counter across the deploy', () => {
     });
   });
 
+  it('goes on when another process behind the same target restarts', () => {
+    // Two pods push through one gateway. Pod a restarts at 1100 and fills nothing from then on.
+    const pod = (metric: string, name: string, valueAt: (second: number) => number) => {
+      const seconds = Array.from({ length: 31 }, (_, index) => 990 + index * 5);
+      const points = Object.fromEntries(seconds.map((second) => [second, valueAt(second)]));
+      return series(metric, points, { job: 'push', instance: 'gateway:9091', pod: name });
+    };
+    const before = (second: number) => 50_000 + 10 * (second - DEPLOY);
+    const set = setOf(
+      pod('orders', 'a', (second) => (second < 1_100 ? before(second) : 10 * (second - 1_100))),
+      pod('filled', 'a', (second) => (second < 1_100 ? before(second) : 0)),
+      pod('orders', 'b', (second) => 1_000_000 + second),
+      pod('filled', 'b', (second) => 1_000_000 + second),
+    );
+    expect(measure(ratio, set, at(1_140))).toMatchObject({ counts: { part: 210, total: 610 } });
+  });
+
+  it('restarts across the label that tells bad events from all', () => {
+    const bad = selector('requests', { label: 'status', op: '=', value: '500' });
+    const indicator = { ...ratio, numerator: bad, total: selector('requests') };
+    const of = (points: Points, status: string, path: string) =>
+      series('requests', points, { instance: 'a', status, path });
+    const set = setOf(
+      of({ 990: 900, 1005: 20, 1010: 60 }, '200', '/orders'),
+      of({ 990: 3, 1005: 18, 1010: 40 }, '500', '/orders'),
+      of({ 990: 7, 1005: 8, 1010: 9 }, '200', '/other'),
+    );
+    expect(measure(indicator, set, at(1010))).toMatchObject({ counts: { part: 40, total: 101 } });
+  });
+
   it('has no fresh point: stale, with the cause', () => {
     const old = series('orders', { 980: 5, 990: 6 });
     expect(measure(increase, setOf(old), at(1005))).toEqual(blind('stale', 'before the deploy'));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { nextAttemptAtMs } from '../../src/core/delivery.ts';
 import type { EventBody } from '../../src/core/event.ts';
 import { planDeliveries } from '../../src/core/plan.ts';
 import { evolve, fold } from '../../src/core/watch.ts';
@@ -139,6 +140,26 @@ describe('a message', () => {
       return message === undefined ? null : message.deadlineAtMs - message.createdAtMs;
     };
     expect([span(stopped()), span(unarmed)]).toEqual([24 * 60 * MINUTE, 60 * MINUTE]);
+  });
+
+  test.each([
+    ['critical', stopped()],
+    ['warning', unarmed],
+    ['info', { type: 'watch.armed', armed: 1, total: 1 }],
+  ] as const)('that is %s and keeps failing ends at its deadline, not before', (severity, body) => {
+    const [message] = planned([body]).slice(-1);
+    expect(message?.content).toMatchObject({ message: { severity } });
+    if (message === undefined) throw new Error('no message was planned');
+    const retryable = { kind: 'retryable', reason: 'network', detail: 'ECONNREFUSED' } as const;
+    const outcome = { ...retryable, retryAfterMs: null, maybeDelivered: false };
+    let atMs = message.createdAtMs;
+    let attempts = 0;
+    // Without jitter: the shortest waits there are.
+    while (atMs <= message.deadlineAtMs) {
+      attempts += 1;
+      atMs = nextAttemptAtMs({ content: message.content, attempts }, outcome, atMs, 0);
+    }
+    expect(attempts).toBeLessThan(message.attemptsMax);
   });
 
   test('is not made of routine', () => {

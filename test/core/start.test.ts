@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Deploy } from '../../src/core/deploy.ts';
-import { decideStart, type Earlier, ROLLBACK_DEPLOY_WITHIN_MS } from '../../src/core/start.ts';
+import {
+  decideStart,
+  type Earlier,
+  REDEPLOY_AFTER_MS,
+  ROLLBACK_DEPLOY_WITHIN_MS,
+} from '../../src/core/start.ts';
 import { aDeploy, aPolicy, started, stopped, T0 } from '../support/build.ts';
 import { accepted, stateOf } from '../support/states.ts';
 
@@ -48,8 +53,14 @@ describe('the start of a watch', () => {
     });
   });
 
-  test('of the same version is the open watch, whenever it is told again', () => {
-    expect(start({}, [watching])).toEqual({ kind: 'exists', watchId: 'w_old' });
+  test('of the same version is the open watch when it is told again within minutes', () => {
+    const again = start({ deployedAtMs: T0 + REDEPLOY_AFTER_MS - 1 }, [watching]);
+    expect(again).toEqual({ kind: 'exists', watchId: 'w_old' });
+  });
+
+  test('of the same version much later is a deploy of its own: its windows begin anew', () => {
+    const again = start({ deployedAtMs: T0 + REDEPLOY_AFTER_MS }, [watching]);
+    expect(again).toMatchObject({ kind: 'start', earlier: [{ id: 'w_old' }] });
   });
 
   test('of the same version at the same time is the closed watch; at another time a new one', () => {
@@ -198,7 +209,8 @@ describe('a start that comes again', () => {
 
   test('with other parameters differs from the watch that is there', () => {
     const open = { ...stopping, state: stateOf([0, started()]) };
-    const decided = start({ version: '2.0.0', parameters: { capital: 5 } }, [open]);
+    const given = { version: '2.0.0', deployedAtMs: T0, parameters: { capital: 5 } };
+    const decided = start(given, [open]);
     expect(decided).toEqual({ kind: 'differs', watchId: 'w_stopping' });
   });
 });

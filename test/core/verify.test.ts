@@ -129,6 +129,18 @@ describe('a verification', () => {
     ]);
   });
 
+  test('is not called unconfirmed at the first look after an absence', () => {
+    const away = [
+      [5, bad],
+      [300, bad],
+      [330, bad],
+    ] as const;
+    expect(verify(policy, away)).toEqual([]);
+    expect(verify(policy, [...away, [360, bad]])).toMatchObject([
+      [360, { type: 'rollback.not_confirmed' }],
+    ]);
+  });
+
   test('leaves out what asks for an unknown previous version, and says so when it fails', () => {
     const url = 'http://127.0.0.1/version?is=${previous_version}';
     const version = aHealthCheck({ id: 'version', url });

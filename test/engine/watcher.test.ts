@@ -213,7 +213,7 @@ describe('the end of a watch', () => {
     const asleep = engine.clock.sleeping;
     await engine.clock.advance(MINUTE);
     expect(engine.world.asked).toHaveLength(asked);
-    expect(engine.world.forgotten).toEqual(['w_1']);
+    expect(engine.world.forgotten).toEqual(['w_1', 'w_1/verification']);
     // The dispatcher's and the keeper's loop; the watcher's is gone.
     expect(asleep).toBe(2);
     expect(engine.errors).toEqual([]);
@@ -228,7 +228,7 @@ describe('the end of a watch', () => {
     await engine.clock.advance(6 * MINUTE);
     const last = (await engine.events('w_1')).find(({ type }) => type === 'watch.inconclusive');
     expect(last).toMatchObject({ reason: 'deadline' });
-    expect(engine.world.forgotten).toEqual(['w_1']);
+    expect(engine.world.forgotten).toEqual(['w_1', 'w_1/verification']);
   });
 });
 
@@ -301,7 +301,7 @@ describe('the verification', () => {
       afterMs: 10_000,
     });
     await engine.clock.advance(5_000);
-    expect(engine.world.forgotten).toEqual(['w_1']);
+    expect(engine.world.forgotten).toEqual(['w_1', 'w_1/verification']);
   });
 
   it('counts no health check that was asked before the rollback was accepted', async () => {
