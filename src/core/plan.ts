@@ -12,7 +12,8 @@ const MESSAGE_DEADLINES_MS = {
   warning: 60 * MINUTE_MS,
   info: 60 * MINUTE_MS,
 };
-const MESSAGE_ATTEMPTS_MAX = { critical: 200, warning: 20, info: 10 };
+/** A bound on the journal only: at the shortest waits the deadline comes first. */
+const MESSAGE_ATTEMPTS_MAX = { critical: 3_000, warning: 150, info: 150 };
 
 /** The same after a crash: receivers drop repeats by it. No dots: they separate signed fields. */
 export function actionDeliveryId(watchId: string, action: ActionName): string {
