@@ -141,8 +141,8 @@ function outcomeOfAnswer(answer: HttpAnswer, options: WebhookOptions, url: strin
 }
 
 /**
- * Everything else below 500 is refused for good: 412 among it, because the same request meets the same
- * precondition. 409 says that this very key is being worked on; a gateway that gave up waiting
+ * Everything else below 500 is refused for good: 412 among it, because the same request meets
+ * the same precondition. 409 says that this very key is being worked on; a gateway that gave up waiting
  * (502, 504) does not know what became of the request.
  */
 const RETRYABLE: ReadonlyMap<number, { reason: DeliveryReason; maybeDelivered: boolean }> = new Map(

@@ -2,6 +2,7 @@
 // extrapolated. A counter becomes a list of steps, each dated by the point that showed it, so that
 // a range may be split anywhere and the parts add up to the whole.
 // May not look at points after the query time, nor count what happened before the deploy.
+import { Kin } from './kin.ts';
 import type { Point, Series, SeriesSet } from './series.ts';
 
 /** What one point added. */
@@ -20,6 +21,8 @@ export type StepsView = {
   readonly deployedAtMs: number | null;
   /** Earlier steps are of no interest. */
   readonly fromMs: number;
+  /** Labels that divide the counters of one process, such as `status`: see `dividingLabels`. */
+  readonly dividing: readonly string[];
 };
 
 /** So many earlier points of another target prove that the source was looking. */
@@ -33,12 +36,13 @@ const EDGE_SPACINGS = 1.5;
  * those whose new value happens to exceed the old one.
  */
 export function stepsOf(series: readonly Series[], set: SeriesSet, view: StepsView): CounterSteps {
-  const points = pointsOf(series, view);
-  const restarts = restartsByProcess(points);
+  const kin = new Kin(series, view.dividing);
+  const points = pointsOf(series, view, kin);
+  const restarts = kin.share(timesOfFalls(points));
   let witness: Witness | null = null;
   const steps = new Map<Series, readonly Step[]>();
   for (const [one, own] of points) {
-    const restartsMs = restarts.get(processOf(one)) ?? [];
+    const restartsMs = [...restarts(one)].sort((a, b) => a - b);
     steps.set(
       one,
       stepsOfOne(own, view.deployedAtMs, restartsMs, (firstMs) => {
@@ -75,18 +79,18 @@ export function spacingMs(points: readonly Point[]): number | null {
 function pointsOf(
   series: readonly Series[],
   view: StepsView,
+  kin: Kin,
 ): ReadonlyMap<Series, readonly Point[]> {
   const points = new Map(series.map((one) => [one, pointsFor(one, view)] as const));
-  const basesMs = new Map<string, number>();
+  const firsts = new Map<Series, readonly number[]>();
   for (const [one, own] of points) {
     const first = own[0]?.[0];
-    if (first === undefined || own.length < 2) continue;
-    const process = processOf(one);
-    basesMs.set(process, Math.min(first, basesMs.get(process) ?? first));
+    if (first !== undefined && own.length > 1) firsts.set(one, [first]);
   }
+  const basesMs = kin.share(firsts);
   for (const [one, own] of points) {
-    const baseMs = basesMs.get(processOf(one));
-    const isShort = baseMs !== undefined && baseMs < (own[0]?.[0] ?? baseMs);
+    const baseMs = Math.min(...basesMs(one));
+    const isShort = baseMs < (own[0]?.[0] ?? baseMs);
     if (isShort) points.set(one, pointsFor(one, { ...view, fromMs: baseMs }));
   }
   return points;
@@ -146,32 +150,21 @@ function stepTo(
   return { atMs, add: value - beforeValue, sinceMs: beforeMs };
 }
 
-/** Times of the points at which a counter of a process fell back, oldest first. */
-function restartsByProcess(
+/** Times of the points at which each counter fell back. */
+function timesOfFalls(
   points: ReadonlyMap<Series, readonly Point[]>,
-): ReadonlyMap<string, readonly number[]> {
-  const restarts = new Map<string, number[]>();
+): ReadonlyMap<Series, readonly number[]> {
+  const falls = new Map<Series, readonly number[]>();
   for (const [series, own] of points) {
+    const times: number[] = [];
     let before = Number.NEGATIVE_INFINITY;
     for (const [atMs, value] of own) {
-      if (value < before) {
-        const process = processOf(series);
-        const times = restarts.get(process) ?? [];
-        times.push(atMs);
-        restarts.set(process, times);
-      }
+      if (value < before) times.push(atMs);
       before = value;
     }
+    if (times.length > 0) falls.set(series, times);
   }
-  for (const times of restarts.values()) times.sort((a, b) => a - b);
-  return restarts;
-}
-
-/** Series of one target restart together; without a target, series that differ in `le` only. */
-function processOf(series: Series): string {
-  const { instance, le, ...others } = series.labels;
-  if (instance !== undefined) return targetOf(series);
-  return JSON.stringify(Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return falls;
 }
 
 function targetOf({ labels }: Series): string {

@@ -2,6 +2,7 @@
 // sources call this, so that an indicator gives the same answer on each.
 // Pure. May not use a sample from after the query time, nor judge one from before the deploy.
 import { type CounterSteps, type Start, stepsAfter, stepsOf } from './increase.ts';
+import { dividingLabels } from './kin.ts';
 import type {
   Aggregate,
   GaugeIndicator,
@@ -87,7 +88,9 @@ function measureRatio(indicator: RatioIndicator, set: SeriesSet, view: MeasureVi
   const part = select(set.series, indicator.numerator);
   if (part.kind === 'blind') return part;
   const range = rangeOf(indicator, view);
-  const steps = countSteps([...total.series, ...part.series], set, view, range);
+  const dividing = dividingLabels([indicator.total, indicator.numerator]);
+  const both = [...total.series, ...part.series];
+  const steps = countSteps(both, set, view, range, dividing);
   const countsAfter = (start: Start): Counts => ({
     part: sumOf(part.series, steps, start),
     total: sumOf(total.series, steps, start),
@@ -252,12 +255,13 @@ function countSteps(
   set: SeriesSet,
   view: MeasureView,
   range: Range | Blind,
+  dividing: readonly string[] = [],
 ): CounterSteps {
   const { atMs, deployedAtMs, previous } = view;
   const countedFromMs = deployedAtMs === null ? atMs : (previous?.atMs ?? deployedAtMs);
   const rangeFromMs = range.kind === 'range' ? range.fromMs : atMs;
   const fromMs = Math.min(rangeFromMs, countedFromMs);
-  return stepsOf(series, set, { atMs, deployedAtMs, fromMs });
+  return stepsOf(series, set, { atMs, deployedAtMs, fromMs, dividing });
 }
 
 function sumOf(series: readonly Series[], steps: CounterSteps, start: Start): number {

@@ -238,10 +238,10 @@ describe('A counter across the deploy', () => {
       const points = Object.fromEntries(seconds.map((second) => [second, valueAt(second)]));
       return series(metric, points, { job: 'push', instance: 'gateway:9091', pod: name });
     };
-    const before = (second: number) => 50_000 + 10 * (second - DEPLOY);
+    const grown = (second: number) => 50_000 + 10 * (second - DEPLOY);
     const set = setOf(
-      pod('orders', 'a', (second) => (second < 1_100 ? before(second) : 10 * (second - 1_100))),
-      pod('filled', 'a', (second) => (second < 1_100 ? before(second) : 0)),
+      pod('orders', 'a', (second) => (second < 1_100 ? grown(second) : 10 * (second - 1_100))),
+      pod('filled', 'a', (second) => (second < 1_100 ? grown(second) : 0)),
       pod('orders', 'b', (second) => 1_000_000 + second),
       pod('filled', 'b', (second) => 1_000_000 + second),
     );
