@@ -160,7 +160,10 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     hold,
     onTick: (_watchId, _policy, { lagMs, tookMs, readings }) =>
       observer.ticked(clock.now(), lagMs, tookMs, readings),
-    onError,
+    onError: (error, watchId) => {
+      if (watchId !== null) metrics.tickErrors.inc();
+      onError(error, watchId);
+    },
   });
   let isDraining = false;
   const control = new Commands({

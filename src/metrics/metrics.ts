@@ -44,6 +44,7 @@ export type Metrics = {
   readonly samples: Counter<'outcome'>;
   readonly tickLag: Histogram;
   readonly tickDuration: Histogram;
+  readonly tickErrors: Counter;
   readonly lastEvaluation: Gauge;
   readonly sourceRequests: Counter<'source' | 'outcome'>;
   readonly sourceRequestDuration: Histogram<'source'>;
@@ -169,6 +170,11 @@ function tickMetrics(registry: Registry) {
       name: 'canaryd_tick_duration_seconds',
       help: 'Time that one tick of one watch took, reading included',
       buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    tickErrors: new Counter({
+      name: 'canaryd_tick_errors_total',
+      help: 'Ticks that failed before anything was decided',
       registers,
     }),
     lastEvaluation: new Gauge({

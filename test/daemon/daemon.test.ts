@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runDaemon } from '../../src/daemon/daemon.ts';
 
@@ -104,6 +105,21 @@ describe('runDaemon', () => {
     const { log: complete } = await running(files(), { ROLLBACK_SECRET: 'hunter2-hunter2' });
     expect(complete()).not.toContain('missing');
     expect(complete()).not.toContain('hunter2');
+  });
+
+  it('counts ticks that fail', async () => {
+    const daemon = await running();
+    const { url, folder } = daemon;
+    const errors = async () => {
+      const series = metric((await get(`${url}/metrics`)).text, 'canaryd_tick_errors_total');
+      return Number(series?.split(' ')[1]);
+    };
+    expect(await errors()).toBe(0);
+    const database = new DatabaseSync(join(folder, 'canaryd.db'));
+    database.exec('ALTER TABLE ticks RENAME TO lost');
+    database.close();
+    await start(daemon, 'production');
+    await expect.poll(errors).toBeGreaterThan(0);
   });
 
   it('ends at the signal, in order, and starts again on the same journal', async () => {
