@@ -145,8 +145,8 @@ export const indicatorSchema = choice(
       .optional()
       .describe(
         'Fewer events than this in the range are too few to judge (blind: too_few). ' +
-          'Default 20. Without it three orders would decide about a rollback. Only for ' +
-          'ratio and quantile.',
+          'Default 20; for a quantile 5 / (1 - q): 100 for q 0.95, 500 for q 0.99. Without ' +
+          'it three orders would decide about a rollback. Only for ratio and quantile.',
       ),
     early: oneOf(['shorten', 'wait'])
       .optional()

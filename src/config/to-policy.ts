@@ -98,11 +98,19 @@ function titleOf(id: string): string {
 
 const OVER_DEFAULT = '1m';
 const MIN_TOTAL_DEFAULT = 20;
+/** So many observations must lie beyond a quantile: below that one slow order is the quantile. */
+const BEYOND_QUANTILE = 5;
+
+function minTotalFor(q: number | null): number {
+  if (q === null) return MIN_TOTAL_DEFAULT;
+  // 1 - 0.99 is a little less than 0.01: without rounding it would be 501.
+  return Math.ceil(Number((BEYOND_QUANTILE / (1 - q)).toPrecision(9)));
+}
 
 function toIndicator(id: string, { input, unit }: DraftIndicator): Indicator {
   const common = { id, title: input.title ?? titleOf(id), unit };
   const ranged = { overMs: ms(input.over ?? OVER_DEFAULT), early: input.early ?? 'shorten' };
-  const minTotal = input.min_total ?? MIN_TOTAL_DEFAULT;
+  const minTotal = input.min_total ?? minTotalFor(input.quantile?.q ?? null);
   if (input.ratio !== undefined) {
     const { good, bad, total } = input.ratio;
     return {

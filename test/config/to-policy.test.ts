@@ -137,6 +137,20 @@ describe('an indicator', () => {
     });
   });
 
+  test.each([
+    [0.5, 10],
+    [0.9, 50],
+    [0.95, 100],
+    [0.99, 500],
+    [0.995, 1_000],
+    [0.999, 5_000],
+  ])('of kind quantile, q %d, is judged from %d observations on', (q, minTotal) => {
+    const took = { quantile: { q, histogram: 'took_seconds' } };
+    expect(withExtra(took, { above: '1s' }).indicators['extra']).toMatchObject({ minTotal });
+    const own = withExtra({ ...took, min_total: 7 }, { above: '1s' });
+    expect(own.indicators['extra']).toMatchObject({ minTotal: 7 });
+  });
+
   test('of kind increase counts since the deploy unless it has a range', () => {
     const increase = { counter: 'errors_total' };
     expect(withExtra({ increase }).indicators['extra']).toMatchObject({ overMs: null });
