@@ -11,9 +11,11 @@ import {
   type Source,
 } from '../core/read.ts';
 import { templateValues } from '../core/template.ts';
+import { DEADLINE_GRACE_MS } from '../core/tick-end.ts';
 import { decideVerification, verifyConditions } from '../core/verify.ts';
 import type { Hold } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
+import { messageOf } from '../kit/errors.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { HealthProbes } from './health-probes.ts';
 import type { Ledger, Loaded } from './ledger.ts';
@@ -21,6 +23,8 @@ import type { Ledger, Loaded } from './ledger.ts';
 /** Away for more intervals than this (and at least AWAY_MIN_MS): on-call is told. */
 const AWAY_INTERVALS = 4;
 const AWAY_MIN_MS = 15_000;
+/** Characters of a failure's message that are told. */
+const DETAIL_MAX = 300;
 /** While the source gives nothing at all, the time before the deploy is asked for this long. */
 const BASELINE_WITHIN_MS = 10 * 60_000;
 
@@ -67,8 +71,24 @@ export class Watcher {
     const startedAt = clock.monotonic();
     const lagMs = this.#plannedAt === null ? 0 : Math.max(0, startedAt - this.#plannedAt);
     this.#plannedAt = startedAt + policy.intervalMs;
-    const readings = await this.tick(signal);
+    const readings = await this.tick(signal).catch(async (error: unknown) => {
+      if (!signal.aborted) await this.#closeUnjudged(error);
+      throw error;
+    });
     if (readings !== null) onTick({ lagMs, tookMs: clock.monotonic() - startedAt, readings });
+  }
+
+  /** A watch whose ticks fail for ever ends all the same: what is never judged never passes. */
+  async #closeUnjudged(cause: unknown): Promise<void> {
+    const { ledger, watchId, clock } = this.#options;
+    const atMs = clock.now();
+    await ledger.decide(watchId, atMs, ({ state }) => {
+      const isOver = atMs > state.deadlineAtMs + DEADLINE_GRACE_MS;
+      if (state.phase !== 'watching' || !isOver) return null;
+      const because = [`evaluation failed: ${messageOf(cause).slice(0, DETAIL_MAX)}`];
+      const reason = 'not_evaluated';
+      return { events: [{ type: 'watch.inconclusive', reason, coverage: {}, because }] };
+    });
   }
 
   /** @returns null when the watch needs no more ticks */

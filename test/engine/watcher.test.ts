@@ -124,6 +124,24 @@ describe('a tick', () => {
     expect(ticks.map(({ atMs }) => atMs - T0)).toEqual([0, 15_000]);
   });
 
+  it('that fails until after the deadline ends the watch without a verdict', async () => {
+    const source = {
+      read: () => Promise.reject(new Error('URI malformed')),
+      forget: () => {},
+    };
+    const windows = [{ name: 'immediate', fromMs: 0, untilMs: 5 * MINUTE, passForMs: 0 }];
+    const policies = [aPolicy({ windows, conditions: [aCondition()] })];
+    const engine = await watching({ policies, sources: { prometheus: source } });
+    await engine.clock.advance(5 * MINUTE);
+    expect(await engine.types('w_1')).not.toContain('watch.inconclusive');
+    await engine.clock.advance(2 * MINUTE);
+    const events = await engine.events('w_1');
+    expect(events.filter(({ type }) => type === 'watch.inconclusive')).toMatchObject([
+      { reason: 'not_evaluated', because: ['evaluation failed: URI malformed'] },
+    ]);
+    expect((await engine.journal.watch('w_1'))?.isActive).toBe(false);
+  });
+
   it('that is cut short by the end of canaryd is no observation', async () => {
     const engine = await watching({}, ({ world }) => {
       world.health = (_, signal) =>
