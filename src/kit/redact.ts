@@ -21,6 +21,16 @@ function formsOf(secret: string): readonly string[] {
   );
 }
 
+/** A shorter header value is a word, such as `true`. */
+const HEADER_SECRET_MIN = 8;
+
+/** Header values that may be secrets, with and without a scheme such as `Bearer`. */
+export function headerSecrets(headers: Readonly<Record<string, string>>): readonly string[] {
+  return Object.values(headers)
+    .flatMap((value) => [value, value.replace(/^\S+\s+/, '')])
+    .filter((value) => value.length >= HEADER_SECRET_MIN);
+}
+
 /** Without control and format characters; white space (`keepLines`: except line ends) is one blank. */
 export function printable(text: string, options: { readonly keepLines?: boolean } = {}): string {
   const blanks = options.keepLines ? /[^\S\n]+/g : /\s+/g;

@@ -5,6 +5,7 @@ import type { ReadHealth } from '../core/read.ts';
 import type { Reading } from '../core/sample.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, type HttpFailure, send } from '../kit/http.ts';
+import { headerSecrets, redact } from '../kit/redact.ts';
 
 const BODY_BYTES_MAX = 1_000_000;
 /** A found value is quoted up to this length: the page may be anything. */
@@ -42,7 +43,8 @@ function judged(answer: HttpAnswer, tookMs: number, indicator: HttpIndicator): R
     const isRedirect = status >= 300 && status < 400;
     return failing(isRedirect ? `${text}; redirects are not followed` : text);
   }
-  const complaint = indicator.json === null ? null : jsonComplaint(answer.body, indicator.json);
+  const complaint =
+    indicator.json === null ? null : jsonComplaint(answer.body, indicator.json, indicator.headers);
   return complaint === null ? { kind: 'value', value: 1, detail: text } : failing(complaint);
 }
 
@@ -58,6 +60,7 @@ function failing(detail: string): Reading {
 function jsonComplaint(
   body: string,
   { pointer, equals }: { readonly pointer: string; readonly equals: string },
+  headers: Readonly<Record<string, string>>,
 ): string | null {
   let document: unknown;
   try {
@@ -69,7 +72,9 @@ function jsonComplaint(
   const found = valueAt(document, pointer);
   if (found === undefined) return `${name} is missing, wanted ${quoted(equals)}`;
   const text = typeof found === 'string' ? found : JSON.stringify(found);
-  return text === equals ? null : `${name} is ${quoted(text)}, wanted ${quoted(equals)}`;
+  return text === equals
+    ? null
+    : `${name} is ${quoted(redact(text, headerSecrets(headers)))}, wanted ${quoted(equals)}`;
 }
 
 /** JSON pointer (RFC 6901); undefined when nothing is there. */

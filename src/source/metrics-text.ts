@@ -32,7 +32,12 @@ const TYPE_LINE = /^#[ \t]+TYPE[ \t]+(\S+)[ \t]+(\S+)[ \t]*$/;
 /** Families whose `_created` time stamps are no figures of the service. */
 const CREATED_TYPES = new Set(['counter', 'histogram', 'summary', 'gaugehistogram']);
 
-export function parseMetrics(text: string, contentType: string | undefined): ParsedMetrics {
+/** @param redacted for the one line that a complaint quotes, before it is cut */
+export function parseMetrics(
+  text: string,
+  contentType: string | undefined,
+  redacted: (line: string) => string = (line) => line,
+): ParsedMetrics {
   if (text.length > TEXT_LENGTH_MAX) return bad(1, `longer than ${TEXT_LENGTH_MAX} characters`, '');
   const isOpenMetrics = /^\s*application\/openmetrics-text/i.test(contentType ?? '');
   const types = new Map<string, string>();
@@ -47,14 +52,14 @@ export function parseMetrics(text: string, contentType: string | undefined): Par
     const end = newline === -1 ? text.length : newline;
     const line = text.slice(start, text[end - 1] === '\r' ? end - 1 : end);
     start = end + 1;
-    if (hasEnded) return bad(number, 'text after "# EOF"', line);
+    if (hasEnded) return bad(number, 'text after "# EOF"', redacted(line));
     if (isOpenMetrics && line === '# EOF') {
       hasEnded = true;
       continue;
     }
     if (isComment(line, types)) continue;
     const sample = new LineReader(line, isOpenMetrics).read();
-    if (typeof sample === 'string') return bad(number, sample, line);
+    if (typeof sample === 'string') return bad(number, sample, redacted(line));
     if (!isCreated(sample.metric, types)) samples.push(sample);
   }
   if (isOpenMetrics && !hasEnded) return bad(number, 'no "# EOF" at the end: the text is cut', '');

@@ -4,6 +4,7 @@
 import { Agent } from 'node:https';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, type HttpFailure, send } from '../kit/http.ts';
+import { headerSecrets, redact } from '../kit/redact.ts';
 import { isRecord, parseResult, type QueryResult } from './prometheus-result.ts';
 
 /** A secret that was read, or how to read it again: files with tokens are replaced while we run. */
@@ -72,7 +73,9 @@ export function createQuery(options: PrometheusOptions): Query {
 
   return async (promql, atMs, signal) => {
     const startedMs = clock.monotonic();
-    const headers = headersOf(options);
+    const credentials = credentialsOf(options);
+    const headers = credentials && headersOf(options, credentials);
+    const secrets = credentials === null ? [] : secretsOf(options, credentials);
     const answer =
       headers === null
         ? failed('rejected', 'the bearer token or password cannot be read', 'server')
@@ -87,6 +90,7 @@ export function createQuery(options: PrometheusOptions): Query {
               ...(httpsAgent === undefined ? {} : { httpsAgent }),
               signal,
             }),
+            secrets,
           );
     const outcome = answer.kind === 'answered' ? 'ok' : answer.reason;
     onRequest?.(outcome, (clock.monotonic() - startedMs) / 1_000);
@@ -103,25 +107,39 @@ function formOf(promql: string, atMs: number, timeoutMs: number): string {
   }).toString();
 }
 
-function headersOf(options: PrometheusOptions): Record<string, string> | null {
-  const { basicAuth, bearerToken, tenant } = options;
+type Credentials = { readonly header: string | null; readonly secret: string | null };
+
+function credentialsOf({ basicAuth, bearerToken }: PrometheusOptions): Credentials | null {
   try {
-    const credentials = basicAuth
-      ? `Basic ${Buffer.from(`${basicAuth.username}:${read(basicAuth.password)}`).toString('base64')}`
-      : bearerToken
-        ? `Bearer ${read(bearerToken)}`
-        : null;
-    return {
-      accept: 'application/json',
-      'content-type': 'application/x-www-form-urlencoded',
-      ...options.headers,
-      ...(tenant ? { 'x-scope-orgid': tenant } : {}),
-      ...(credentials === null ? {} : { authorization: credentials }),
-    };
+    if (basicAuth) {
+      const secret = read(basicAuth.password);
+      const pair = Buffer.from(`${basicAuth.username}:${secret}`).toString('base64');
+      return { header: `Basic ${pair}`, secret };
+    }
+    if (!bearerToken) return { header: null, secret: null };
+    const secret = read(bearerToken);
+    return { header: `Bearer ${secret}`, secret };
   } catch {
     // The message would name a path; the caller's function knows how to complain in the log.
     return null;
   }
+}
+
+function headersOf(options: PrometheusOptions, { header }: Credentials): Record<string, string> {
+  const { tenant } = options;
+  return {
+    accept: 'application/json',
+    'content-type': 'application/x-www-form-urlencoded',
+    ...options.headers,
+    ...(tenant ? { 'x-scope-orgid': tenant } : {}),
+    ...(header === null ? {} : { authorization: header }),
+  };
+}
+
+/** What a gateway may echo and we may not keep: which headers were secrets is not known here. */
+function secretsOf(options: PrometheusOptions, { header, secret }: Credentials): readonly string[] {
+  const parts = header === null ? [] : [header, header.replace(/^\S+ /, '')];
+  return [...parts, ...(secret === null ? [] : [secret]), ...headerSecrets(options.headers ?? {})];
 }
 
 function read(secret: Secret): string {
@@ -138,21 +156,25 @@ function tlsAgent({ ca, cert, key, insecureSkipVerify }: TlsOptions): Agent {
   });
 }
 
-function answerOf(response: HttpAnswer | HttpFailure): QueryAnswer {
+/** A foreign text, without our secrets. Cut only afterwards: half a secret is not found. */
+type Said = (text: string) => string;
+
+function answerOf(response: HttpAnswer | HttpFailure, secrets: readonly string[]): QueryAnswer {
   if (response.kind === 'failed') return noAnswer(response);
   const { status } = response;
   const body = parseJson(response.body);
+  const said = (text: string) => redact(text, secrets);
   if (status >= 200 && status < 300) {
     if (!isRecord(body)) {
       return failed('rejected', `HTTP ${status} ${notJson()}`, 'server');
     }
-    return body['status'] === 'success' ? successOf(body) : errorOf(status, body);
+    return body['status'] === 'success' ? successOf(body, said) : errorOf(status, body, said);
   }
   if (status >= 300 && status < 400) {
     const text = `HTTP ${status}: redirects are not followed; set the url that it leads to`;
     return failed('rejected', text, 'server');
   }
-  return errorOf(status, isRecord(body) ? body : null);
+  return errorOf(status, isRecord(body) ? body : null, said);
 }
 
 function noAnswer({ reason, detail }: HttpFailure): QueryAnswer {
@@ -168,20 +190,28 @@ function noAnswer({ reason, detail }: HttpFailure): QueryAnswer {
   }
 }
 
-function successOf(body: Readonly<Record<string, unknown>>): QueryAnswer {
+function successOf(body: Readonly<Record<string, unknown>>, said: Said): QueryAnswer {
   const result = parseResult(body['data']);
   if (result === null) {
     return failed('rejected', 'the answer has no shape of the Prometheus query API', 'server');
   }
   const warnings = Array.isArray(body['warnings']) ? (body['warnings'] as unknown[]) : [];
-  return { kind: 'answered', result, warnings: warnings.map((warning) => cut(String(warning))) };
+  return {
+    kind: 'answered',
+    result,
+    warnings: warnings.map((warning) => cut(said(String(warning)))),
+  };
 }
 
-function errorOf(status: number, body: Readonly<Record<string, unknown>> | null): QueryAnswer {
+function errorOf(
+  status: number,
+  body: Readonly<Record<string, unknown>> | null,
+  said: Said,
+): QueryAnswer {
   const type = typeof body?.['errorType'] === 'string' ? body['errorType'] : null;
   const message = typeof body?.['error'] === 'string' ? body['error'] : null;
   const text = type === null ? `HTTP ${status}` : `HTTP ${status} ${type}`;
-  const detail = message === null ? text : `${text}: ${message}`;
+  const detail = said(message === null ? text : `${text}: ${message}`);
   if (status >= 500 || status === 429 || SERVER_ERROR_TYPES.has(type ?? '')) {
     return failed('unreachable', detail, type === 'timeout' ? 'slow' : 'server');
   }

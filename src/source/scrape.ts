@@ -10,6 +10,7 @@ import type { Clock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
 import { send } from '../kit/http.ts';
 import type { Logger } from '../kit/logger.ts';
+import { headerSecrets, redact } from '../kit/redact.ts';
 import { type MetricSample, parseMetrics, TEXT_LENGTH_MAX } from './metrics-text.ts';
 import { ScrapeHistory, SERIES_MAX } from './scrape-history.ts';
 
@@ -240,7 +241,9 @@ class ScrapeSource implements Source {
       told('http_status');
       return { reason: 'rejected', detail: `${instance}: HTTP ${answer.status}` };
     }
-    const parsed = parseMetrics(answer.body, answer.headers['content-type']);
+    const parsed = parseMetrics(answer.body, answer.headers['content-type'], (line) =>
+      redact(line, headerSecrets(headers)),
+    );
     told(parsed.kind === 'samples' ? 'ok' : 'bad_text');
     if (parsed.kind === 'samples') return parsed.samples;
     return { reason: 'rejected', detail: `${instance}: ${parsed.detail}` };

@@ -59,6 +59,14 @@ describe('a health endpoint', () => {
     expect(reading.detail).toMatch(/^HTTP 302 in \d+ ms; redirects are not followed$/);
   });
 
+  it('does not quote a header of ours that it echoes', async () => {
+    const url = await answering(200, '{"status":"no: Bearer hunter2-hunter2"}');
+    const headers = { authorization: 'Bearer hunter2-hunter2' };
+    const reading = await readHealth(aHealthCheck({ url, headers, json: status }), never);
+    expect(reading).toMatchObject({ value: 0, detail: expect.stringContaining('[redacted]') });
+    expect(reading.detail).not.toContain('hunter');
+  });
+
   it('fails when it does not answer in time', async () => {
     const url = await serve(() => {});
     const reading = await readHealth(aHealthCheck({ url, timeoutMs: 50 }), never);

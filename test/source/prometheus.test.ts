@@ -242,6 +242,20 @@ describe('a request to the query API', () => {
     ]);
   });
 
+  it.each([
+    ['bearer token', { bearerToken: 'hunter2-hunter2' }, 'authorization'],
+    ['header', { headers: { 'x-gate': 'Key hunter2-hunter2' } }, 'x-gate'],
+    ['password', { basicAuth: { username: 'me', password: 'hunter2-hunter2' } }, 'authorization'],
+  ])('keeps no %s that a gateway echoes', async (_, options, header) => {
+    const echo = `${'-'.repeat(190)} `;
+    const { url } = await serve((_query, { headers }) =>
+      error(400, 'bad_data', `${echo}${headers[header]} hunter2-hunter2`),
+    );
+    const { x } = await sourceOf(url, options).read(request([promql('x')]));
+    expect(x).toMatchObject({ reason: 'rejected', detail: expect.stringContaining('[redacted]') });
+    expect(x?.detail).not.toMatch(/hunter2|aHVudGVy|bWU6/);
+  });
+
   it('is not sent without its token, and the reason names no path', async () => {
     const { url, requests } = await serve(() => vector());
     const bearerToken = () => {

@@ -453,6 +453,17 @@ describe('A target', () => {
     expect(onRequest).toHaveBeenCalledWith(outcome, expect.any(Number));
   });
 
+  it('that echoes a header gives nothing of it away', async () => {
+    const aurora = await service((request, response) =>
+      response.end(`"${'-'.repeat(40)}${request.headers.authorization}"\n`),
+    );
+    const { read } = scraping([aurora], { headers: { Authorization: 'Bearer hunter2-hunter2' } });
+    const reading = await read(1005, gauge);
+    expect(aurora.requests[0]?.headers.authorization).toBe('Bearer hunter2-hunter2');
+    expect(reading).toMatchObject({ detail: expect.stringContaining('line 1') });
+    expect(reading?.detail).not.toContain('hunter');
+  });
+
   it('that follows a redirect elsewhere is not followed', async () => {
     const aurora = await service((_, response) =>
       response.writeHead(302, { location: '/elsewhere' }).end(),
