@@ -156,12 +156,26 @@ export function urlProblem(written: string): string | null {
   return null;
 }
 
+const SECRET_QUERY =
+  /token|secret|passw|credential|signature|(api|access|private|auth)-?key|^(sig|auth|jwt|pwd|pat)$/i;
+
+/** A query is shown in logs and pages on its way. A value that is one placeholder is no secret. */
+function urlSecretProblem(written: string): string | null {
+  const { searchParams } = new URL(written);
+  const isLiteral = ([name, value]: readonly [string, string]) =>
+    SECRET_QUERY.test(name.replaceAll('_', '-')) && !/^\$\{[a-z_]+\}$/.test(value);
+  const [named] = [...searchParams].find(isLiteral) ?? [];
+  if (named === undefined) return null;
+  const name = [...named].slice(0, 40).join('');
+  return `a URL without the secret in its query (${name}); put it into a header as $NAME`;
+}
+
 export function url() {
   return z
     .string({ error: 'an absolute URL such as http://127.0.0.1:8080/health' })
     .max(2_000, { error: 'a URL of at most 2000 characters' })
     .superRefine((written, context) => {
-      const message = urlProblem(written);
+      const message = urlProblem(written) ?? urlSecretProblem(written);
       if (message !== null) context.addIssue({ code: 'custom', message });
     })
     .meta({ pattern: '^https?://' });

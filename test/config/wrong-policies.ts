@@ -465,6 +465,18 @@ export const WRONG: readonly Wrong[] = [
     'indicators.health.http.url',
     'found a URL that is not shown here; wanted a URL without user and password',
   ],
+  [
+    'a URL with a token in its query',
+    [['indicators.health.http.url', 'http://host/health?v=1&access_token=hunter2']],
+    'indicators.health.http.url',
+    'wanted a URL without the secret in its query (access_token); put it into a header as $NAME',
+  ],
+  [
+    'a dashboard with a signature in its query',
+    [['dashboard', 'https://host/d/1?sig=hunter2']],
+    'dashboard',
+    'without the secret in its query (sig)',
+  ],
   ['a URL without a scheme', [['runbook', 'wiki/runbook']], 'runbook', 'wanted an absolute URL'],
   [
     'a URL of another scheme',
