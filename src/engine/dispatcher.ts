@@ -2,7 +2,8 @@
 // - An attempt is written as begun before anything leaves (J1); ids never change, so that a repeat
 //   after a crash is recognised by the receiver (J2).
 // - Actions have their own road: they never wait behind a message.
-// - Messages of a channel go out one at a time, critical first, else in planned order.
+// - Messages of a lane go out one at a time, critical first, else in planned order; one that fails
+//   for its own sake, or very often, lets the others pass.
 import {
   type Delivery,
   isDue,
@@ -29,6 +30,19 @@ const PENDING_MAX = 2_000;
 /** While shutting down: how soon a rollback is seen to be due although its disarm still hangs. */
 const DRAIN_LOOK_MS = 200;
 const ACTIONS_AT_ONCE_MAX = 64;
+/** About two minutes: then the trouble may be the message's own, and the others pass it. */
+const HOLDS_OTHERS_ATTEMPTS = 8;
+/** The road is bad, not the message: those behind it would fail too, and order is kept. */
+const ROAD_REASONS: readonly DeliveryReason[] = [
+  'network',
+  'timeout',
+  'rate_limited',
+  'server_error',
+  'bad_response',
+  'interrupted',
+];
+/** Only with these the receiver itself has asked all of us to wait. */
+const ASKED_REASONS: readonly DeliveryReason[] = ['rate_limited', 'server_error'];
 
 export type SendAction = (
   delivery: Delivery,
@@ -39,6 +53,8 @@ export type SendAction = (
 
 export type Channel = {
   readonly send: (message: MessageOf, signal: AbortSignal) => Promise<Outcome>;
+  /** Messages of different lanes neither wait for each other nor share a pace; default: one lane. */
+  readonly lane?: (message: MessageOf) => string;
   /** Least time between two sends. */
   readonly spacingMs: number;
 };
@@ -56,15 +72,15 @@ export type DispatcherOptions = {
   readonly onError: (error: unknown, watchId: string) => void;
 };
 
-/** Free again at a monotonic time: a wall clock that is set back must not silence a channel. */
-type ChannelState = { isBusy: boolean; freeAt: number };
+/** Free again at a monotonic time: a wall clock that is set back must not silence a lane. */
+type LaneState = { isBusy: boolean; freeAt: number };
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #flying = new Map<string, Promise<void>>();
   /** Ended while the sweep was reading: what it read of them is no longer true. */
   readonly #landed = new Set<string>();
-  readonly #channels = new Map<string, ChannelState>();
+  readonly #lanes = new Map<string, LaneState>();
   readonly #aborting = new AbortController();
   #loop: Loop | null = null;
 
@@ -93,7 +109,8 @@ export class Dispatcher {
     const messages = await journal.pendingDeliveries(PENDING_MAX, 'message');
     await this.#sweepActions({ onlyFirst: false });
     const nowMs = clock.now();
-    for (const [name, queue] of messagesByChannel(messages)) this.#sweepChannel(name, queue, nowMs);
+    const queues = messagesByLane(messages, this.#options.channels);
+    for (const [lane, queue] of queues) this.#sweepLane(lane, queue, nowMs);
   }
 
   /** @param only `onlyFirst`: no repetition is begun any more */
@@ -111,23 +128,29 @@ export class Dispatcher {
     }
   }
 
-  #sweepChannel(name: string, queue: readonly Delivery[], nowMs: number): void {
-    const state = this.#channels.get(name) ?? { isBusy: false, freeAt: 0 };
-    this.#channels.set(name, state);
-    const [next] = queue;
-    const isFree = !state.isBusy && this.#options.clock.monotonic() >= state.freeAt;
-    if (next === undefined || !isFree) return;
-    if (isDue(next, nowMs) && !this.#landed.has(next.id)) this.#fly(next, state);
+  #sweepLane(name: string, queue: readonly Delivery[], nowMs: number): void {
+    const state = this.#lanes.get(name) ?? { isBusy: false, freeAt: 0 };
+    this.#lanes.set(name, state);
+    if (state.isBusy || this.#options.clock.monotonic() < state.freeAt) return;
+    for (const delivery of queue) {
+      // What has just ended was read before it did: the next look knows more.
+      if (this.#landed.has(delivery.id)) return;
+      if (isDue(delivery, nowMs)) {
+        this.#fly(delivery, state);
+        return;
+      }
+      if (!mayBePassed(delivery)) return;
+    }
   }
 
-  #fly(delivery: Delivery, channel: ChannelState | null): void {
-    if (channel !== null) channel.isBusy = true;
+  #fly(delivery: Delivery, lane: LaneState | null): void {
+    if (lane !== null) lane.isBusy = true;
     const landed = () => {
       this.#flying.delete(delivery.id);
       this.#landed.add(delivery.id);
-      if (channel !== null) channel.isBusy = false;
+      if (lane !== null) lane.isBusy = false;
     };
-    const flight = this.#attempt(delivery, channel).then(
+    const flight = this.#attempt(delivery, lane).then(
       () => {
         landed();
         this.poke();
@@ -141,7 +164,7 @@ export class Dispatcher {
     this.#flying.set(delivery.id, flight);
   }
 
-  async #attempt(delivery: Delivery, channel: ChannelState | null): Promise<void> {
+  async #attempt(delivery: Delivery, lane: LaneState | null): Promise<void> {
     const { clock, journal } = this.#options;
     const barred = await this.#barred(delivery);
     if (barred !== null) return this.#end(delivery, barred.outcome, barred.gaveUp);
@@ -149,7 +172,7 @@ export class Dispatcher {
     const begun = { ...delivery, attempts };
     if (!(await journal.startAttempt(delivery.id, attempts, clock.now()))) return;
     const outcome = await this.#send(begun).catch((error: unknown) => this.#failed(begun, error));
-    if (channel !== null) this.#space(delivery, channel, outcome);
+    if (lane !== null) this.#space(delivery, lane, outcome);
     await this.#record(begun, outcome);
   }
 
@@ -208,11 +231,12 @@ export class Dispatcher {
     return { kind: 'retryable', reason: 'not_started', detail, ...again };
   }
 
-  #space(delivery: Delivery, state: ChannelState, outcome: Outcome): void {
+  #space(delivery: Delivery, state: LaneState, outcome: Outcome): void {
     const { content } = delivery;
     if (content.kind !== 'message') return;
     const spacing = this.#options.channels[content.channel]?.spacingMs ?? 0;
-    const asked = outcome.kind === 'retryable' ? (outcome.retryAfterMs ?? 0) : 0;
+    const isAsked = outcome.kind === 'retryable' && ASKED_REASONS.includes(outcome.reason);
+    const asked = isAsked ? (outcome.retryAfterMs ?? 0) : 0;
     const pauseMs = Math.max(spacing, Math.min(asked, MESSAGE_ASKED_MAX_MS));
     state.freeAt = this.#options.clock.monotonic() + pauseMs;
   }
@@ -299,13 +323,18 @@ export class Dispatcher {
 const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 1 };
 
-function messagesByChannel(pending: readonly Delivery[]): Map<string, Delivery[]> {
+function messagesByLane(
+  pending: readonly Delivery[],
+  channels: Readonly<Record<string, Channel>>,
+): Map<string, Delivery[]> {
   const queues = new Map<string, Delivery[]>();
   for (const delivery of pending) {
-    if (delivery.content.kind !== 'message') continue;
-    const queue = queues.get(delivery.content.channel) ?? [];
+    const { content } = delivery;
+    if (content.kind !== 'message') continue;
+    const name = `${content.channel}/${channels[content.channel]?.lane?.(content.message) ?? ''}`;
+    const queue = queues.get(name) ?? [];
     queue.push(delivery);
-    queues.set(delivery.content.channel, queue);
+    queues.set(name, queue);
   }
   const rank = ({ content }: Delivery) =>
     content.kind === 'message' ? RANK[content.message.severity] : 0;
@@ -313,6 +342,12 @@ function messagesByChannel(pending: readonly Delivery[]): Map<string, Delivery[]
     queue.sort((a, b) => rank(a) - rank(b) || a.order - b.order);
   }
   return queues;
+}
+
+/** Waits for its retry, and those behind it need not. */
+function mayBePassed({ attempts, lastReason }: Delivery): boolean {
+  if (attempts === 0 || lastReason === null) return false;
+  return attempts >= HOLDS_OTHERS_ATTEMPTS || !ROAD_REASONS.includes(lastReason);
 }
 
 /** Better read twice than missed: what is critical, and every verdict. */

@@ -1,6 +1,6 @@
 // Deliveries from the stop of a watch to their end, on virtual time and a real journal.
 import { describe, expect, it } from 'vitest';
-import type { SendAction } from '../../src/engine/dispatcher.ts';
+import type { Channel, SendAction } from '../../src/engine/dispatcher.ts';
 import { anAction, aPolicy, T0 } from '../support/build.ts';
 import {
   anEngine,
@@ -380,6 +380,65 @@ describe('the messages of a channel', () => {
     await engine.clock.advance(1_000);
     expect(engine.world.messages[1]?.kind).toBe('watch.stopped');
     expect(engine.world.told[1]?.[0]).toBe(waitMs);
+  });
+
+  const slowly = retryable({ reason: 'client_error', retryAfterMs: 60_000 });
+
+  /** The starts that were told up to now, without repetitions. */
+  function toldStarts({ world }: Engine): readonly string[] {
+    const starts = world.messages.filter(({ kind }) => kind === 'watch.started');
+    return [...new Set(starts.map(({ watchId }) => watchId))];
+  }
+
+  it('pass one that is refused for its own sake, which is tried again all the same', async () => {
+    const engine = await fiveStarts({}, ({ world }) => {
+      world.spacingMs = 1_000;
+      world.message = async ({ watchId }) => (watchId === 'w_1' ? slowly : DELIVERED);
+    });
+    await engine.clock.advance(6_000);
+    expect(toldStarts(engine)).toHaveLength(5);
+    expect(await engine.delivery('w_1-e1-oncall')).toMatchObject({ state: 'pending', attempts: 1 });
+    await engine.clock.advance(60_000);
+    expect(await engine.delivery('w_1-e1-oncall')).toMatchObject({ attempts: 2 });
+  });
+
+  it('keep their order while nothing gets through, but not for ever', async () => {
+    const engine = await fiveStarts({}, ({ world }) => {
+      world.message = async ({ watchId, kind }) => {
+        const isFirst = watchId === 'w_1' && kind === 'watch.started';
+        return isFirst ? retryable({ reason: 'network' }) : DELIVERED;
+      };
+    });
+    await engine.clock.advance(30_000);
+    expect(toldStarts(engine)).toHaveLength(1);
+    await engine.clock.advance(90_000);
+    expect(toldStarts(engine)).toHaveLength(5);
+  });
+
+  it('of another lane neither wait for one that fails nor share its pause', async () => {
+    const sent: (readonly [string, number])[] = [];
+    const clock = new VirtualClock();
+    const oncall: Channel = {
+      spacingMs: 1_000,
+      lane: ({ severity }) => (severity === 'critical' ? 'critical' : 'normal'),
+      send: async ({ severity, watchId }) => {
+        sent.push([`${severity} ${watchId}`, clock.now() - T0]);
+        const limited = retryable({ reason: 'rate_limited', retryAfterMs: 300_000 });
+        return severity === 'critical' ? limited : DELIVERED;
+      },
+    };
+    const engine = anEngine({ clock, channels: { oncall } });
+    await engine.watch({ environment: 'e1' });
+    await engine.watch({ environment: 'e2' });
+    await engine.commands.stop('w_1', BY);
+    engine.start();
+    await clock.advance(2_000);
+    expect(sent.filter(([, atMs]) => atMs === 0).map(([name]) => name)).toEqual([
+      'critical w_1',
+      'info w_1',
+    ]);
+    expect(sent).toContainEqual(['info w_2', 1_000]);
+    expect(sent.filter(([name]) => name.startsWith('critical'))).toHaveLength(1);
   });
 
   it('are not silenced by a wall clock that is set back', async () => {
