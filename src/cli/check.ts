@@ -6,7 +6,7 @@ import type { Policy } from '../core/policy.ts';
 import { formatDuration } from '../core/quantity.ts';
 import { conditionSentence } from '../core/wording.ts';
 import { CanarydError, type Problem } from '../kit/errors.ts';
-import { promqlOf } from '../source/promql.ts';
+import { queryOf } from '../source/promql.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import type { CliIo, Output } from './output.ts';
 
@@ -68,7 +68,7 @@ function indicatorsOf(policy: Policy) {
   return Object.values(policy.indicators).map((indicator) => ({
     id: indicator.id,
     title: indicator.title,
-    reads: indicator.kind === 'http' ? `GET ${indicator.url}` : promqlOf(indicator),
+    reads: queryOf(indicator),
   }));
 }
 

@@ -176,7 +176,11 @@ export function watchText(view: WireWatch): string {
     `${attempts} attempts`,
     detail ?? '',
   ]);
-  return [known, conditions, actions]
+  const asked = new Map(view.conditions.map(({ indicator, query }) => [indicator, query]));
+  const queries = [...asked].flatMap(([indicator, query]) =>
+    query ? [['query', indicator, query]] : [],
+  );
+  return [known, conditions, queries, actions]
     .filter((rows) => rows.length > 0)
     .map(table)
     .join('\n\n');

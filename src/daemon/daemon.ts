@@ -19,11 +19,12 @@ import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open.ts';
 import { systemClock } from '../kit/clock.ts';
 import { CanarydError, messageOf } from '../kit/errors.ts';
-import { createLogger, type Logger } from '../kit/logger.ts';
+import { type Logger, openLog } from '../kit/logger.ts';
 import { newWatchId, systemRandom } from '../kit/random.ts';
 import { VERSION } from '../kit/version.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createHealthReader } from '../source/health.ts';
+import { queryOf } from '../source/promql.ts';
 import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createChannels, createSource, policyHash } from './sources.ts';
@@ -50,8 +51,9 @@ export type DaemonOptions = {
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const loaded = loadConfig(options.configPath, { env: options.env });
-  const logger = createLogger(loaded.config.log.level, options.logPath);
   await using stack = new AsyncDisposableStack();
+  const { logger, close } = openLog(loaded.config.log.level, options.logPath);
+  stack.defer(close);
   const journal = stack.use(await openJournal(loaded.config.journal));
   const parts = assemble(loaded, journal, logger);
   const { server, keeper, dispatcher, standBy, drain } = parts;
@@ -171,6 +173,7 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     journal,
     ledger,
     policies: policies.map((policy) => ({ policy, hash: policyHash(policy) })),
+    queryOf,
     newWatchId,
     checkParameters,
     missingSecrets: (policy) => missingSecrets(policy, secrets),

@@ -15,7 +15,7 @@ import { CanarydError, type Problem } from '../kit/errors.ts';
 import type { Change, Control, HumanCommand, StartCommand, WatchView } from './control.ts';
 import { type Decision, type Ledger, type Loaded, notFound } from './ledger.ts';
 import type { Subscribers } from './subscribers.ts';
-import { watchView } from './view.ts';
+import { type QueryOf, watchView } from './view.ts';
 
 const DEFAULT_ENVIRONMENT = 'production';
 /** Earlier watches of the service that a start looks at. */
@@ -43,6 +43,8 @@ export type CommandsOptions = {
   /** Names of secrets that the policy's actions need and that cannot be found. */
   readonly missingSecrets: (policy: Policy) => readonly string[];
   readonly publicUrl: string | null;
+  /** The query of an indicator whose placeholders are filled, for people to try. */
+  readonly queryOf?: QueryOf;
   readonly subscribers: Subscribers;
   /** Something was appended that somebody should look at now. */
   readonly onWork: () => void;
@@ -219,7 +221,7 @@ export class Commands implements Control {
     const { id, track } = loaded.record;
     const deliveries = await journal.deliveries(id);
     const ticks = track === null ? [] : await journal.ticks(id, track.atMs, track.atMs, 1);
-    return watchView(loaded, deliveries, ticks[0] ?? null, publicUrl);
+    return watchView(loaded, deliveries, ticks[0] ?? null, publicUrl, this.#options.queryOf);
   }
 
   async watches(filter: WatchFilter): Promise<readonly WatchView[]> {

@@ -47,6 +47,8 @@ export type ConditionView = {
   readonly text: string;
   readonly blindReason: string | null;
   readonly preExisting: boolean;
+  /** What is asked of the source, or of the health endpoint; null when it is unknown. */
+  readonly query: string | null;
 };
 
 /** One watch as the API shows it. Times are ISO 8601. */

@@ -1,9 +1,11 @@
 // A watch as people see it: the journal's state next to the latest figures, in words.
 import { effectivePolicy } from '../core/decide.ts';
 import type { Delivery } from '../core/delivery.ts';
-import type { Condition, Policy } from '../core/policy.ts';
+import type { Condition, Indicator, Policy } from '../core/policy.ts';
 import { formatValue } from '../core/quantity.ts';
+import { resolveIndicator } from '../core/read.ts';
 import type { Tick } from '../core/sample.ts';
+import { templateValues } from '../core/template.ts';
 import type { ConditionTrack } from '../core/track.ts';
 import { verifyConditions } from '../core/verify.ts';
 import type { WatchState } from '../core/watch.ts';
@@ -11,11 +13,14 @@ import { countsText, limitNow, limitText, titleOf } from '../core/wording.ts';
 import type { ConditionView, WatchView } from './control.ts';
 import type { Loaded } from './ledger.ts';
 
+export type QueryOf = (indicator: Indicator) => string | null;
+
 export function watchView(
   { record, state }: Loaded,
   deliveries: readonly Delivery[],
   tick: Tick | null,
   publicUrl: string | null,
+  queryOf: QueryOf = () => null,
 ): WatchView {
   const { deploy, policy, track } = record;
   const stops = begunStops(policy, track === null ? 0 : track.atMs - deploy.deployedAtMs);
@@ -44,9 +49,19 @@ export function watchView(
     lastTickAt: track === null ? null : iso(track.atMs),
     url: publicUrl === null ? null : `${publicUrl}/v1/watches/${record.id}`,
     parameters: deploy.parameters,
-    conditions: conditionViews(record.policy, state, track?.conditions ?? {}, tick),
+    conditions: conditionViews(record.policy, state, track?.conditions ?? {}, tick).map((view) => ({
+      ...view,
+      query: queryIn(record, view.indicator, queryOf),
+    })),
     actions: actionViews(state, deliveries),
   };
+}
+
+function queryIn(record: Loaded['record'], id: string, queryOf: QueryOf): string | null {
+  const { deploy, policy } = record;
+  const indicator = policy.indicators[id];
+  if (indicator === undefined) return null;
+  return queryOf(resolveIndicator(indicator, policy, templateValues(deploy, record.id)));
 }
 
 /** Stop conditions of the windows that have begun: those that can be armed. */
@@ -66,7 +81,7 @@ function conditionViews(
   state: WatchState,
   tracks: Readonly<Record<string, ConditionTrack>>,
   tick: Tick | null,
-): readonly ConditionView[] {
+): readonly Omit<ConditionView, 'query'>[] {
   const effective = effectivePolicy(policy, state);
   const isVerifying = state.phase === 'stopped' && state.verification.kind !== 'none';
   const all = isVerifying
@@ -94,7 +109,7 @@ function conditionView(
   track: ConditionTrack | undefined,
   due: boolean,
   tick: Tick | null,
-): ConditionView {
+): Omit<ConditionView, 'query'> {
   const indicator = policy.indicators[condition.indicator];
   const unit = indicator?.unit ?? 'number';
   const reading = tick?.readings[condition.indicator];

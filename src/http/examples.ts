@@ -43,6 +43,7 @@ export const EXAMPLE_WATCH: Wire<WatchView> = {
       text: '98.2 % of 1,204 in 1m, must not be below 80 %',
       blind_reason: null,
       pre_existing: false,
+      query: 'sum(increase(orders_filled_total[1m])) / sum(increase(orders_submitted_total[1m]))',
     },
   ],
   actions: [{ action: 'rollback', state: 'pending', attempts: 0, detail: null }],

@@ -31,6 +31,7 @@ const condition = z
     text: z.string().describe('Value, range and limit in words'),
     blind_reason: z.string().nullable(),
     pre_existing: z.boolean().describe('Breached before the deploy already'),
+    query: z.string().nullable().describe('What is asked of the source: PromQL, or GET and a URL'),
   })
   .describe('State of one condition') satisfies z.ZodType<Wire<ConditionView>>;
 

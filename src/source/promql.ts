@@ -6,7 +6,7 @@
 // quotient of two rates of a healthy service is anything between 66 % and 138 %. So canaryd fetches
 // the raw samples (`rawSelector`) and counts increments itself, by the same code as for a scraped
 // service. On series older than the range both give the same figure.
-import type { Aggregate, Matcher, Selector } from '../core/policy.ts';
+import type { Aggregate, Indicator, Matcher, Selector } from '../core/policy.ts';
 import { formatDuration } from '../core/quantity.ts';
 import type { SeriesIndicator } from '../core/read.ts';
 import { escapeLabelValue } from '../core/template.ts';
@@ -17,6 +17,11 @@ export const RANGE_PLACEHOLDER = '${range}';
 export const INDICATOR_LABEL = 'canaryd_indicator';
 
 const PLAIN_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+
+/** What is asked for an indicator, for people to try. */
+export function queryOf(indicator: Indicator): string {
+  return indicator.kind === 'http' ? `GET ${indicator.url}` : promqlOf(indicator);
+}
 
 /** The query of an indicator for people. `increase` since the deploy takes Grafana's own range. */
 export function promqlOf(indicator: SeriesIndicator): string {

@@ -195,6 +195,7 @@ describe('list and show', () => {
     const run = cli({ server: base });
     expect(await run.run('show', id)).toBe(0);
     expect(run.out()).toContain('98.2 % of 1,204 in 1m, must not be below 80 %');
+    expect(run.out()).toMatch(/^query +fill_rate +sum\(rate\(orders_total\[1m\]\)\)$/m);
     const json = cli({ server: base });
     await json.run('show', id, '--json');
     expect(json.json().conditions[0].limit_text).toBe('below 80 %');

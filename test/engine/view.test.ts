@@ -1,6 +1,7 @@
 // A watch as the API shows it, at the moments of its life.
 import { describe, expect, it } from 'vitest';
-import { aCondition, aPolicy } from '../support/build.ts';
+import { queryOf } from '../../src/source/promql.ts';
+import { aCondition, aHealthCheck, aPolicy, aRatio } from '../support/build.ts';
 import { anEngine, BAD, type Engine, retryable, share, unreachable } from '../support/engine.ts';
 
 const MINUTE = 60_000;
@@ -46,6 +47,22 @@ describe('a watch, as people see it', () => {
       stateSince: null,
       value: null,
       text: expect.stringContaining('not read yet'),
+    });
+  });
+
+  it('has the query of each condition, with the placeholders of its deploy filled', async () => {
+    const health = aHealthCheck({ url: `http://shop/v/\${version}` });
+    const policy = aPolicy({
+      match: { track: `\${version}` },
+      indicators: { fill_rate: aRatio({ overMs: MINUTE }), health },
+    });
+    const engine = anEngine({ policies: [policy], commands: { queryOf } });
+    await engine.watch();
+    expect(await conditionOf(engine, 'immediate.stop.health')).toMatchObject({
+      query: 'GET http://shop/v/2.0.0',
+    });
+    expect(await conditionOf(engine, FILL_RATE)).toMatchObject({
+      query: expect.stringContaining('orders_filled_total{track="2.0.0"}[1m]'),
     });
   });
 

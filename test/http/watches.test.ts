@@ -125,6 +125,7 @@ describe('reading one watch', () => {
     expect(answer.json().conditions[0]).toMatchObject({
       limit_text: 'below 80 %',
       pre_existing: false,
+      query: 'sum(rate(orders_total[1m]))',
     });
   });
 

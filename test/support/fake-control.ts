@@ -45,6 +45,7 @@ export function conditionView(over: Partial<ConditionView> = {}): ConditionView 
     text: '98.2 % of 1,204 in 1m, must not be below 80 %',
     blindReason: null,
     preExisting: false,
+    query: 'sum(rate(orders_total[1m]))',
     ...over,
   };
 }
