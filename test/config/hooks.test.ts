@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -101,6 +101,13 @@ describe('hooks', () => {
         /^hooks\.generic\.parameters\.nothing_of_ours: .*a parameter of a policy/,
       ),
     ]);
+  });
+
+  test('of the shipped example are for the environment of the shipped policy', () => {
+    const example = readFileSync('config/canaryd.yaml', 'utf8');
+    const policy = readFileSync('config/policies/aurora.yaml', 'utf8');
+    const [, environment = 'none'] = /^environment: (\w+)/m.exec(policy) ?? [];
+    expect(example).toMatch(new RegExp(`^# +environments: \\[${environment}\\]$`, 'm'));
   });
 
   test('do not accuse a service whose policy cannot be read', () => {
