@@ -71,7 +71,8 @@ export function conditionNow(policy: Policy, evidence: Evidence): string {
     return `${title} ${word}${row}${detail}`;
   }
   const counts = countsText(indicator, evidence.counts, evidence.rangeMs);
-  const shortened = evidence.shortened === true ? ', since the deploy' : '';
+  const since = condition.role === 'verify' ? 'rollback' : 'deploy';
+  const shortened = evidence.shortened === true ? `, since the ${since}` : '';
   const behind = counts === '' ? '' : ` (${counts}${shortened})`;
   const value = formatValue(evidence.value, indicator.unit);
   const isGood = condition.role === 'pass' || condition.role === 'verify';

@@ -63,6 +63,25 @@ describe('a figure in words', () => {
     );
   });
 
+  test('of a verification is shortened by the rollback, not by the deploy', () => {
+    const condition = aCondition({
+      id: 'verify.fill_rate',
+      role: 'verify',
+      window: 'verify',
+      limit: compare({ comparator: 'above' }),
+    });
+    const verifying = aPolicy({ verify: { withinMs: 600_000, conditions: [condition] } });
+    const evidence = someEvidence({
+      condition: 'verify.fill_rate',
+      role: 'verify',
+      rangeMs: 20_000,
+      shortened: true,
+    });
+    expect(conditionNow(verifying, evidence)).toBe(
+      'Order fill rate 72 % (867 of 1,204 in 20s, since the rollback), wanted: above 80 %',
+    );
+  });
+
   test('of a pass condition is wanted, not limited', () => {
     const evidence = someEvidence({
       condition: 'success.pass.fill_rate',
