@@ -3,7 +3,7 @@
 // never called. Private addresses are allowed: URLs come from the operator.
 import { lookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
-import { fill, placeholdersOf, type TemplateValues } from '../core/template.ts';
+import { fill, fillSegment, placeholdersOf, type TemplateValues } from '../core/template.ts';
 import type { Lookup } from '../kit/http.ts';
 
 export type Target =
@@ -30,14 +30,15 @@ export function targetOf(template: string, values: TemplateValues): Target {
   if (unknown !== undefined) {
     return misconfigured(`url: the deploy has no value for \${${unknown}}`);
   }
-  const segments = path.split('/').map((segment) => filledSegment(segment, values));
-  const bad = segments.find((segment) => segment.filled === null);
-  if (bad) {
+  const templates = path.split('/');
+  const segments = templates.map((segment) => fillSegment(segment, values));
+  const bad = templates[segments.indexOf(null)];
+  if (bad !== undefined) {
     const wanted = 'wanted a name that is not empty, "." or ".."';
-    return misconfigured(`url: path segment ${bad.template} has no usable value; ${wanted}`);
+    return misconfigured(`url: path segment ${bad} has no usable value; ${wanted}`);
   }
-  const filled = segments.map((segment) => segment.filled).join('/');
-  const url = `${scheme}${authority}${filled}${fill(query, values, encode)}`;
+  const filledQuery = fill(query, values, encodeURIComponent);
+  const url = `${scheme}${authority}${segments.join('/')}${filledQuery}`;
   const parsed = URL.parse(url);
   if (parsed === null) return misconfigured('url: not a URL that can be requested');
   if (isBlocked(parsed.hostname.replace(/^\[|\]$/g, ''))) {
@@ -48,21 +49,6 @@ export function targetOf(template: string, values: TemplateValues): Target {
 
 function misconfigured(detail: string): Target {
   return { kind: 'misconfigured', detail };
-}
-
-/** An empty or dot segment would address something else than the policy names. */
-function filledSegment(
-  template: string,
-  values: TemplateValues,
-): { readonly template: string; readonly filled: string | null } {
-  if (!template.includes('${')) return { template, filled: template };
-  const filled = fill(template, values, encode);
-  return { template, filled: /^(?:\.|%2e){0,2}$/i.test(filled) ? null : filled };
-}
-
-/** `encodeURIComponent` throws on half a surrogate pair. */
-function encode(value: string): string {
-  return encodeURIComponent(value.toWellFormed());
 }
 
 function isBlocked(address: string): boolean {

@@ -1,7 +1,13 @@
 // What the engine asks of a source, and how policies become what a source can read.
 import type { Indicator, Policy, Selector } from './policy.ts';
 import type { Counts, Reading } from './sample.ts';
-import { escapeLabelValue, fill, placeholdersOf, type TemplateValues } from './template.ts';
+import {
+  escapeLabelValue,
+  fill,
+  fillSegment,
+  placeholdersOf,
+  type TemplateValues,
+} from './template.ts';
 
 /** Indicators that are read from a metrics source (all but health endpoints). */
 export type SeriesIndicator = Exclude<Indicator, { kind: 'http' }>;
@@ -55,6 +61,15 @@ function resolveSelector(selector: Selector, policy: Policy, values: TemplateVal
   return { metric: selector.metric, matchers: [...own, ...shared] };
 }
 
+/** Empty, which cannot be requested, when a value would lead out of its path segment. */
+function filledUrl(template: string, values: TemplateValues): string {
+  const [, start = '', path = '', query = ''] =
+    /^([a-z]+:\/\/[^/?#]*)?([^?#]*)(.*)$/is.exec(template) ?? [];
+  const segments = path.split('/').map((segment) => fillSegment(segment, values));
+  if (segments.includes(null)) return '';
+  return `${start}${segments.join('/')}${fill(query, values, encodeURIComponent)}`;
+}
+
 /** Fills the placeholders of one indicator and adds the policy's `match` labels. */
 export function resolveIndicator(
   indicator: Indicator,
@@ -82,7 +97,7 @@ export function resolveIndicator(
     case 'http':
       return {
         ...indicator,
-        url: fill(indicator.url, values, encodeURIComponent),
+        url: filledUrl(indicator.url, values),
         json: indicator.json && {
           pointer: indicator.json.pointer,
           equals: fill(indicator.json.equals, values),

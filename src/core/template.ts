@@ -39,6 +39,16 @@ export function fill(
   });
 }
 
+/**
+ * Fills one path segment of a URL; null when it came out empty, "." or "..": that would address
+ * something else than the policy names.
+ */
+export function fillSegment(template: string, values: TemplateValues): string | null {
+  if (!template.includes('${')) return template;
+  const filled = fill(template, values, encodeURIComponent);
+  return /^(?:\.|%2e){0,2}$/i.test(filled) ? null : filled;
+}
+
 /** A text inside a double-quoted PromQL label value. */
 export function escapeLabelValue(value: string): string {
   return value.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n');

@@ -24,6 +24,11 @@ export type StandByOptions = {
   readonly onError: (error: unknown) => void;
 };
 
+/** Two policies may ask one URL and want different answers: what a check asks and wants names it. */
+export function healthKey({ url, status, json }: HttpIndicator): string {
+  return JSON.stringify([url, status, json?.pointer, json?.equals]);
+}
+
 export class StandBy {
   readonly #checks = new Map<string, Check[]>();
   readonly #options: StandByOptions;
@@ -45,30 +50,31 @@ export class StandBy {
       const reading = await readHealth(indicator, signal);
       const nowMs = clock.now();
       const isGood = reading.kind === 'value' && reading.value === 1;
-      const kept = (this.#checks.get(indicator.url) ?? []).filter(
+      const key = healthKey(indicator);
+      const kept = (this.#checks.get(key) ?? []).filter(
         ({ atMs }) => nowMs - atMs < 2 * HEALTH_SPAN_MS,
       );
-      this.#checks.set(indicator.url, [...kept, { atMs: nowMs, isGood }]);
+      this.#checks.set(key, [...kept, { atMs: nowMs, isGood }]);
     });
     await Promise.all([...scrapes, ...checks]);
   }
 
-  /** Endpoints whose URL is known without a deploy, each once. */
+  /** Checks whose URL is known without a deploy, each once. */
   #endpoints(): readonly HttpIndicator[] {
-    const byUrl = new Map<string, HttpIndicator>();
+    const byKey = new Map<string, HttpIndicator>();
     for (const policy of this.#options.policies) {
       for (const indicator of Object.values(policy.indicators)) {
         if (indicator.kind !== 'http') continue;
         const texts = `${indicator.url}${indicator.json?.equals ?? ''}`;
-        if (placeholdersOf(texts).length === 0) byUrl.set(indicator.url, indicator);
+        if (placeholdersOf(texts).length === 0) byKey.set(healthKey(indicator), indicator);
       }
     }
-    return [...byUrl.values()];
+    return [...byKey.values()];
   }
 
-  /** Health before a time; undefined when it was not looked at for long enough. */
-  healthBefore(url: string, beforeMs: number): Reading | undefined {
-    const checks = (this.#checks.get(url) ?? []).filter(
+  /** Health before a time, by `healthKey`; undefined when it was not looked at for long enough. */
+  healthBefore(key: string, beforeMs: number): Reading | undefined {
+    const checks = (this.#checks.get(key) ?? []).filter(
       ({ atMs }) => atMs <= beforeMs && beforeMs - atMs <= HEALTH_SPAN_MS,
     );
     const [first] = checks;

@@ -19,6 +19,7 @@ import { messageOf } from '../kit/errors.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { HealthProbes } from './health-probes.ts';
 import type { Ledger, Loaded } from './ledger.ts';
+import { healthKey } from './stand-by.ts';
 
 /** Away for more intervals than this (and at least AWAY_MIN_MS): on-call is told. */
 const AWAY_INTERVALS = 4;
@@ -35,7 +36,7 @@ export type WatcherOptions = {
   readonly ledger: Ledger;
   readonly source: Source;
   readonly probes: HealthProbes;
-  readonly healthBefore: (url: string, beforeMs: number) => Readings[string] | undefined;
+  readonly healthBefore: (healthKey: string, beforeMs: number) => Readings[string] | undefined;
   readonly hold: () => Promise<Hold | null>;
   readonly onTick: (tick: {
     readonly lagMs: number;
@@ -232,9 +233,9 @@ export class Watcher {
       all.length > 0 && all.every((r) => r.kind === 'blind' && r.reason === 'unreachable');
     if (isSilent && clock.now() - state.startedAtMs < BASELINE_WITHIN_MS) return null;
     // What stood by looked at health for minutes: it speaks for all of these times.
-    const health = http.flatMap(({ id, url }) => {
-      const reading = healthBefore(url, deployedAtMs);
-      return reading === undefined ? [] : [[id, reading] as const];
+    const health = http.flatMap((indicator) => {
+      const reading = healthBefore(healthKey(indicator), deployedAtMs);
+      return reading === undefined ? [] : [[indicator.id, reading] as const];
     });
     return reads.map((read) => ({ ...read, ...Object.fromEntries(health) }));
   }

@@ -28,6 +28,11 @@ export function createHealthReader({ clock }: { readonly clock: Clock }): ReadHe
     if (signal.aborted && answer.reason === 'aborted') {
       return { kind: 'blind', reason: 'unreachable', detail: 'the check was cut short by canaryd' };
     }
+    // No request was made: nothing was learnt about the service here, either.
+    if (answer.reason === 'bad_url') {
+      const detail = 'the URL cannot be requested with the values of this deploy';
+      return { kind: 'blind', reason: 'rejected', detail };
+    }
     return failing(failureText(answer, tookMs));
   };
 }

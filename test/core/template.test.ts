@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { resolveIndicator } from '../../src/core/read.ts';
 import { fill, templateValues } from '../../src/core/template.ts';
-import { aDeploy } from '../support/build.ts';
+import { aDeploy, aHealthCheck, aPolicy } from '../support/build.ts';
 
 describe('values for placeholders', () => {
   it('are whole characters, whatever the deploy brought', () => {
@@ -21,5 +22,19 @@ describe('filling a text', () => {
   it('mends half a surrogate pair before it is encoded', () => {
     const url = `/v/\${version}`;
     expect(fill(url, { version: '\ud800' }, encodeURIComponent)).toBe('/v/%EF%BF%BD');
+  });
+});
+
+describe('the URL of a health check', () => {
+  const url = `http://shop/v/\${version}/health?v=\${version}`;
+  const filled = (version: string) =>
+    resolveIndicator(aHealthCheck({ url }), aPolicy(), { version });
+
+  it('is filled segment by segment', () => {
+    expect(filled('a/..')).toMatchObject({ url: 'http://shop/v/a%2F../health?v=a%2F..' });
+  });
+
+  it.each(['', '.', '..'])('is none when a segment is %j: it would ask elsewhere', (version) => {
+    expect(filled(version)).toMatchObject({ url: '' });
   });
 });

@@ -1,12 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ReadHealth, Source } from '../../src/core/read.ts';
-import { StandBy, type StandByOptions } from '../../src/engine/stand-by.ts';
+import { healthKey, StandBy, type StandByOptions } from '../../src/engine/stand-by.ts';
 import { aHealthCheck, aPolicy, T0 } from '../support/build.ts';
 import { BAD, GOOD } from '../support/engine.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const MINUTE = 60_000;
-const URL = aHealthCheck().url;
+const CHECK = aHealthCheck();
+const KEY = healthKey(CHECK);
 
 function standing(readHealth: ReadHealth, over: Partial<StandByOptions> = {}) {
   const clock = new VirtualClock();
@@ -29,29 +30,31 @@ describe('StandBy.healthBefore', () => {
   it('knows nothing of an endpoint that it never looked at', async () => {
     const { clock, standBy } = standing(async () => GOOD);
     await clock.advance(MINUTE);
-    expect(standBy.healthBefore('http://127.0.0.1:1/other', clock.now())).toBe(undefined);
+    expect(
+      standBy.healthBefore(healthKey({ ...CHECK, url: 'http://127.0.0.1:1/other' }), clock.now()),
+    ).toBe(undefined);
   });
 
   it('knows nothing of a time before it looked, or long after', async () => {
     const { clock, standBy } = standing(async () => GOOD);
     await clock.advance(MINUTE);
     await standBy.stop();
-    expect(standBy.healthBefore(URL, T0 - 1)).toBe(undefined);
-    expect(standBy.healthBefore(URL, clock.now() + 10 * MINUTE + 1)).toBe(undefined);
+    expect(standBy.healthBefore(KEY, T0 - 1)).toBe(undefined);
+    expect(standBy.healthBefore(KEY, clock.now() + 10 * MINUTE + 1)).toBe(undefined);
   });
 
   it('says good after one good check', async () => {
     const { clock, standBy } = standing(async () => GOOD);
     await clock.advance(0);
-    expect(standBy.healthBefore(URL, clock.now())).toEqual({ kind: 'value', value: 1 });
+    expect(standBy.healthBefore(KEY, clock.now())).toEqual({ kind: 'value', value: 1 });
   });
 
   it('says failing only when it failed throughout, for five minutes', async () => {
     const { clock, standBy } = standing(async () => BAD);
     await clock.advance(5 * MINUTE - 1);
-    expect(standBy.healthBefore(URL, clock.now())).toBe(undefined);
+    expect(standBy.healthBefore(KEY, clock.now())).toBe(undefined);
     await clock.advance(1);
-    expect(standBy.healthBefore(URL, clock.now())).toEqual({ kind: 'value', value: 0 });
+    expect(standBy.healthBefore(KEY, clock.now())).toEqual({ kind: 'value', value: 0 });
   });
 
   it('takes the restart of a deploy for no old trouble', async () => {
@@ -60,7 +63,7 @@ describe('StandBy.healthBefore', () => {
     await clock.advance(2 * MINUTE);
     isUp = false;
     await clock.advance(9 * MINUTE);
-    expect(standBy.healthBefore(URL, clock.now())).toEqual({ kind: 'value', value: 1 });
+    expect(standBy.healthBefore(KEY, clock.now())).toEqual({ kind: 'value', value: 1 });
   });
 
   it('ignores what came after the deploy', async () => {
@@ -70,7 +73,7 @@ describe('StandBy.healthBefore', () => {
     const deployedAtMs = clock.now();
     isUp = false;
     await clock.advance(9 * MINUTE);
-    expect(standBy.healthBefore(URL, deployedAtMs)).toEqual({ kind: 'value', value: 1 });
+    expect(standBy.healthBefore(KEY, deployedAtMs)).toEqual({ kind: 'value', value: 1 });
   });
 });
 
@@ -97,9 +100,19 @@ describe('StandBy', () => {
       },
     );
     await clock.advance(14_999);
-    expect(asked).toEqual([URL]);
+    expect(asked).toEqual([CHECK.url]);
     await clock.advance(1);
-    expect(asked).toEqual([URL, URL]);
+    expect(asked).toEqual([CHECK.url, CHECK.url]);
+  });
+
+  it('keeps apart what two policies want of one endpoint', async () => {
+    const strict = aHealthCheck({ status: [200] });
+    const { clock, standBy } = standing(async ({ status }) => (status.length > 0 ? BAD : GOOD), {
+      policies: [aPolicy(), aPolicy({ name: 'strict', indicators: { health: strict } })],
+    });
+    await clock.advance(6 * MINUTE);
+    expect(standBy.healthBefore(KEY, clock.now())).toMatchObject({ value: 1 });
+    expect(standBy.healthBefore(healthKey(strict), clock.now())).toMatchObject({ value: 0 });
   });
 
   it('lets the sources look as well, and survives one that fails', async () => {
@@ -120,7 +133,7 @@ describe('StandBy', () => {
     });
     await clock.advance(30_000);
     expect([looks, errors.length]).toEqual([3, 3]);
-    expect(standBy.healthBefore(URL, clock.now())).toMatchObject({ value: 1 });
+    expect(standBy.healthBefore(KEY, clock.now())).toMatchObject({ value: 1 });
   });
 
   it('ends what it is reading when it is stopped', async () => {

@@ -67,6 +67,11 @@ describe('a health endpoint', () => {
     expect(reading.detail).not.toContain('hunter');
   });
 
+  it('that cannot be asked with the values of the deploy is blind, not failing', async () => {
+    const reading = await readHealth(aHealthCheck({ url: '' }), never);
+    expect(reading).toMatchObject({ kind: 'blind', reason: 'rejected' });
+  });
+
   it('fails when it does not answer in time', async () => {
     const url = await serve(() => {});
     const reading = await readHealth(aHealthCheck({ url, timeoutMs: 50 }), never);
