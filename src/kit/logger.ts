@@ -9,8 +9,9 @@ export type { Logger };
 const STDOUT = 1;
 /** Some ten thousand lines. */
 const WAITING_BYTES_MAX = 4 * 1_024 * 1_024;
-const FLUSH_WITHIN_MS = 1_000;
-const FLUSH_LOOK_MS = 5;
+/** About a second in all. */
+const FLUSH_LOOKS_MAX = 100;
+const FLUSH_LOOK_MS = 10;
 const SECRET_FIELDS = ['authorization', 'password', 'secret', 'token', 'url', 'webhook'];
 
 /** @param destination a stream, or the path of a file; default standard output */
@@ -90,8 +91,9 @@ export function openPipeLog(level: string, fd: number): Log {
     if (error.code === 'EPIPE') state.isClosed = true;
   });
   const close = async () => {
-    const giveUpAt = performance.now() + FLUSH_WITHIN_MS;
-    while (state.isWriting && performance.now() < giveUpAt) await setTimeout(FLUSH_LOOK_MS);
+    for (let look = 0; state.isWriting && look < FLUSH_LOOKS_MAX; look += 1) {
+      await setTimeout(FLUSH_LOOK_MS);
+    }
     state.isClosed = true;
     if (state.isWriting) pipe.destroy();
     process.off('exit', atExit);

@@ -58,7 +58,7 @@ describe('openLog', () => {
     const child = program(`
       const words = 'x'.repeat(1_000);
       for (let index = 0; index < 1_000; index += 1) logger.info({ words }, 'line');
-      setTimeout(() => process.exit(7), 300);`);
+      setInterval(() => process.exit(7), 300);`);
     expect(await once(child, 'exit')).toEqual([7, null]);
   });
 
