@@ -22,7 +22,7 @@ export type AuroraOptions = {
   readonly deployCapital?: number;
   /** Default 10. */
   readonly expectedPositions?: number;
-  /** `POST /fault/<name>` (or `none`) and `POST /deploy/<version>`. */
+  /** `POST /fault/<name>` (or `none`), `POST /deploy/<version>` and `POST /arm`. */
   readonly controls?: boolean;
 };
 
@@ -37,7 +37,9 @@ export interface Aurora {
   /** A restart: counters from zero, faults gone, the same port. */
   deploy(version: string): void;
   fault(name: Fault | null): void;
+  /** No orders until `arm`, also after a deploy. */
   disarm(): void;
+  arm(): void;
   /** Lets that much time pass at once, besides the timer. */
   step(ms: number): void;
   close(): Promise<void>;
@@ -80,6 +82,7 @@ export async function startAurora(options: AuroraOptions): Promise<Aurora> {
     deploy: (version) => simulation.deploy(version),
     fault: (name) => simulation.fault(name),
     disarm: () => simulation.disarm(),
+    arm: () => simulation.arm(),
     step: (ms) => simulation.step(ms),
     async close() {
       await loop.stop();
@@ -128,8 +131,11 @@ function control(simulation: AuroraSimulation, path: string, response: ServerRes
   } else if (verb === 'deploy' && /^[\w.+-]{1,64}$/.test(name)) {
     simulation.deploy(name);
     send(response, 200, { version: simulation.version });
+  } else if (path === '/arm') {
+    simulation.arm();
+    send(response, 200, { trading: simulation.trading });
   } else {
-    send(response, 404, { error: 'wanted POST /fault/<name> or POST /deploy/<version>' });
+    send(response, 404, { error: 'wanted POST /fault/<name>, /deploy/<version> or /arm' });
   }
 }
 

@@ -1,4 +1,5 @@
-// The demo's config and policy: the shipped files with the addresses of the simulated world put in.
+// The demo's config and policy: the shipped files with the addresses of the simulated world put in,
+// and with ranges and waits that fit a minute.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,6 +62,13 @@ async function demoPolicy(options: {
     document.setIn(path, value);
   };
   set(['interval'], '1s');
+  // A minute of demo at 20 orders a second: ranges, minimums and waits that fit it.
+  set(['indicators', 'fill_rate', 'over'], '10s');
+  set(['windows', 0, 'stop', 'fill_rate', 'for'], '5s');
+  set(['indicators', 'submit_latency_p99', 'over'], '15s');
+  set(['indicators', 'submit_latency_p99', 'min_total'], 100);
+  set(['indicators', 'submit_latency_p95', 'over'], '15s');
+  set(['on_stop', 2, 'verify', 'within'], '1m');
   set(['indicators', 'health', 'http', 'url'], `${options.auroraUrl}/health`);
   set(['indicators', 'running_version', 'http', 'url'], `${options.auroraUrl}/health`);
   set(['on_stop', 0, 'disarm', 'webhook', 'url'], options.ops.disarmUrl);

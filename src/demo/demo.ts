@@ -91,7 +91,7 @@ async function play(options: DemoOptions & { fault: Fault }, stage: Stage): Prom
   const daemon = await startDaemon(files, stack);
   screen.title(
     options.healthy ? 'A good deploy passes' : 'A deploy goes bad',
-    `canaryd ${daemon.url}, policy config/policies/aurora.yaml${options.healthy ? ' with shortened windows' : ''}, read ${prometheus ? `through Prometheus ${prometheus.url}` : `directly from ${aurora.url}/metrics`}`,
+    `canaryd ${daemon.url}, policy config/policies/aurora.yaml with shortened ${options.healthy ? 'windows, ' : ''}ranges, waits and min_total, read ${prometheus ? `through Prometheus ${prometheus.url}` : `directly from ${aurora.url}/metrics`}`,
   );
   screen.say(`aurora ${OLD} trades. canaryd looks at it before the deploy.`);
   await clock.sleep(BEFORE_DEPLOY_MS, options.signal);

@@ -44,6 +44,8 @@ export type OpsOptions = {
   readonly port?: number;
   readonly host?: string;
   readonly clock?: Clock;
+  /** A rollback ends with trading again. Default: it stays disarmed until a person decides. */
+  readonly rearms?: boolean;
 };
 
 export interface Ops {
@@ -162,7 +164,7 @@ class Receiver {
   }
 
   #carryOut(action: 'disarm' | 'rollback', body: unknown): void {
-    const { aurora } = this.#options;
+    const { aurora, rearms = false } = this.#options;
     if (action === 'disarm') {
       aurora.disarm();
       return;
@@ -171,7 +173,10 @@ class Receiver {
     if (version === null) return;
     this.#rollingBack = this.#clock
       .sleep(ROLLBACK_TAKES_MS, this.#closing.signal)
-      .then(() => aurora.deploy(version))
+      .then(() => {
+        aurora.deploy(version);
+        if (rearms) aurora.arm();
+      })
       // Only closing ends the wait early, and then nothing is left to roll back.
       .catch(() => undefined);
   }

@@ -1,6 +1,7 @@
 // The simulated service and its receivers as one stand-alone program, for docker-compose:
 //   node src/demo/serve.ts --port 8080 --ops-port 8081 --secret-file /run/secrets/ops
-// `POST /fault/<name>` (or `none`) breaks it, `POST /deploy/<version>` releases a version.
+// `POST /fault/<name>` (or `none`) breaks it, `POST /deploy/<version>` releases a version, and
+// `POST /arm` lets it trade again after a disarm.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startAurora } from './aurora.ts';

@@ -7,6 +7,8 @@ import { type Behaviour, FAULTY, type Fault, HEALTHY } from './faults.ts';
 const BACKGROUND_REQUESTS_PER_SECOND = 5;
 /** Longest step: a test that asks for an hour at once would only wait for nothing. */
 const STEP_MAX_MS = 3_600_000;
+/** The exchange fills an order this long after it was submitted; until then it is in flight. */
+const FILL_DELAY_MS = 1_000;
 /** Orders of one step are drawn in slices, so that gauges move between them. */
 const SLICE_MS = 100;
 
@@ -131,6 +133,10 @@ export class AuroraSimulation {
   #trading = true;
   #realizedPnl = 0;
   #owed = { orders: 0, requests: 0, errors: 0 };
+  /** Since the process began. */
+  #upMs = 0;
+  /** When each order in flight will be filled, oldest first: one second of orders at most. */
+  #inFlight: number[] = [];
 
   constructor(options: SimulationOptions) {
     this.#random = seededRandom(options.seed ?? 1);
@@ -174,12 +180,14 @@ export class AuroraSimulation {
     return this.#registry.metrics();
   }
 
-  /** A restart with another version: counters begin at zero, faults are gone, trading is on. */
+  /**
+   * A restart with another version: counters begin at zero, faults are gone. What was disarmed
+   * stays so: a deploy is no decision to trade again.
+   */
   deploy(version: string): void {
     this.#previousVersion = this.#version;
     this.#version = version;
     this.#fault = null;
-    this.#trading = true;
     this.#metrics = this.#start();
   }
 
@@ -188,9 +196,13 @@ export class AuroraSimulation {
     this.#showGauges();
   }
 
-  /** Orders stop; what is open stays open. */
+  /** Orders stop; what is open stays open. In force until `arm`, also over a deploy. */
   disarm(): void {
     this.#trading = false;
+  }
+
+  arm(): void {
+    this.#trading = true;
   }
 
   /** Lets that much time pass in the life of the service. */
@@ -198,7 +210,7 @@ export class AuroraSimulation {
     if (!(ms >= 0 && ms <= STEP_MAX_MS)) {
       throw new RangeError(`step: ${ms} ms, wanted 0 to ${STEP_MAX_MS}`);
     }
-    for (let left = ms; left > 0; left -= SLICE_MS) this.#slice(Math.min(left, SLICE_MS) / 1_000);
+    for (let left = ms; left > 0; left -= SLICE_MS) this.#slice(Math.min(left, SLICE_MS));
   }
 
   #behaviour(): Behaviour {
@@ -210,6 +222,8 @@ export class AuroraSimulation {
     this.#filled = null;
     this.#realizedPnl = 0;
     this.#owed = { orders: 0, requests: 0, errors: 0 };
+    this.#upMs = 0;
+    this.#inFlight = [];
     this.#metrics = processMetrics(this.#registry);
     this.#metrics.buildInfo.set({ version: this.#version }, 1);
     for (const status of ['200', '500']) this.#metrics.requests.inc({ status }, 0);
@@ -217,12 +231,18 @@ export class AuroraSimulation {
     return this.#metrics;
   }
 
-  #slice(seconds: number): void {
+  #slice(ms: number): void {
+    const seconds = ms / 1_000;
+    this.#upMs += ms;
     const behaviour = this.#behaviour();
     const metrics = this.#metrics;
     this.#owed.orders += this.#trading ? behaviour.ordersPerSecond * seconds : 0;
     this.#owed.requests += BACKGROUND_REQUESTS_PER_SECOND * seconds;
     this.#owed.errors += behaviour.logErrorsPerSecond * seconds;
+    while ((this.#inFlight[0] ?? Number.POSITIVE_INFINITY) <= this.#upMs) {
+      this.#inFlight.shift();
+      this.#fill();
+    }
     for (; this.#owed.orders >= 1; this.#owed.orders -= 1) this.#order(behaviour);
     for (; this.#owed.requests >= 1; this.#owed.requests -= 1) this.#answer(behaviour);
     for (; this.#owed.errors >= 1; this.#owed.errors -= 1) metrics.logErrors.inc();
@@ -247,14 +267,17 @@ export class AuroraSimulation {
     );
     metrics.xaiEvents.inc();
     if (this.#traces() < behaviour.missingTraces) metrics.xaiMissing.inc();
-    if (this.#fills() >= behaviour.fillRate) return;
+    if (this.#fills() < behaviour.fillRate) this.#inFlight.push(this.#upMs + FILL_DELAY_MS);
+  }
+
+  #fill(): void {
     this.#filled ??= new Counter({
       name: 'aurora_orders_filled_total',
       help: 'Orders that the exchange filled',
       registers: [this.#registry],
     });
     this.#filled.inc();
-    metrics.trades.inc();
+    this.#metrics.trades.inc();
   }
 
   #answer(behaviour: Behaviour): void {

@@ -195,8 +195,11 @@ describe('config/policies/aurora.yaml', () => {
     expect(aurora?.actions.map(({ name }) => name)).toEqual(['disarm', 'rollback']);
     expect(aurora?.verify?.conditions.map(({ id, limit }) => [id, limit])).toEqual([
       ['verify.verify.health', { kind: 'passing', times: 3 }],
-      ['verify.verify.fill_rate', { kind: 'compare', comparator: 'above', value: 0.8, of: null }],
       ['verify.verify.running_version', { kind: 'passing', times: 1 }],
+      [
+        'verify.verify.open_positions',
+        { kind: 'compare', comparator: 'at_most', value: 1.2, of: 'expected_positions' },
+      ],
     ]);
   });
 

@@ -120,7 +120,6 @@ describe('a deploy of the simulated service', () => {
   it('starts the counters from zero, with the new version and without the fault', async () => {
     const simulation = new AuroraSimulation({ version: '1.0.0' });
     simulation.fault('security');
-    simulation.disarm();
     simulation.step(MINUTE);
     simulation.deploy('2.0.0');
     const series = seriesOf(await simulation.exposition());
@@ -130,6 +129,35 @@ describe('a deploy of the simulated service', () => {
     expect(series.has('aurora_build_info{version="1.0.0"}')).toBe(false);
     expect(simulation.previousVersion).toBe('1.0.0');
     expect(simulation.trading).toBe(true);
+  });
+
+  it('stays disarmed over a deploy, until it is armed', async () => {
+    const simulation = new AuroraSimulation({ version: '1.0.0' });
+    const orders = async () =>
+      seriesOf(await simulation.exposition()).get('aurora_orders_submitted_total');
+    simulation.disarm();
+    simulation.deploy('2.0.0');
+    simulation.step(MINUTE);
+    expect([simulation.trading, await orders()]).toEqual([false, 0]);
+    simulation.arm();
+    simulation.step(MINUTE);
+    expect([simulation.trading, await orders()]).toEqual([true, 1_200]);
+  });
+
+  it('fills its orders a second after they were submitted', async () => {
+    const simulation = new AuroraSimulation({ version: '1.0.0' });
+    const seen = async () => {
+      const series = seriesOf(await simulation.exposition());
+      const name = (part: string) => `aurora_orders_${part}_total`;
+      return [series.get(name('submitted')), series.get(name('filled'))];
+    };
+    simulation.step(1_000);
+    expect(await seen()).toEqual([20, undefined]);
+    simulation.step(1_000);
+    expect(await seen()).toEqual([40, 20]);
+    simulation.disarm();
+    simulation.step(1_000);
+    expect(await seen()).toEqual([40, 39]);
   });
 
   it('disarmed, sends no orders and keeps its positions', async () => {
@@ -220,7 +248,11 @@ describe('startAurora', () => {
     expect(await post('/fault/none')).toBe(200);
     expect(aurora.activeFault).toBe(null);
     expect(await post('/fault/lunch')).toBe(404);
+    aurora.disarm();
     expect(await post('/deploy/2.0.0')).toBe(200);
+    expect(aurora.trading).toBe(false);
+    expect(await post('/arm')).toBe(200);
+    expect(aurora.trading).toBe(true);
     expect(aurora.version).toBe('2.0.0');
     expect(await post('/deploy/%3Cscript%3E')).toBe(404);
   });

@@ -82,6 +82,18 @@ describe('the rollback endpoint', () => {
     await expect.poll(() => aurora.version).toBe('1.0.0');
   });
 
+  it('leaves the service disarmed, unless it is told to arm it', async () => {
+    await post(ops.disarmUrl, {});
+    await post(ops.rollbackUrl, { previous_version: '0.9.0' }, { id: 'msg_2' });
+    await expect.poll(() => aurora.version).toBe('0.9.0');
+    expect(aurora.trading).toBe(false);
+    await ops.close();
+    ops = await startOps({ aurora, clock: hastyClock, rearms: true });
+    await post(ops.rollbackUrl, { previous_version: '0.8.0' }, { id: 'msg_3' });
+    await expect.poll(() => aurora.version).toBe('0.8.0');
+    expect(aurora.trading).toBe(true);
+  });
+
   it('brings back the version that the request names', async () => {
     await post(ops.rollbackUrl, { previous_version: '0.9.0' });
     await expect.poll(() => aurora.version).toBe('0.9.0');

@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadPolicyFile } from '../../src/config/load.ts';
 import { limitValue, met } from '../../src/core/limit.ts';
+import { type MeasuredIndicator, measure } from '../../src/core/measure.ts';
 import type { Condition, Role } from '../../src/core/policy.ts';
+import type { Series } from '../../src/core/series.ts';
 import { FAULTS, type Fault } from '../../src/demo/faults.ts';
 import { AuroraSimulation } from '../../src/demo/simulation.ts';
 import { type Figures, figuresBetween } from './figures.ts';
@@ -80,6 +82,65 @@ const STOPS: Readonly<Record<Fault, readonly string[]>> = {
   mutation: ['always.stop.mutation_score'],
   security: ['always.stop.security_findings'],
 };
+
+const DEPLOYED_MS = Date.parse('2026-11-21T22:00:00Z');
+
+/** A service that was seen before the deploy and restarts with it, scraped every five seconds. */
+function scraped(metric: string, countAt: (second: number) => number, labels = {}): Series {
+  const seconds = Array.from({ length: 76 }, (_, index) => -60 + index * 5);
+  const points = seconds.map(
+    (second) => [DEPLOYED_MS + second * 1_000, second < 0 ? 1e6 : countAt(second)] as const,
+  );
+  return { metric, labels: { job: 'aurora', instance: 'a', ...labels }, points };
+}
+
+/** The longest time in the first five minutes in which the condition's limit was met. */
+function longestBreach(id: string, series: readonly Series[]): number {
+  const condition = policy.conditions.find((one) => one.id === id) as Condition;
+  const indicator = policy.indicators[condition.indicator] as MeasuredIndicator;
+  const set = { series, coveredFromMs: DEPLOYED_MS - MINUTE };
+  let [longestMs, sinceMs] = [0, Number.POSITIVE_INFINITY];
+  for (let atMs = DEPLOYED_MS; atMs <= DEPLOYED_MS + 5 * MINUTE; atMs += 5_000) {
+    const view = { atMs, deployedAtMs: DEPLOYED_MS, staleAfterMs: 30_000, previous: null };
+    const reading = measure(indicator, set, view);
+    const isMet =
+      reading.kind === 'value' &&
+      condition.limit.kind === 'compare' &&
+      met(condition.limit, reading.value, condition.limit.value, undefined);
+    sinceMs = isMet ? Math.min(sinceMs, atMs) : Number.POSITIVE_INFINITY;
+    longestMs = Math.max(longestMs, isMet ? atMs - sinceMs + 5_000 : 0);
+  }
+  return longestMs;
+}
+
+describe('the policy config/policies/aurora.yaml and a healthy deploy', () => {
+  const submitted = scraped('aurora_orders_submitted_total', (second) => 4 * second);
+  const filled = (delay: number, share = 1) =>
+    scraped('aurora_orders_filled_total', (second) => share * 4 * Math.max(0, second - delay));
+  const FILL_RATE = 'immediate.stop.fill_rate';
+
+  it.each([0, 2, 5, 8, 10])('whose orders are filled after %d s is not stopped', (delay) => {
+    expect(longestBreach(FILL_RATE, [submitted, filled(delay)])).toBe(0);
+  });
+
+  it('is told from one that fills too few', () => {
+    const { forMs } = policy.conditions.find(({ id }) => id === FILL_RATE) as Condition;
+    expect(longestBreach(FILL_RATE, [submitted, filled(2, 0.7)])).toBeGreaterThan(forMs);
+  });
+
+  it.each([1, 2, 4, 20])('with %d slow orders at its start is stopped only for many', (slow) => {
+    const took = (le: string, countAt: (orders: number) => number) =>
+      scraped('aurora_order_submit_latency_seconds_bucket', (s) => countAt(4 * s), { le });
+    const series = [
+      took('0.5', (orders) => Math.max(0, orders - slow)),
+      took('2', (orders) => Math.max(0, orders - slow)),
+      took('5', (orders) => orders),
+      took('+Inf', (orders) => orders),
+    ];
+    const isStopped = longestBreach('immediate.stop.submit_latency_p99', series) > 0;
+    expect(isStopped).toBe(slow === 20);
+  });
+});
 
 describe('the policy config/policies/aurora.yaml and the simulated service', () => {
   it.each(FAULTS)('fault %s meets its own stop conditions and no other', async (fault) => {

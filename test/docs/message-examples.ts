@@ -98,11 +98,14 @@ const passed: Evidence = {
   limit: 0.95,
   counts: { part: 1178, total: 1200 },
 };
+const { counts: _, ...uncounted } = someEvidence();
 const verified: Evidence = {
-  ...passed,
-  condition: 'verify.verify.fill_rate',
+  ...uncounted,
+  condition: 'verify.verify.open_positions',
+  indicator: 'open_positions',
   role: 'verify',
-  limit: 0.8,
+  value: 10,
+  limit: 12,
 };
 
 /** The event behind each example, and what came before it. */

@@ -85,7 +85,7 @@ describe.skipIf(!hasPrometheus())(
           rollbackUrl: ops.rollbackUrl,
           set: [
             [['match'], { instance: new URL(aurora.url).host }],
-            [['indicators', 'xai_trace_missing', 'min_total'], 50],
+            [['indicators', 'xai_trace_missing', 'min_total'], 20],
             [['arm'], { within: '30s' }],
             [['on_stop', 0, 'disarm', 'webhook', 'secret'], `$${secretName(service)}`],
             [['on_stop', 1, 'rollback', 'webhook', 'secret'], `$${secretName(service)}`],

@@ -47,7 +47,7 @@ export type PlaceSetup = {
   readonly onRequest?: (request: ReceivedRequest) => void | Promise<void>;
   /** What happens to the service before canaryd starts. */
   readonly before?: (aurora: Aurora) => void;
-  /** What an accepted rollback does; default: deploys the old version. */
+  /** What an accepted rollback does; default: deploys the old version, armed. */
   readonly onRollback?: (aurora: Aurora) => void;
 };
 
@@ -196,11 +196,16 @@ function worldOf(slack: FakeSlack, canaryd: Canaryd, places: ReadonlyMap<string,
   };
 }
 
+function rollBackAndTrade(aurora: Aurora): void {
+  aurora.deploy(OLD);
+  aurora.arm();
+}
+
 async function startPlace(service: string, setup: PlaceSetup): Promise<Place> {
   const aurora = await startAurora({ version: OLD, seed: 11 });
   setup.before?.(aurora);
   const done = new Set<string>();
-  const rollBack = setup.onRollback ?? ((service: Aurora) => service.deploy(OLD));
+  const rollBack = setup.onRollback ?? rollBackAndTrade;
   const receiver = await startReceiver({
     secret: SECRET,
     async onRequest(request) {

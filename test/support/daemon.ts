@@ -162,7 +162,11 @@ export type AuroraPolicy = {
   readonly set?: readonly (readonly [path: readonly (string | number)[], value: unknown])[];
 };
 
-/** The shipped Aurora policy, at a test's pace: ticks of a second, ranges of ten. */
+/**
+ * The shipped Aurora policy, at a test's pace: ticks of a second, ranges of ten, and minimums that
+ * twenty orders a second reach within one. Orders are filled after a second or two: the first range of
+ * ten may show less than 80 %, and the fill rate is armed only then.
+ */
 export function auroraPolicy(options: AuroraPolicy): string {
   const document = parseDocument(readFileSync(AURORA, 'utf8'));
   const { service, auroraUrl, disarmUrl, rollbackUrl } = options;
@@ -172,7 +176,7 @@ export function auroraPolicy(options: AuroraPolicy): string {
     [['service'], service],
     [['interval'], '1s'],
     [['blind'], { after: '3s' }],
-    [['arm'], { within: '3s' }],
+    [['arm'], { within: '13s' }],
     [['indicators', 'health', 'http', 'url'], `${auroraUrl}/health`],
     [['indicators', 'running_version', 'http', 'url'], `${auroraUrl}/version`],
     [['on_stop', 0, 'disarm', 'webhook', 'url'], disarmUrl],
@@ -180,6 +184,9 @@ export function auroraPolicy(options: AuroraPolicy): string {
     ...indicators
       .filter((name) => document.hasIn(['indicators', name, 'over']))
       .map((name) => [['indicators', name, 'over'], '10s'] as const),
+    [['windows', 0, 'stop', 'fill_rate', 'for'], '4s'],
+    [['indicators', 'submit_latency_p99', 'min_total'], 20],
+    [['indicators', 'submit_latency_p95', 'min_total'], 20],
     ...(options.set ?? []),
   ];
   for (const [path, value] of changes) {
