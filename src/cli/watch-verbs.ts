@@ -37,8 +37,8 @@ export type StartOptions = {
   readonly timeout?: string;
 };
 
-/** About five seconds in all: a restart takes less. */
-const START_ATTEMPTS = 5;
+/** Two to four seconds in all: a restart takes less. */
+const START_ATTEMPTS = 4;
 const START_FIRST_WAIT_MS = 250;
 
 const pathOf = (id: string) => `/v1/watches/${encodeURIComponent(id)}`;

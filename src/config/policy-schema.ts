@@ -119,8 +119,8 @@ export const actionSchema = choice(
     attempts: whole(1, 50)
       .optional()
       .describe(
-        'Attempts in all. Default 10 for a webhook, 3 for a command; 1 is never ' +
-          'repeated, not even after a crash.',
+        'Attempts in all. Default 50 for a webhook, so that the deadline decides, 3 for a ' +
+          'command; 1 is never repeated, not even after a crash.',
       ),
     deadline: duration('1s', '1h', '3m')
       .optional()

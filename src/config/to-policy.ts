@@ -79,6 +79,9 @@ export function toPolicy(parsed: PolicyInput, defaultName: string): Policy {
 }
 
 /** What the checks have guaranteed. */
+/** More than fit into the deadline, which is what ends them. */
+const WEBHOOK_ATTEMPTS = 50;
+
 function must<T>(value: T | null | undefined, what: string): T {
   if (value === null || value === undefined) throw new Error(`not checked before: ${what}`);
   return value;
@@ -207,7 +210,7 @@ function toAction(name: ActionName, input: ActionInput): Action {
       name,
       via: { kind: 'webhook', url, secret: signing, headers: withSecrets(headers ?? {}) },
       timeoutMs: ms(input.timeout ?? '5s'),
-      attempts: input.attempts ?? 10,
+      attempts: input.attempts ?? WEBHOOK_ATTEMPTS,
       deadlineMs,
     };
   }

@@ -98,6 +98,11 @@ export function limitNumber(
         : 'change the limit, or set "unit" on the indicator';
     return { kind: 'wrong', wanted: `${examples(indicator.unit)}; ${advice}` };
   }
+  const needsUnit = indicator.unit === 'seconds' || indicator.unit === 'bytes';
+  if (needsUnit && quantity.unit === 'number' && quantity.value !== 0) {
+    // 300 is as likely meant in milliseconds: a limit that never fires.
+    return { kind: 'wrong', wanted: `${examples(indicator.unit)}; write the unit` };
+  }
   if (indicator.unit === 'ratio') return ratioLimit(quantity.value, quantity.unit, indicator.kind);
   return { kind: 'value', value: quantity.value };
 }

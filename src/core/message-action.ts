@@ -3,6 +3,7 @@
 import { type Draft, type Of, plural, subject, type TellContext } from './message-draft.ts';
 import type { ActionName } from './policy.ts';
 import { roughDuration } from './quantity.ts';
+import { verifyConditions } from './verify.ts';
 import { conditionNow } from './wording.ts';
 
 export function acted(
@@ -35,24 +36,9 @@ export function acted(
         next: event.reason === 'superseded' ? null : `Do the ${event.action} by hand now.`,
       };
     case 'rollback.confirmed':
-      return {
-        severity: 'info',
-        headline: `${event.action} of ${name} CONFIRMED after ${roughDuration(event.afterMs)}`,
-        lines: event.conditions.map((evidence) => conditionNow(context.policy, evidence)),
-      };
-    case 'rollback.not_confirmed': {
-      const isOver = event.reason === 'superseded';
-      return {
-        severity: isOver ? 'info' : 'critical',
-        headline: isOver
-          ? supersededText(event.action, context)
-          : `${event.action.toUpperCase()} NOT CONFIRMED: ${name} may still be bad (${event.reason})`,
-        lines: event.because,
-        next: isOver
-          ? null
-          : `Look at the service now and do the ${event.action} by hand if it has not happened.`,
-      };
-    }
+      return confirmed(event, context);
+    case 'rollback.not_confirmed':
+      return notConfirmed(event, context);
     default:
       return event satisfies never;
   }
@@ -73,6 +59,46 @@ function accepted(event: Of<'action.accepted'>, context: TellContext): Draft {
     severity: 'info',
     headline: `${event.action} of ${name} accepted after ${roughDuration(event.afterMs)}`,
     lines: [`${event.detail}; ${attempts}. Accepted is not confirmed yet.`],
+  };
+}
+
+function confirmed(event: Of<'rollback.confirmed'>, context: TellContext): Draft {
+  const name = subject(context);
+  const { policy, state } = context;
+  const lines = event.conditions.map((evidence) => conditionNow(policy, evidence));
+  const isWhole = verifyConditions(policy, state).length === policy.verify?.conditions.length;
+  if (isWhole) {
+    const after = roughDuration(event.afterMs);
+    return {
+      severity: 'info',
+      headline: `${event.action} of ${name} CONFIRMED after ${after}`,
+      lines,
+    };
+  }
+  return {
+    severity: 'warning',
+    headline: `${event.action} of ${name}: figures are good, the running version was NOT checked`,
+    lines,
+    next: 'The deploy did not name its previous version: check which version runs.',
+  };
+}
+
+function notConfirmed(event: Of<'rollback.not_confirmed'>, context: TellContext): Draft {
+  const name = subject(context);
+  const { action, because } = event;
+  if (event.reason === 'superseded') {
+    return { severity: 'info', headline: supersededText(action, context), lines: because };
+  }
+  const by = `canaryd does nothing more. Do the ${action} by hand now.`;
+  if (event.reason === 'not_accepted') {
+    const headline = `${action.toUpperCase()} NOT CONFIRMED: it was not accepted, ${name} still runs`;
+    return { severity: 'critical', headline, lines: because, next: by };
+  }
+  return {
+    severity: 'critical',
+    headline: `${action.toUpperCase()} NOT CONFIRMED: accepted, but ${name} may still run bad`,
+    lines: because,
+    next: `Look at the service: canaryd does nothing more. Do the ${action} by hand if it has not happened.`,
   };
 }
 

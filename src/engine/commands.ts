@@ -2,7 +2,6 @@
 import { stopPlan } from '../core/decide.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Deploy } from '../core/deploy.ts';
-import { deployKey } from '../core/deploy.ts';
 import type { EventBody, WatchEvent } from '../core/event.ts';
 import type { Mode, Policy } from '../core/policy.ts';
 import { policyEndMs } from '../core/policy.ts';
@@ -14,6 +13,7 @@ import type { Clock } from '../kit/clock.ts';
 import { CanarydError, type Problem } from '../kit/errors.ts';
 import type { Change, Control, HumanCommand, StartCommand, WatchView } from './control.ts';
 import { type Decision, type Ledger, type Loaded, notFound } from './ledger.ts';
+import { closed, demandPreviousVersion, differs, outdated } from './refusals.ts';
 import type { Subscribers } from './subscribers.ts';
 import { type QueryOf, watchView } from './view.ts';
 
@@ -68,6 +68,8 @@ export class Commands implements Control {
     const nowMs = clock.now();
     const deploy = this.#deployOf(command, policy, nowMs);
     const mode = this.#modeOf(command, policy);
+    if (mode === 'act') demandPreviousVersion(policy, deploy);
+    const held = await journal.hold();
     for (let round = 0; round < STARTS_MAX; round += 1) {
       const recent = await this.#recent(deploy);
       const id = newWatchId();
@@ -90,7 +92,7 @@ export class Commands implements Control {
       const idempotencyKey = command.idempotencyKey ?? null;
       const opened = await ledger.open(
         { id, deploy, policy, policyHash: hash, idempotencyKey, startedAtMs: nowMs },
-        { events: decided.events },
+        { events: [...decided.events, ...heldEvents(held)] },
         endings(decided.earlier, recent),
         nowMs,
       );
@@ -256,7 +258,13 @@ export class Commands implements Control {
     const held = await this.#options.journal.hold();
     return this.#command(id, ({ record, state }) => {
       if (state.phase !== 'watching') throw closed(id, state.phase);
-      if (held !== null && state.mode === 'act') {
+      if (state.mode === 'observe') {
+        throw new CanarydError(
+          'conflict',
+          `Cannot stop: watch ${id} only observes, nothing would be sent; disarm and roll back by hand, then cancel the watch`,
+        );
+      }
+      if (held !== null) {
         throw new CanarydError(
           'hold_fire',
           `Cannot stop: hold fire is on since ${new Date(held.sinceMs).toISOString()} by ${held.by} (${held.reason}); release it first`,
@@ -360,24 +368,7 @@ function endings(
   });
 }
 
-function differs(deploy: Deploy, watchId: string): CanarydError {
-  return new CanarydError(
-    'conflict',
-    `Cannot watch ${deploy.service} ${deploy.version}: watch ${watchId} is of the same deploy with other parameters; cancel it to start again`,
-  );
-}
-
-function outdated(deploy: Deploy, newer: string): CanarydError {
-  const at = new Date(deploy.deployedAtMs).toISOString();
-  return new CanarydError(
-    'conflict',
-    `Cannot watch ${deployKey(deploy)} deployed at ${at}: watch ${newer} is of a later deploy of the same service and environment`,
-  );
-}
-
-function closed(id: string, phase: string): CanarydError {
-  return new CanarydError(
-    'watch_closed',
-    `Watch ${id} has ended (${phase}); only an open watch can be changed`,
-  );
+/** A watch that is started under hold fire says so at once. */
+function heldEvents(held: Hold | null): readonly EventBody[] {
+  return held === null ? [] : [{ type: 'watch.held', by: held.by, reason: held.reason }];
 }

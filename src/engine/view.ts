@@ -112,7 +112,11 @@ function conditionView(
 ): Omit<ConditionView, 'query'> {
   const indicator = policy.indicators[condition.indicator];
   const unit = indicator?.unit ?? 'number';
-  const reading = tick?.readings[condition.indicator];
+  // After a stop the readings are of the verification; the others stay as they were judged.
+  const isRead = state.phase === 'watching' || condition.role === 'verify';
+  const evidence = state.stop?.conditions.find((one) => one.condition === condition.id);
+  const present = isRead ? tick?.readings[condition.indicator] : undefined;
+  const reading = evidence === undefined ? present : ({ kind: 'value', ...evidence } as const);
   const value = reading?.kind === 'value' ? reading.value : (track?.lastValue ?? null);
   const limit = limitNow(condition.limit, track?.limit ?? null, unit);
   const isGood = condition.role === 'pass' || condition.role === 'verify';

@@ -298,6 +298,12 @@ export const WRONG: readonly Wrong[] = [
     'wanted less than 23h45m',
   ],
   [
+    'a latency limit without its unit',
+    [[`${STOP}.latency`, { above: 300 }]],
+    'windows[0].stop.latency.above',
+    'found 300; wanted a time such as 2s or 500ms; write the unit',
+  ],
+  [
     'a pass before the last window',
     [['windows.0.pass', { fill_rate: { above: '95%' } }]],
     'windows[0].pass',

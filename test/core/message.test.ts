@@ -158,10 +158,10 @@ describe('read aloud', () => {
       because,
     } as const;
     expect(read(body)).toMatchInlineSnapshot(`
-      "(critical) ROLLBACK NOT CONFIRMED: shop 2.0.0 (production) may still be bad (not_verified)
+      "(critical) ROLLBACK NOT CONFIRMED: accepted, but shop 2.0.0 (production) may still run bad
       Order fill rate 61 % (122 of 200 in 1m), wanted: above 80 %
       Health endpoint failing: HTTP 503
-      > Look at the service now and do the rollback by hand if it has not happened.
+      > Look at the service: canaryd does nothing more. Do the rollback by hand if it has not happened.
       Version: 1.9.0 → 2.0.0 | Since the deploy: 1m35s | Policy: shop"
     `);
   });
@@ -174,8 +174,8 @@ describe('read aloud', () => {
       because: ['HTTP 404'],
     } as const;
     expect(told(body)).toMatchObject({
-      headline: 'DISARM NOT CONFIRMED: shop 2.0.0 (production) may still be bad (not_accepted)',
-      next: 'Look at the service now and do the disarm by hand if it has not happened.',
+      headline: 'DISARM NOT CONFIRMED: it was not accepted, shop 2.0.0 (production) still runs',
+      next: 'canaryd does nothing more. Do the disarm by hand now.',
     });
   });
 

@@ -1,6 +1,6 @@
 // Commands on a real journal: what they write, and every refusal with its code.
 import { describe, expect, it } from 'vitest';
-import { aPolicy, T0 } from '../support/build.ts';
+import { anAction, aPolicy, T0 } from '../support/build.ts';
 import { anEngine, type Engine, type EngineOptions } from '../support/engine.ts';
 
 const MINUTE = 60_000;
@@ -262,11 +262,32 @@ describe('commands of humans', () => {
     expect(await engine.commands.stop('w_1', BY)).toMatchObject({ phase: 'stopped' });
   });
 
-  it('stop of a watch that observes acts on nothing, also while hold fire is on', async () => {
+  it('stop of a watch that observes is refused: "done" would be a lie', async () => {
     const engine = anEngine();
     await engine.watch({ mode: 'observe' });
+    await expect(engine.commands.stop('w_1', BY)).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining('only observes, nothing would be sent'),
+    });
+    expect(await engine.commands.watch('w_1')).toMatchObject({ phase: 'watching' });
+  });
+
+  it('start under hold fire says so at once', async () => {
+    const engine = anEngine();
     await engine.commands.setHold(BY);
-    expect(await engine.commands.stop('w_1', BY)).toMatchObject({ phase: 'stopped', actions: [] });
+    await engine.watch();
+    expect(await engine.types('w_1')).toEqual(['watch.started', 'watch.held']);
+  });
+
+  it('start is refused when an action names the previous version and nobody knows it', async () => {
+    const via = { kind: 'command', argv: ['deploy', '${previous_version}'], env: {} } as const;
+    const engine = anEngine({ policies: [aPolicy({ actions: [anAction({ via })] })] });
+    await expect(engine.watch()).rejects.toMatchObject({
+      code: 'start_invalid',
+      problems: [{ path: 'previous_version' }],
+    });
+    expect(await engine.watch({ mode: 'observe' })).toBe('w_1');
+    expect(await engine.watch({ version: '3.0.0', previousVersion: '2.0.0' })).toBe('w_2');
   });
 
   it('cancel ends the watch without an action', async () => {

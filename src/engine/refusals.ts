@@ -1,0 +1,41 @@
+// Why a command is refused, in words that say what to do. Throws or returns errors; decides nothing
+// about a watch.
+import { type Deploy, deployKey } from '../core/deploy.ts';
+import type { Policy } from '../core/policy.ts';
+import { placeholdersOf } from '../core/template.ts';
+import { CanarydError } from '../kit/errors.ts';
+
+/** A rollback to an empty version may deploy anything. */
+export function demandPreviousVersion(policy: Policy, deploy: Deploy): void {
+  const asking = policy.actions.filter(({ via }) =>
+    placeholdersOf(JSON.stringify(via)).includes('previous_version'),
+  );
+  if (deploy.previousVersion !== null || asking.length === 0) return;
+  const names = asking.map(({ name }) => name).join(' and ');
+  const message = `found nothing; wanted the version to go back to, because ${names} of policy '${policy.name}' names it; give previous_version, or start with mode observe`;
+  throw new CanarydError('start_invalid', `Cannot start: previous_version: ${message}`, {
+    problems: [{ path: 'previous_version', message }],
+  });
+}
+
+export function differs(deploy: Deploy, watchId: string): CanarydError {
+  return new CanarydError(
+    'conflict',
+    `Cannot watch ${deploy.service} ${deploy.version}: watch ${watchId} is of the same deploy with other parameters; cancel it to start again`,
+  );
+}
+
+export function outdated(deploy: Deploy, newer: string): CanarydError {
+  const at = new Date(deploy.deployedAtMs).toISOString();
+  return new CanarydError(
+    'conflict',
+    `Cannot watch ${deployKey(deploy)} deployed at ${at}: watch ${newer} is of a later deploy of the same service and environment`,
+  );
+}
+
+export function closed(id: string, phase: string): CanarydError {
+  return new CanarydError(
+    'watch_closed',
+    `Watch ${id} has ended (${phase}); only an open watch can be changed`,
+  );
+}
