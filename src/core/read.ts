@@ -39,7 +39,10 @@ export interface Source {
   standBy?(signal: AbortSignal): Promise<void>;
 }
 
-/** Reads one health endpoint: value 1 or 0, never blind. */
+/**
+ * Reads one health endpoint: value 1 or 0. Blind only when there is no URL to ask, or when canaryd
+ * itself cut the check off.
+ */
 export type ReadHealth = (
   indicator: Extract<Indicator, { kind: 'http' }>,
   signal: AbortSignal,

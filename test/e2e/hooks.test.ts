@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changed, GITHUB, GITHUB_HEADERS } from '../hooks/payloads.ts';
 import { NEW, OLD, ROLLBACK, startWorld, type World } from '../support/aurora-world.ts';
+import { until } from '../support/until.ts';
 
 const SECRET = 'a-secret-that-github-knows';
 const secrets = mkdtempSync(join(tmpdir(), 'canaryd-hook-secrets-'));
@@ -95,7 +96,9 @@ describe('deployments at GitHub', { timeout: 60_000 }, () => {
       status: 422,
       body: { errors: [{ path: 'parameters.expected_positions' }] },
     });
-    expect(world.canaryd.log()).toMatch(/"level":40.*"delivery":"d-5".*hook started no watch/);
+    // The log is written behind the answer.
+    const line = /"level":40.*"delivery":"d-5".*hook started no watch/;
+    await until(() => expect(world.canaryd.log()).toMatch(line));
     expect(world.canaryd.log()).not.toContain(SECRET);
   });
 
