@@ -13,6 +13,7 @@ import {
 import { templateValues } from '../core/template.ts';
 import { DEADLINE_GRACE_MS } from '../core/tick-end.ts';
 import { decideVerification, verifyConditions } from '../core/verify.ts';
+import { verifiedAction } from '../core/watch.ts';
 import type { Hold } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
@@ -81,14 +82,21 @@ export class Watcher {
 
   /** A watch whose ticks fail for ever ends all the same: what is never judged never passes. */
   async #closeUnjudged(cause: unknown): Promise<void> {
-    const { ledger, watchId, clock } = this.#options;
+    const { ledger, watchId, clock, policy } = this.#options;
     const atMs = clock.now();
+    const because = [`evaluation failed: ${messageOf(cause).slice(0, DETAIL_MAX)}`];
     await ledger.decide(watchId, atMs, ({ state }) => {
-      const isOver = atMs > state.deadlineAtMs + DEADLINE_GRACE_MS;
-      if (state.phase !== 'watching' || !isOver) return null;
-      const because = [`evaluation failed: ${messageOf(cause).slice(0, DETAIL_MAX)}`];
-      const reason = 'not_evaluated';
-      return { events: [{ type: 'watch.inconclusive', reason, coverage: {}, because }] };
+      const { phase, verification, actions } = state;
+      if (phase === 'watching' && atMs > state.deadlineAtMs + DEADLINE_GRACE_MS) {
+        const reason = 'not_evaluated';
+        return { events: [{ type: 'watch.inconclusive', reason, coverage: {}, because }] };
+      }
+      const action = verifiedAction(actions);
+      if (verification.kind !== 'verifying' || action === null) return null;
+      const endsAtMs = verification.sinceMs + (policy.verify?.withinMs ?? 0);
+      if (atMs <= endsAtMs + DEADLINE_GRACE_MS) return null;
+      const reason = 'not_verified';
+      return { events: [{ type: 'rollback.not_confirmed', action, reason, because }] };
     });
   }
 

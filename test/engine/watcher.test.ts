@@ -350,6 +350,17 @@ describe('the verification', () => {
     });
   });
 
+  it('that fails at every tick is called unconfirmed all the same', async () => {
+    const engine = await rolledBack(0, verifying({ withinMs: MINUTE }));
+    engine.world.failing = new Error('URI malformed');
+    await engine.clock.advance(3 * MINUTE);
+    expect((await engine.events('w_1')).at(-1)).toMatchObject({
+      type: 'rollback.not_confirmed',
+      because: ['evaluation failed: URI malformed'],
+    });
+    expect((await engine.journal.watch('w_1'))?.isActive).toBe(false);
+  });
+
   it('goes on in the next life', async () => {
     const engine = await rolledBack(0);
     await engine.stop();

@@ -71,6 +71,8 @@ export function changed(real: Journal, over: Partial<Journal>): Journal {
 export class World {
   readings: Readings = {};
   before: Readings = {};
+  /** What every read throws, against its contract; null: it reads. */
+  failing: Error | null = null;
   health: ReadHealth = async () => GOOD;
   action: SendAction = async () => DELIVERED;
   message: Channel['send'] = async () => DELIVERED;
@@ -218,6 +220,7 @@ function sourceOf(world: World): Source {
   return {
     read: async (request) => {
       world.asked.push(request);
+      if (world.failing !== null) throw world.failing;
       return request.deployedAtMs === null ? world.before : world.readings;
     },
     forget: (watchId) => void world.forgotten.push(watchId),
