@@ -9,8 +9,7 @@ import { CanarydError, type Problem } from '../kit/errors.ts';
 import { queryOf } from '../source/promql.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import type { CliIo, Output } from './output.ts';
-
-export const DEFAULT_CONFIG = 'config/canaryd.yaml';
+import { DEFAULT_CONFIG } from './parse.ts';
 
 type Checked = {
   readonly file: string;

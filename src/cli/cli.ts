@@ -1,13 +1,14 @@
 // The command line: verbs, options, help, exit codes. The verbs themselves are next door; those
 // that need the whole program (serve, demo, check) are loaded only when asked for.
 import { Command, CommanderError, Option } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
 import { PHASES } from '../core/watch.ts';
 import { systemClock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
+import { VERSION } from '../kit/version.ts';
 import { createClient, DEFAULT_SERVER, serverOf, tokenOf } from './client.ts';
 import { CliExit, EXIT, type ExitCode } from './exit.ts';
 import { type CliIo, createOutput } from './output.ts';
+import { DEFAULT_CONFIG } from './parse.ts';
 import * as verbs from './watch-verbs.ts';
 
 type Remote = { readonly server?: string; readonly tokenFile?: string; readonly json?: boolean };
@@ -45,7 +46,7 @@ export async function runCli(
 export function createProgram(io: CliIo, done: (code: number) => void): Command {
   const program = new Command('canaryd')
     .description('Watches a service after a deploy: stops a bad one, proves the rollback worked')
-    .version(packageJson.version)
+    .version(VERSION)
     .exitOverride()
     // Else `start … --version 1.4.0` would be read as our own --version.
     .enablePositionalOptions()
@@ -70,8 +71,6 @@ not ended in time, 4 daemon not reachable.`;
 function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  canaryd ${line}`).join('\n')}`;
 }
-
-const DEFAULT_CONFIG = 'config/canaryd.yaml';
 
 function addLocal(program: Command, io: CliIo, done: (code: number) => void): void {
   program

@@ -2,6 +2,9 @@
 import { parseDuration } from '../core/quantity.ts';
 import { usage } from './exit.ts';
 
+/** What `serve` and `check` read when nothing is named. */
+export const DEFAULT_CONFIG = 'config/canaryd.yaml';
+
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 /** `k=v` pairs: a plain number is a number; in double quotes it stays text. */

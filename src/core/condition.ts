@@ -7,9 +7,10 @@
 // the source's or canaryd's own.
 import type { Evidence } from './event.ts';
 import { clearlyWorse, limitValue, met } from './limit.ts';
-import type { Condition } from './policy.ts';
-import type { Reading, Value } from './sample.ts';
-import type { ConditionTrack } from './track.ts';
+import type { Condition, Policy } from './policy.ts';
+import type { Reading, Tick, Value } from './sample.ts';
+import type { ConditionTrack, Track } from './track.ts';
+import type { WatchState } from './watch.ts';
 
 /** Two samples further apart than this many intervals are not one observation. */
 export const GAP_INTERVALS = 2.5;
@@ -26,6 +27,24 @@ export type ConditionContext = {
   readonly parameters: Readonly<Record<string, number | string>>;
   readonly baseline: number | undefined;
 };
+
+/** What a condition's next state depends on, besides its reading. */
+export function contextOf(
+  policy: Policy,
+  state: WatchState,
+  track: Track | null,
+  tick: Tick,
+  { indicator }: Condition,
+): ConditionContext {
+  return {
+    atMs: tick.atMs,
+    intervalMs: policy.intervalMs,
+    blindAfterMs: policy.blindAfterMs,
+    lastTickMs: track?.atMs ?? null,
+    parameters: state.deploy?.parameters ?? {},
+    baseline: state.baseline[indicator],
+  };
+}
 
 const UNSEEN: Omit<ConditionTrack, 'stateSinceMs'> = {
   state: 'inactive',

@@ -3,7 +3,7 @@
 //
 // Order within a tick: baseline, window, stop, then what people are told (pre-existing, arming,
 // blindness, warnings), then pass or inconclusive. After a stop nothing else is concluded.
-import { advance, GAP_INTERVALS } from './condition.ts';
+import { advance, contextOf, GAP_INTERVALS } from './condition.ts';
 import type { EventBody } from './event.ts';
 import { limitValue, met } from './limit.ts';
 import { type Condition, conditionsAt, type Policy, policyEndMs, windowAt } from './policy.ts';
@@ -102,14 +102,13 @@ function advanceAll(
     // A health check that has not answered yet is counted when it has: no reading, no step.
     const isUnanswered = tick.readings[condition.indicator] === undefined;
     if (isUnanswered && policy.indicators[condition.indicator]?.kind === 'http') continue;
-    next[condition.id] = advance(next[condition.id], condition, readingOf(tick, condition), {
-      atMs: tick.atMs,
-      intervalMs: policy.intervalMs,
-      blindAfterMs: policy.blindAfterMs,
-      lastTickMs: track?.atMs ?? null,
-      parameters: state.deploy?.parameters ?? {},
-      baseline: state.baseline[condition.indicator],
-    });
+    const context = contextOf(policy, state, track, tick, condition);
+    next[condition.id] = advance(
+      next[condition.id],
+      condition,
+      readingOf(tick, condition),
+      context,
+    );
   }
   return next;
 }

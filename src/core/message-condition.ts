@@ -9,6 +9,7 @@ import {
   type TellContext,
 } from './message-draft.ts';
 import { roughDuration } from './quantity.ts';
+import { WARNINGS_TOLD_MAX } from './tick-news.ts';
 import { conditionNow } from './wording.ts';
 
 export function sight(
@@ -73,7 +74,9 @@ export function warning(
         headline: `Warning ${name}: ${now}`,
         lines: [evidenceLine(policy, event.evidence)],
         next:
-          told >= 3 ? 'It comes and goes: further warnings of this condition are not sent.' : null,
+          told >= WARNINGS_TOLD_MAX
+            ? 'It comes and goes: further warnings of this condition are not sent.'
+            : null,
       };
     }
     case 'condition.recovered':

@@ -1,6 +1,6 @@
 // After the stop: what the outcome of an action means, and whether the rollback helped.
 // 2xx is "accepted"; only the verify conditions confirm (design of `on_stop.verify`).
-import { advance, evidenceOf, GAP_INTERVALS } from './condition.ts';
+import { advance, contextOf, evidenceOf, GAP_INTERVALS } from './condition.ts';
 import type { Outcome } from './delivery.ts';
 import type { DeliveryReason, EventBody } from './event.ts';
 import type { ActionName, Condition, Policy } from './policy.ts';
@@ -40,14 +40,8 @@ export function decideVerification(
   for (const condition of conditions) {
     const reading = tick.readings[condition.indicator];
     if (reading === undefined) continue;
-    next[condition.id] = advance(next[condition.id], condition, reading, {
-      atMs: tick.atMs,
-      intervalMs: policy.intervalMs,
-      blindAfterMs: policy.blindAfterMs,
-      lastTickMs: track?.atMs ?? null,
-      parameters: state.deploy?.parameters ?? {},
-      baseline: state.baseline[condition.indicator],
-    });
+    const context = contextOf(policy, state, track, tick, condition);
+    next[condition.id] = advance(next[condition.id], condition, reading, context);
   }
   const after: Track = {
     atMs: tick.atMs,

@@ -25,8 +25,6 @@ import { healthKey } from './stand-by.ts';
 /** Away for more intervals than this (and at least AWAY_MIN_MS): on-call is told. */
 const AWAY_INTERVALS = 4;
 const AWAY_MIN_MS = 15_000;
-/** Characters of a failure's message that are told. */
-const DETAIL_MAX = 300;
 /** While the source gives nothing at all, the time before the deploy is asked for this long. */
 const BASELINE_WITHIN_MS = 10 * 60_000;
 
@@ -84,7 +82,7 @@ export class Watcher {
   async #closeUnjudged(cause: unknown): Promise<void> {
     const { ledger, watchId, clock, policy } = this.#options;
     const atMs = clock.now();
-    const because = [`evaluation failed: ${messageOf(cause).slice(0, DETAIL_MAX)}`];
+    const because = [`evaluation failed: ${messageOf(cause)}`];
     await ledger.decide(watchId, atMs, ({ state }) => {
       const { phase, verification, actions } = state;
       if (phase === 'watching' && atMs > state.deadlineAtMs + DEADLINE_GRACE_MS) {
