@@ -31,14 +31,27 @@ export function headerSecrets(headers: Readonly<Record<string, string>>): readon
     .filter((value) => value.length >= HEADER_SECRET_MIN);
 }
 
+/** Begins a command to a terminal, such as one that sets its title. */
+const TERMINAL_COMMAND = '\u001b]';
+
 /** Without control and format characters; white space (`keepLines`: except line ends) is one blank. */
 export function printable(text: string, options: { readonly keepLines?: boolean } = {}): string {
   const blanks = options.keepLines ? /[^\S\n]+/g : /\s+/g;
-  return stripVTControlCharacters(text)
+  return withoutCodes(text)
     .replace(/\r\n?/g, '\n')
     .replace(blanks, ' ')
     .replace(/(?!\n)[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '')
     .trim();
+}
+
+/**
+ * Piece by piece, one command in each: Node's pattern reads from every command that has no end to
+ * the end of the text.
+ */
+function withoutCodes(text: string): string {
+  const [first = '', ...rest] = text.split(TERMINAL_COMMAND);
+  const pieces = rest.map((piece) => stripVTControlCharacters(`${TERMINAL_COMMAND}${piece}`));
+  return [stripVTControlCharacters(first), ...pieces].join('');
 }
 
 /** At most `max` code points; what is cut off is marked. */

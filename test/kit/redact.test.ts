@@ -23,6 +23,7 @@ describe('redact', () => {
 describe('printable', () => {
   it.each([
     ['colours of a terminal', '\u001b[31mred\u001b[0m', 'red'],
+    ['titles of a terminal', '\u001b]0;a title\u0007text\u001b]8;;x\u001b\\!', 'text!'],
     ['control characters', 'a\u0000b\u0007c', 'abc'],
     ['what turns the direction of writing', 'a\u202eb', 'ab'],
     ['half a character', 'a\ud800b', 'ab'],
@@ -30,6 +31,10 @@ describe('printable', () => {
     ['blanks around it', '  a  ', 'a'],
   ])('takes out %s', (_, text, expected) => {
     expect(printable(text)).toBe(expected);
+  });
+
+  it('takes as long as the text is, also for commands to a terminal that never end', () => {
+    expect(printable('\u001b]'.repeat(200_000))).toBe(']'.repeat(200_000));
   });
 
   it('keeps the lines when asked', () => {
