@@ -1,6 +1,6 @@
 // Reading a YAML file: its value, or every mistake of its syntax with line and column.
 import { readFileSync } from 'node:fs';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { Problem } from '../kit/errors.ts';
 
 const FILE_BYTES_MAX = 1_000_000;
@@ -17,13 +17,30 @@ const ADVICE: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'a tab as indentation; wanted spaces; replace the tab',
 };
 
+const TOO_DEEP = 'lists and mappings nested too deeply; wanted a few levels; write it flatter';
+
+type Mistake = { readonly at: number; readonly said: string };
+
 export function parseYaml(text: string): YamlResult {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    const problems = document.errors.map(({ code, message, pos }) => {
-      const { line, col } = lines.linePos(pos[0]);
-      const said = ADVICE[code] ?? `broken YAML (${message}); wanted valid YAML; mend this line`;
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // The library compares each key with all before it: a file of 1 MB would take minutes.
+    uniqueKeys: false,
+    // Warnings would go to standard error, past our log.
+    logLevel: 'error',
+  });
+  const broken = document.errors.map(({ code, message, pos }): Mistake => {
+    // The library reads nested nodes by recursion, and says how that ended.
+    if (message.includes('call stack')) return { at: pos[0], said: TOO_DEEP };
+    const said = ADVICE[code] ?? `broken YAML (${message}); wanted valid YAML; mend this line`;
+    return { at: pos[0], said };
+  });
+  const mistakes = broken.length > 0 ? broken : structureMistakes(document);
+  if (mistakes.length > 0) {
+    const problems = mistakes.map(({ at, said }) => {
+      const { line, col } = lines.linePos(at);
       return { path: `line ${line}, column ${col}`, message: `found ${said}` };
     });
     return { kind: 'problems', problems };
@@ -36,6 +53,40 @@ export function parseYaml(text: string): YamlResult {
       'anchors set before; write the value out';
     return { kind: 'problems', problems: [{ path: '', message }] };
   }
+}
+
+/** Keys written twice, and aliases inside of what they name: a value without an end. */
+function structureMistakes(document: Document.Parsed): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const anchors = new Map<string, Node>();
+  const note = (node: Node) => {
+    if (!('anchor' in node) || node.anchor === undefined) return;
+    anchors.set(node.anchor, node);
+  };
+  visit(document, {
+    Scalar: (_, scalar) => note(scalar),
+    Seq: (_, list) => note(list),
+    Map(_, map) {
+      note(map);
+      const seen = new Set<string>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        // `1` and `"1"` are one key of the value.
+        const name = String(key.value ?? '');
+        if (seen.has(name)) {
+          mistakes.push({ at: key.range?.[0] ?? 0, said: ADVICE['DUPLICATE_KEY'] ?? '' });
+        }
+        seen.add(name);
+      }
+    },
+    Alias(_, alias, path) {
+      const target = anchors.get(alias.source);
+      if (target === undefined || !path.includes(target)) return;
+      const said = `the alias *${alias.source} inside of what it names; wanted a value; write it out`;
+      mistakes.push({ at: alias.range?.[0] ?? 0, said });
+    },
+  });
+  return mistakes;
 }
 
 export function readYaml(path: string): YamlResult {

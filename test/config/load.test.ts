@@ -286,12 +286,23 @@ describe('a single policy file', () => {
     ['service: a\nservice: b\n', 'line 2, column 1', 'the same key twice'],
     ['service: [a\nwindows: 1\n', 'line 2, column 1', 'broken YAML'],
     ['service: a\n---\nservice: b\n', 'line 2, column 1', 'a second document'],
+    ['service: a\n"service": b\n', 'line 2, column 1', 'the same key twice'],
     ['service: *nobody\n', '', 'an alias that cannot be resolved'],
+    ['match: &m\n  a: *m\n', 'line 2, column 6', 'the alias *m inside of what it names'],
+    ['['.repeat(5_000), 'line 1, column', 'nested too deeply'],
   ])('says where its YAML is broken: %j', (text, path, fragment) => {
     expect(checkPolicyFile(write('broken.yaml', text))).toMatchObject({
       kind: 'problems',
-      problems: [{ path, message: expect.stringContaining(fragment) }],
+      problems: expect.arrayContaining([
+        { path: expect.stringContaining(path), message: expect.stringContaining(fragment) },
+      ]),
     });
+  });
+
+  test('of the largest size and the most keys is read in seconds, not in minutes', () => {
+    const keys = Array.from({ length: 100_000 }, (_, index) => `k${index}:\n`);
+    const result = checkPolicyFile(write('keys.yaml', keys.join('')));
+    expect(result.kind === 'problems' && result.problems.length).toBeGreaterThan(100_000);
   });
 
   test('that cannot be read is refused', () => {
