@@ -206,7 +206,7 @@ const LONG_FILES: Readonly<Record<string, number>> = {
   'test/config/wrong-policies.ts': 600,
   'test/core/measure.test.ts': 680,
   'test/engine/deliveries.test.ts': 560,
-  'test/journal/contract.ts': 760,
+  'test/journal/contract.ts': 900,
   'test/source/prometheus.test.ts': 620,
   'test/source/scrape.test.ts': 540,
 };
@@ -320,7 +320,8 @@ describe('the repository', () => {
     const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
     const sections = ['dependencies', 'devDependencies', 'optionalDependencies'];
     const versions = sections.flatMap((section) => Object.entries(manifest[section] ?? {}));
-    expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+    const exact = /^\d+\.\d+\.\d+(-beta\.\d+)?$/;
+    expect(versions.filter(([, version]) => !exact.test(version))).toEqual([]);
   });
 
   it('has no secret that looks like a real one', () => {

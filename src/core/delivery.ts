@@ -79,6 +79,8 @@ export type Delivery = {
   readonly attemptedAtMs: number | null;
   /** An attempt began and no outcome was written: it may have arrived. */
   readonly inFlight: boolean;
+  /** The replica that began the last attempt; null before the first. */
+  readonly holder: string | null;
   readonly createdAtMs: number;
   readonly notBeforeMs: number;
   /** Goes out as soon as that delivery has ended, without waiting for `notBeforeMs`. */
@@ -92,7 +94,14 @@ export type Delivery = {
 
 export type NewDelivery = Omit<
   Delivery,
-  'order' | 'state' | 'attempts' | 'attemptedAtMs' | 'inFlight' | 'lastReason' | 'lastDetail'
+  | 'order'
+  | 'state'
+  | 'attempts'
+  | 'attemptedAtMs'
+  | 'inFlight'
+  | 'holder'
+  | 'lastReason'
+  | 'lastDetail'
 >;
 
 /** A dead disarm endpoint delays the rollback by this much at most. */

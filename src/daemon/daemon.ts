@@ -6,13 +6,11 @@ import { checkParameters } from '../config/parameters.ts';
 import { healthWithSecrets, missingSecrets } from '../config/secrets.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import { Commands } from '../engine/commands.ts';
-import { Dispatcher } from '../engine/dispatcher.ts';
-import { Ledger } from '../engine/ledger.ts';
+import { createEngine } from '../engine/engine.ts';
 import { Observer } from '../engine/observe.ts';
 import { StandBy } from '../engine/stand-by.ts';
 import { Subscribers } from '../engine/subscribers.ts';
-import { WatchKeeper } from '../engine/watch-keeper.ts';
+import type { WatchKeeper } from '../engine/watch-keeper.ts';
 import { tokenMatcher } from '../http/auth.ts';
 import { buildServer } from '../http/server.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -20,7 +18,7 @@ import { openJournal } from '../journal/open.ts';
 import { systemClock } from '../kit/clock.ts';
 import { CanarydError, messageOf } from '../kit/errors.ts';
 import { type Logger, openLog } from '../kit/logger.ts';
-import { newWatchId, systemRandom } from '../kit/random.ts';
+import { newReplicaId, newWatchId, systemRandom } from '../kit/random.ts';
 import { VERSION } from '../kit/version.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createHealthReader } from '../source/health.ts';
@@ -56,14 +54,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   stack.defer(close);
   const journal = stack.use(await openJournal(loaded.config.journal));
   const parts = assemble(loaded, journal, logger);
-  const { server, keeper, dispatcher, standBy, drain } = parts;
+  const { server, engine, standBy, drain } = parts;
   stack.defer(startHousekeeping(journal, loaded.config.retention, systemClock, logger));
   standBy.start();
   stack.defer(() => standBy.stop());
-  dispatcher.start();
-  stack.defer(() => dispatcher.stop(DRAIN_MS));
-  keeper.start();
-  stack.defer(() => keeper.stop());
+  engine.start();
+  stack.defer(() => engine.stop(DRAIN_MS));
   const url = await listen(server, loaded.config.listen);
   stack.defer(() => server.close());
   for (const { policy, secrets } of loaded.missingSecrets) {
@@ -109,19 +105,6 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     logger.error({ err: error, watchId }, 'evaluation or delivery failed; it is tried again');
   };
   const channels = createChannels(config, clock, logger);
-  const ledger = new Ledger({
-    journal,
-    channels: Object.keys(channels),
-    publicUrl: config.publicUrl,
-    onAppended: (appended) => {
-      observer.appended(appended);
-      for (const { type } of appended.events) {
-        logger.info({ watchId: appended.watchId, service: appended.record.deploy.service }, type);
-      }
-      // Latency only: both loops look at the journal on their own, too.
-      if (appended.events.length > 0) dispatcher.poke();
-    },
-  });
   const sources = Object.fromEntries(
     Object.entries(config.sources).map(([name, source]) => [
       name,
@@ -129,7 +112,6 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     ]),
   );
   const readHealth = healthWithSecrets(createHealthReader({ clock }), secrets);
-  const hold = () => journal.hold();
   const standBy = new StandBy({
     clock,
     everyMs: config.standBy.everyMs,
@@ -138,28 +120,37 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     readHealth,
     onError: (error) => onError(error, null),
   });
-  const dispatcher = new Dispatcher({
+  let isDraining = false;
+  const engine = createEngine({
     clock,
     random: systemRandom,
+    replica: newReplicaId(),
     journal,
-    ledger,
-    sendAction: createAct({ resolveSecret: secrets.resolve, clock, version: VERSION }),
+    sources,
     channels,
-    hold,
+    sendAction: createAct({ resolveSecret: secrets.resolve, clock, version: VERSION }),
+    readHealth,
+    healthBefore: (key, beforeMs) => standBy.healthBefore(key, beforeMs),
+    publicUrl: config.publicUrl,
+    commands: {
+      policies: policies.map((policy) => ({ policy, hash: policyHash(policy) })),
+      queryOf,
+      newWatchId,
+      checkParameters,
+      missingSecrets: (policy) => missingSecrets(policy, secrets),
+      subscribers,
+      health: () => health(journal, engine.keeper, isDraining),
+    },
+    onAppended: (appended) => {
+      observer.appended(appended);
+      for (const { type } of appended.events) {
+        logger.info({ watchId: appended.watchId, service: appended.record.deploy.service }, type);
+      }
+    },
     onAttempt: (delivery, outcome, gaveUp) => {
       observer.attempted(delivery, outcome, gaveUp);
       logAttempt(logger, delivery, outcome, gaveUp);
     },
-    onError,
-  });
-  const keeper = new WatchKeeper({
-    clock,
-    journal,
-    ledger,
-    sources,
-    readHealth,
-    healthBefore: (url, beforeMs) => standBy.healthBefore(url, beforeMs),
-    hold,
     onTick: (_watchId, _policy, { lagMs, tookMs, readings }) =>
       observer.ticked(clock.now(), lagMs, tookMs, readings),
     onError: (error, watchId) => {
@@ -167,26 +158,8 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
       onError(error, watchId);
     },
   });
-  let isDraining = false;
-  const control = new Commands({
-    clock,
-    journal,
-    ledger,
-    policies: policies.map((policy) => ({ policy, hash: policyHash(policy) })),
-    queryOf,
-    newWatchId,
-    checkParameters,
-    missingSecrets: (policy) => missingSecrets(policy, secrets),
-    publicUrl: config.publicUrl,
-    subscribers,
-    onWork: () => {
-      keeper.poke();
-      dispatcher.poke();
-    },
-    health: () => health(journal, keeper, isDraining),
-  });
   const server = buildServer({
-    control,
+    control: engine.commands,
     metricsText: () => metricsText(metrics, observer, journal),
     tokens: config.tokens.map(({ name, scopes, token }) => ({
       name,
@@ -201,7 +174,7 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
   const drain = () => {
     isDraining = true;
   };
-  return { server, keeper, dispatcher, standBy, drain };
+  return { server, engine, standBy, drain };
 }
 
 /** The log is the last channel: what could not be told is written there in full. */

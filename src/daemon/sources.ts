@@ -5,7 +5,7 @@ import { missingText, type Secret } from '../config/secrets.ts';
 import type { Message, Outcome } from '../core/delivery.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Source } from '../core/read.ts';
-import type { Channel } from '../engine/dispatcher.ts';
+import type { Channel } from '../engine/lanes.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { Metrics, SourceOutcome } from '../metrics/metrics.ts';

@@ -117,4 +117,6 @@ export interface Control {
 
 export type Change =
   | { readonly kind: 'event'; readonly watchId: string; readonly event: WatchEvent }
-  | { readonly kind: 'tick'; readonly watchId: string; readonly tick: Tick };
+  | { readonly kind: 'tick'; readonly watchId: string; readonly tick: Tick }
+  /** Another replica wrote events: they are in the journal. */
+  | { readonly kind: 'elsewhere'; readonly watchId: string };

@@ -8,9 +8,9 @@ import {
   type Delivery,
   isDue,
   MESSAGE_ASKED_MAX_MS,
+  type Message,
   nextAttemptAtMs,
   type Outcome,
-  type Severity,
 } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import type { Action } from '../core/policy.ts';
@@ -21,7 +21,9 @@ import type { DeliveryUpdate, Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
+import { type Channel, mayBePassed, messagesByLane } from './lanes.ts';
 import type { Decision, Ledger } from './ledger.ts';
+import type { Share } from './share.ts';
 
 /** The sweep finds what a lost poke left behind. */
 const SWEEP_EVERY_MS = 500;
@@ -30,17 +32,6 @@ const PENDING_MAX = 2_000;
 /** While shutting down: how soon a rollback is seen to be due although its disarm still hangs. */
 const DRAIN_LOOK_MS = 200;
 const ACTIONS_AT_ONCE_MAX = 64;
-/** About two minutes: then the trouble may be the message's own, and the others pass it. */
-const HOLDS_OTHERS_ATTEMPTS = 8;
-/** The road is bad, not the message: those behind it would fail too, and order is kept. */
-const ROAD_REASONS: readonly DeliveryReason[] = [
-  'network',
-  'timeout',
-  'rate_limited',
-  'server_error',
-  'bad_response',
-  'interrupted',
-];
 /** Only with these the receiver itself has asked all of us to wait. */
 const ASKED_REASONS: readonly DeliveryReason[] = ['rate_limited', 'server_error'];
 
@@ -51,20 +42,14 @@ export type SendAction = (
   signal: AbortSignal,
 ) => Promise<Outcome>;
 
-export type Channel = {
-  readonly send: (message: MessageOf, signal: AbortSignal) => Promise<Outcome>;
-  /** Messages of different lanes neither wait for each other nor share a pace; default: one lane. */
-  readonly lane?: (message: MessageOf) => string;
-  /** Least time between two sends. */
-  readonly spacingMs: number;
-};
-type MessageOf = Extract<Delivery['content'], { kind: 'message' }>['message'];
-
 export type DispatcherOptions = {
   readonly clock: Clock;
   readonly random: Random;
   readonly journal: Journal;
   readonly ledger: Ledger;
+  /** Marks attempts as begun by this process. */
+  readonly replica: string;
+  readonly share: Pick<Share, 'owns' | 'isOthers'>;
   readonly sendAction: SendAction;
   readonly channels: Readonly<Record<string, Channel>>;
   readonly hold: () => Promise<Hold | null>;
@@ -106,7 +91,8 @@ export class Dispatcher {
   async sweep(): Promise<undefined> {
     const { journal, clock } = this.#options;
     this.#landed.clear();
-    const messages = await journal.pendingDeliveries(PENDING_MAX, 'message');
+    const pending = await journal.pendingDeliveries(PENDING_MAX, 'message');
+    const messages = pending.filter((delivery) => this.#isOurs(delivery));
     await this.#sweepActions({ onlyFirst: false });
     const nowMs = clock.now();
     const queues = messagesByLane(messages, this.#options.channels);
@@ -120,12 +106,23 @@ export class Dispatcher {
     const nowMs = clock.now();
     const waiting = new Set(actions.map(({ id }) => id));
     for (const delivery of actions) {
+      if (!this.#isOurs(delivery)) continue;
       if (this.#flying.has(delivery.id) || this.#landed.has(delivery.id)) continue;
       if (only.onlyFirst && delivery.attempts > 0) continue;
       const isFreed = delivery.afterDelivery !== null && !waiting.has(delivery.afterDelivery);
       const goes = isDue(delivery, nowMs) || (isFreed && delivery.attempts === 0);
       if (goes && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
     }
+  }
+
+  /**
+   * Actions go by their watch; all messages of a channel by one replica, which keeps their order and
+   * their pace. What another living replica has begun is left to it.
+   */
+  #isOurs({ content, watchId, inFlight, holder }: Delivery): boolean {
+    const { share } = this.#options;
+    if (inFlight && share.isOthers(holder)) return false;
+    return share.owns(content.kind === 'action' ? watchId : `channel ${content.channel}`);
   }
 
   #sweepLane(name: string, queue: readonly Delivery[], nowMs: number): void {
@@ -165,12 +162,12 @@ export class Dispatcher {
   }
 
   async #attempt(delivery: Delivery, lane: LaneState | null): Promise<void> {
-    const { clock, journal } = this.#options;
+    const { clock, journal, replica } = this.#options;
     const barred = await this.#barred(delivery);
     if (barred !== null) return this.#end(delivery, barred.outcome, barred.gaveUp);
     const attempts = delivery.attempts + 1;
     const begun = { ...delivery, attempts };
-    if (!(await journal.startAttempt(delivery.id, attempts, clock.now()))) return;
+    if (!(await journal.startAttempt(delivery.id, attempts, clock.now(), replica))) return;
     const outcome = await this.#send(begun).catch((error: unknown) => this.#failed(begun, error));
     if (lane !== null) this.#space(delivery, lane, outcome);
     await this.#record(begun, outcome);
@@ -252,6 +249,7 @@ export class Dispatcher {
     if (nextAtMs > delivery.deadlineAtMs) return this.#end(delivery, outcome, 'deadline');
     await this.#write(delivery, outcome, null, {
       id: delivery.id,
+      attempt: delivery.attempts,
       state: 'pending',
       notBeforeMs: nextAtMs,
       reason: outcome.reason,
@@ -262,6 +260,7 @@ export class Dispatcher {
   #end(delivery: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null): Promise<void> {
     return this.#write(delivery, outcome, gaveUp, {
       id: delivery.id,
+      attempt: delivery.attempts,
       state: gaveUp === null ? 'delivered' : 'gave_up',
       notBeforeMs: delivery.notBeforeMs,
       reason: gaveUp ?? 'ok',
@@ -284,6 +283,8 @@ export class Dispatcher {
       // Given up meanwhile (superseded): the decision stands. But what was taken on all the same
       // may undo the newer deploy, and has to be known.
       if (stored?.state !== 'pending') return takenOnLate(delivery, outcome, state, atMs);
+      // Held to be dead, another replica tries again: its attempt says what comes next.
+      if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;
       const events =
         content.kind === 'action'
           ? decideOutcome(state, { action: content.action, attempts, outcome, gaveUp, atMs })
@@ -321,37 +322,8 @@ export class Dispatcher {
 }
 
 const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
-const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 1 };
-
-function messagesByLane(
-  pending: readonly Delivery[],
-  channels: Readonly<Record<string, Channel>>,
-): Map<string, Delivery[]> {
-  const queues = new Map<string, Delivery[]>();
-  for (const delivery of pending) {
-    const { content } = delivery;
-    if (content.kind !== 'message') continue;
-    const name = `${content.channel}/${channels[content.channel]?.lane?.(content.message) ?? ''}`;
-    const queue = queues.get(name) ?? [];
-    queue.push(delivery);
-    queues.set(name, queue);
-  }
-  const rank = ({ content }: Delivery) =>
-    content.kind === 'message' ? RANK[content.message.severity] : 0;
-  for (const queue of queues.values()) {
-    queue.sort((a, b) => rank(a) - rank(b) || a.order - b.order);
-  }
-  return queues;
-}
-
-/** Waits for its retry, and those behind it need not. */
-function mayBePassed({ attempts, lastReason }: Delivery): boolean {
-  if (attempts === 0 || lastReason === null) return false;
-  return attempts >= HOLDS_OTHERS_ATTEMPTS || !ROAD_REASONS.includes(lastReason);
-}
-
 /** Better read twice than missed: what is critical, and every verdict. */
-function isWorthRepeating({ severity, kind }: MessageOf): boolean {
+function isWorthRepeating({ severity, kind }: Message): boolean {
   return severity === 'critical' || VERDICTS.includes(kind);
 }
 
@@ -377,7 +349,7 @@ function takenOnLate(
 }
 
 /** A message that may have arrived before says so: Slack cannot tell a repetition. */
-function repeatMarked(message: MessageOf, { inFlight, attempts, lastReason }: Delivery): MessageOf {
+function repeatMarked(message: Message, { inFlight, attempts, lastReason }: Delivery): Message {
   const line = inFlight
     ? 'canaryd was restarted while sending this: you may have seen it before.'
     : attempts > 1 && (lastReason === 'timeout' || lastReason === 'interrupted')

@@ -161,7 +161,9 @@ export class Ledger {
       isActive: isActive(after),
       ...(decision.updates === undefined ? {} : { updates: decision.updates }),
       ...(decision.giveUpActions === undefined ? {} : { giveUpActions: decision.giveUpActions }),
-      ...(decision.tick === undefined ? {} : { tick: decision.tick }),
+      ...(decision.tick === undefined
+        ? {}
+        : { tick: { ...decision.tick, previousAtMs: record.track?.atMs ?? null } }),
     };
     const fields = {
       phase: after.phase,

@@ -85,7 +85,7 @@ export class Observer {
     for (const [phase, count] of Object.entries(await journal.counts())) {
       watches.set({ phase }, count);
     }
-    watchesActive.set((await journal.watches({ isActive: true, limit: 10_000 })).length);
+    watchesActive.set((await journal.activeIds(10_000)).length);
     const pending = { disarm: 0, rollback: 0, message: 0 };
     for (const { content } of await journal.pendingDeliveries(10_000)) {
       pending[content.kind === 'action' ? content.action : 'message'] += 1;

@@ -1,5 +1,5 @@
-// Keeps one watcher running for each active watch. The look at the journal is the truth, also
-// after a restart; a poke after a start or a human command only saves waiting.
+// Keeps one watcher running for each active watch of this replica's share. The look at the journal
+// is the truth, also after a restart; a poke after a start or a human command only saves waiting.
 import type { Policy } from '../core/policy.ts';
 import type { ReadHealth, Readings, Source } from '../core/read.ts';
 import type { Hold, Journal } from '../journal/journal.ts';
@@ -7,10 +7,11 @@ import type { Clock } from '../kit/clock.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import { HealthProbes } from './health-probes.ts';
 import type { Ledger } from './ledger.ts';
+import type { Share } from './share.ts';
 import { Watcher } from './watcher.ts';
 
-/** A start pokes; this finds what a lost poke left behind. */
-const LOOK_EVERY_MS = 5_000;
+/** A start pokes; this finds what a lost poke or a dead replica left behind. */
+const LOOK_EVERY_MS = 1_000;
 /** More active watches than this are not evaluated by one process; it says so. */
 export const WATCHES_MAX = 5_000;
 
@@ -30,6 +31,7 @@ export type KeeperOptions = {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly ledger: Ledger;
+  readonly share: Share;
   readonly sources: Readonly<Record<string, Source>>;
   readonly readHealth: ReadHealth;
   readonly healthBefore: (url: string, beforeMs: number) => Readings[string] | undefined;
@@ -46,6 +48,7 @@ export class WatchKeeper {
   readonly #options: KeeperOptions;
   readonly #watchers = new Map<string, Watcher>();
   #loop: Loop | null = null;
+  #isStopping = false;
   #lookedAt: number;
 
   constructor(options: KeeperOptions) {
@@ -74,19 +77,36 @@ export class WatchKeeper {
   }
 
   async look(): Promise<undefined> {
-    const { journal } = this.#options;
-    const active = await journal.watches({ isActive: true, limit: WATCHES_MAX });
-    this.#lookedAt = this.#options.clock.monotonic();
+    const { journal, share, clock, onError } = this.#options;
+    const active = await journal.activeIds(WATCHES_MAX);
     if (active.length >= WATCHES_MAX) {
       const text = `${WATCHES_MAX} watches are active, more are not evaluated; close some`;
-      this.#options.onError(new Error(text), null);
+      onError(new Error(text), null);
     }
-    for (const record of active) {
-      if (this.#watchers.has(record.id)) continue;
-      const { policy } = record;
-      const source = this.#options.sources[policy.source] ?? missingSource(policy.source);
-      this.#watchers.set(record.id, this.#watcher(record.id, policy, source));
+    for (const [id, watcher] of this.#watchers) {
+      if (!share.owns(id)) this.#drop(id, watcher);
     }
+    for (const id of active) {
+      if (this.#isStopping) return;
+      if (this.#watchers.has(id) || !share.owns(id)) continue;
+      // One damaged row must not keep the others from being watched.
+      await this.#keep(id).catch((error: unknown) => onError(error, id));
+    }
+    this.#lookedAt = clock.monotonic();
+  }
+
+  async #keep(id: string): Promise<void> {
+    const record = await this.#options.journal.watch(id);
+    if (record === null || this.#isStopping) return;
+    const { policy } = record;
+    const source = this.#options.sources[policy.source] ?? missingSource(policy.source);
+    this.#watchers.set(id, this.#watcher(id, policy, source));
+  }
+
+  /** Not awaited: the watcher may be in the middle of its own run. */
+  #drop(id: string, watcher: Watcher): void {
+    this.#watchers.delete(id);
+    watcher.stop().catch((error: unknown) => this.#options.onError(error, id));
   }
 
   #watcher(watchId: string, policy: Policy, source: Source): Watcher {
@@ -103,15 +123,14 @@ export class WatchKeeper {
       onTick: (tick) => onTick(watchId, policy, tick),
       onEnd: () => {
         const watcher = this.#watchers.get(watchId);
-        this.#watchers.delete(watchId);
-        // Not awaited: the watcher ends itself in the middle of its own run.
-        watcher?.stop().catch((error: unknown) => onError(error, watchId));
+        if (watcher !== undefined) this.#drop(watchId, watcher);
       },
       onError: (error) => onError(error, watchId),
     });
   }
 
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#loop?.stop();
     await Promise.all([...this.#watchers.values()].map((watcher) => watcher.stop()));
     this.#watchers.clear();

@@ -10,8 +10,10 @@ import {
   type SeriesIndicator,
   type Source,
 } from '../core/read.ts';
+import type { Tick } from '../core/sample.ts';
 import { templateValues } from '../core/template.ts';
 import { DEADLINE_GRACE_MS } from '../core/tick-end.ts';
+import type { Track } from '../core/track.ts';
 import { decideVerification, verifyConditions } from '../core/verify.ts';
 import { verifiedAction } from '../core/watch.ts';
 import type { Hold } from '../journal/journal.ts';
@@ -62,8 +64,16 @@ export class Watcher {
     this.#loop = startLoop({ clock, everyMs, work, onError });
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  /** Ends here; another replica, or the next start, may go on. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    this.#forget();
+  }
+
+  #forget(): void {
+    const { source, watchId } = this.#options;
+    source.forget(watchId);
+    source.forget(verificationOf(watchId));
   }
 
   async #run(signal: AbortSignal): Promise<undefined> {
@@ -100,11 +110,9 @@ export class Watcher {
 
   /** @returns null when the watch needs no more ticks */
   async tick(signal: AbortSignal): Promise<Readings | null> {
-    const { ledger, watchId, source, onEnd } = this.#options;
+    const { ledger, watchId, onEnd } = this.#options;
     const loaded = await ledger.load(watchId);
     if (loaded === null || !loaded.record.isActive) {
-      source.forget(watchId);
-      source.forget(verificationOf(watchId));
       onEnd();
       return null;
     }
@@ -126,7 +134,7 @@ export class Watcher {
     if (signal.aborted) return readings;
     const tick = { atMs, readings };
     await ledger.decide(watchId, atMs, async ({ state, record }) => {
-      if (state.phase !== 'watching') return null;
+      if (state.phase !== 'watching' || isTwin(tick, record.track, policy)) return null;
       // Asked last: a switch that was turned during a slow read counts.
       const isHeld = (await hold()) !== null;
       const fresh = state.baselineTaken ? null : baseline;
@@ -152,6 +160,7 @@ export class Watcher {
     const tick = { atMs, readings };
     await ledger.decide(watchId, atMs, ({ state, record }) => {
       if (state.verification.kind !== 'verifying') return null;
+      if (isTwin(tick, record.track, policy)) return null;
       const { events, track } = decideVerification(policy, state, record.track, tick);
       return { events, tick: { tick, track } };
     });
@@ -258,6 +267,14 @@ export class Watcher {
       signal,
     });
   }
+}
+
+/**
+ * Another replica judged this moment already (both held the watch to be theirs): counted twice,
+ * three failed health checks in a row would be two.
+ */
+function isTwin({ atMs }: Tick, track: Track | null, { intervalMs }: Policy): boolean {
+  return track !== null && Math.abs(atMs - track.atMs) < intervalMs / 2;
 }
 
 function verificationOf(watchId: string): string {

@@ -36,6 +36,11 @@ export type NewWatch = Pick<
 export type DeliveryUpdate = {
   readonly id: string;
   readonly state: Delivery['state'];
+  /**
+   * The attempt whose outcome this is (the last one begun, when none was made). Once a later one
+   * has begun only `delivered` still counts.
+   */
+  readonly attempt: number;
   readonly notBeforeMs: number;
   readonly reason: DeliveryReason;
   readonly detail: string;
@@ -50,22 +55,37 @@ export type Append = {
   readonly atMs: number;
   readonly events: readonly EventBody[];
   readonly deliveries: readonly NewDelivery[];
-  /** Outcomes of attempts; an update of a delivery that has ended already is a conflict. */
+  /** Outcomes of attempts; one of a delivery that has ended or moved on is a conflict. */
   readonly updates?: readonly DeliveryUpdate[];
   /** Pending action deliveries are given up with this reason (superseded, hold fire). */
   readonly giveUpActions?: { readonly reason: DeliveryReason; readonly detail: string };
   readonly phase: Phase;
   readonly isActive: boolean;
-  readonly tick?: { readonly tick: Tick; readonly track: Track };
+  readonly tick?: DecidedTick;
+};
+
+export type DecidedTick = {
+  readonly tick: Tick;
+  readonly track: Track;
+  /** Time of the track that this one goes on from, null for the first; another one is a conflict. */
+  readonly previousAtMs: number | null;
 };
 
 /**
- * - `conflict`: the revision moved, an update's delivery has ended, or a unique rule (one open
- *   watch per service and environment, one stop per watch) refused: read again, decide again.
+ * - `conflict`: the revision or the track moved, an update's delivery has ended or moved on, or a
+ *   unique rule (one open watch per service and environment, one stop per watch) refused: read
+ *   again, decide again.
  */
 export type AppendResult = 'appended' | 'conflict';
 
 export type Hold = { readonly by: string; readonly reason: string; readonly sinceMs: number };
+
+/** A process that shares the journal's work with others. */
+export type Replica = {
+  readonly id: string;
+  /** False while it shuts down: it finishes what it is sending, and others take the rest. */
+  readonly takesWork: boolean;
+};
 
 export type WatchFilter = {
   readonly service?: string;
@@ -84,6 +104,8 @@ export interface Journal {
   watch(id: string): Promise<WatchRecord | null>;
   watchByIdempotencyKey(key: string): Promise<WatchRecord | null>;
   watches(filter: WatchFilter): Promise<readonly WatchRecord[]>;
+  /** Ids of the watches that need evaluation, oldest first, at most `limit`. */
+  activeIds(limit: number): Promise<readonly string[]>;
   /** Events after `afterSeq`, oldest first, at most `limit`. */
   events(watchId: string, afterSeq?: number, limit?: number): Promise<readonly WatchEvent[]>;
   /** Ticks with `fromMs <= atMs <= toMs`, oldest first, at most `limit`. */
@@ -94,8 +116,24 @@ export interface Journal {
    * then thousands of waiting messages hide no action, and critical messages come first.
    */
   pendingDeliveries(limit: number, kind?: 'action' | 'message'): Promise<readonly Delivery[]>;
-  /** Marks an attempt as begun, before anything is sent; false when the delivery has ended. */
-  startAttempt(deliveryId: string, attempt: number, atMs: number): Promise<boolean>;
+  /**
+   * Marks an attempt as begun by a replica, before anything is sent; false when the delivery has
+   * ended or somebody else has begun this attempt.
+   */
+  startAttempt(deliveryId: string, attempt: number, atMs: number, holder: string): Promise<boolean>;
+  /**
+   * Says that this replica lives, for `ttlMs` by the store's own clock, so that skewed clocks of
+   * replicas do no harm. Returns all that live, itself among them, in one order for everybody.
+   * It only divides the work: what is written is judged by revisions, not by who writes.
+   */
+  announce(replica: Replica, ttlMs: number): Promise<readonly Replica[]>;
+  /** The replica has ended: its work is free at once. */
+  retire(replicaId: string): Promise<void>;
+  /**
+   * Calls back soon after another replica wrote events of a watch, or (null) came or left. A hint
+   * that may be lost: nothing may depend on it. Returns the unsubscribe.
+   */
+  listen(listener: (watchId: string | null) => void): () => void;
   hold(): Promise<Hold | null>;
   setHold(hold: Hold | null): Promise<void>;
   counts(): Promise<Readonly<Record<Phase, number>>>;

@@ -8,7 +8,16 @@ export const systemRandom: Random = () => Math.random();
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
+function word(length: number): string {
+  return [...randomBytes(length)].map((byte) => ALPHABET[byte & 31]).join('');
+}
+
 /** `w_` and 16 characters: 80 random bits, safe in URLs, file names and webhook ids. */
 export function newWatchId(): string {
-  return `w_${[...randomBytes(16)].map((byte) => ALPHABET[byte & 31]).join('')}`;
+  return `w_${word(16)}`;
+}
+
+/** A new one for each process: what a crashed one left begun is seen to be nobody's. */
+export function newReplicaId(): string {
+  return `r_${word(10)}`;
 }

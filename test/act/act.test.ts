@@ -27,6 +27,7 @@ const delivery: Delivery = {
   attempts: 2,
   attemptedAtMs: 0,
   inFlight: true,
+  holder: 'r_1',
   createdAtMs: 0,
   notBeforeMs: 0,
   afterDelivery: null,

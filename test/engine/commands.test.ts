@@ -1,5 +1,5 @@
 // Commands on a real journal: what they write, and every refusal with its code.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { anAction, aPolicy, T0 } from '../support/build.ts';
 import { anEngine, type Engine, type EngineOptions } from '../support/engine.ts';
 
@@ -19,11 +19,9 @@ async function watched(options: EngineOptions = {}): Promise<Engine> {
 
 describe('start', () => {
   it('opens a watch with the defaults of its policy, and tells who works on it', async () => {
-    let pokes = 0;
-    const onWork = () => {
-      pokes += 1;
-    };
-    const engine = anEngine({ commands: { onWork, publicUrl: 'https://canaryd.example' } });
+    const engine = anEngine({ publicUrl: 'https://canaryd.example' });
+    const keeper = vi.spyOn(engine.keeper, 'poke');
+    const dispatcher = vi.spyOn(engine.dispatcher, 'poke');
     const command = { service: 'shop', version: '2.0.0', parameters: {} };
     const { watch, created } = await engine.commands.start(command);
     expect(created).toBe(true);
@@ -40,7 +38,8 @@ describe('start', () => {
       deployedAt: '2026-01-01T00:00:00.000Z',
       url: 'https://canaryd.example/v1/watches/w_1',
     });
-    expect(pokes).toBe(1);
+    expect(keeper).toHaveBeenCalledOnce();
+    expect(dispatcher).toHaveBeenCalled();
   });
 
   it('is the same watch when the same deploy is started again', async () => {

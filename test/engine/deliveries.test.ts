@@ -248,7 +248,7 @@ describe('the actions of a stop', () => {
 describe('deliveries of an earlier life', () => {
   it('an action under way is repeated under the same id', async () => {
     const engine = await stoppedBefore();
-    await engine.journal.startAttempt('w_1-disarm', 1, T0);
+    await engine.journal.startAttempt('w_1-disarm', 1, T0, 'r_0');
     engine.start();
     await engine.clock.advance(1_000);
     expect(engine.world.acted).toEqual([
@@ -260,7 +260,7 @@ describe('deliveries of an earlier life', () => {
   it('an action that may be tried only once is not repeated: it may have arrived', async () => {
     const once = [anAction({ name: 'disarm', attempts: 1 }), anAction()];
     const engine = await stoppedBefore({ policies: [aPolicy({ actions: once })] });
-    await engine.journal.startAttempt('w_1-disarm', 1, T0);
+    await engine.journal.startAttempt('w_1-disarm', 1, T0, 'r_0');
     engine.start();
     await engine.clock.advance(1_000);
     expect(engine.world.acted).toEqual([[0, 'w_1-rollback', 1]]);
@@ -275,7 +275,7 @@ describe('deliveries of an earlier life', () => {
     const { journal, world } = engine;
     const messages = (await journal.pendingDeliveries(9, 'message')).map(({ id }) => id);
     expect(messages).toHaveLength(2);
-    for (const id of messages) await journal.startAttempt(id, 1, T0);
+    for (const id of messages) await journal.startAttempt(id, 1, T0, 'r_0');
     engine.start();
     await engine.clock.advance(10_000);
     const again = world.messages.filter(({ lines }) => lines.join().includes('restarted'));

@@ -66,6 +66,8 @@ describe('Dispatcher', () => {
   function dispatcher(over: Partial<DispatcherOptions> = {}): Dispatcher {
     const used = over.journal ?? journal;
     return new Dispatcher({
+      replica: 'r_1',
+      share: { owns: () => true, isOthers: () => false },
       clock: systemClock,
       random: () => 0,
       journal: used,

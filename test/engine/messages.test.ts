@@ -1,6 +1,6 @@
 // Order and pace of the messages of a channel, on virtual time and a real journal.
 import { describe, expect, it } from 'vitest';
-import type { Channel } from '../../src/engine/dispatcher.ts';
+import type { Channel } from '../../src/engine/lanes.ts';
 import { T0 } from '../support/build.ts';
 import {
   anEngine,

@@ -232,8 +232,8 @@ describe('the end of a watch', () => {
     await engine.clock.advance(MINUTE);
     expect(engine.world.asked).toHaveLength(asked);
     expect(engine.world.forgotten).toEqual(['w_1', 'w_1/verification']);
-    // The dispatcher's and the keeper's loop; the watcher's is gone.
-    expect(asleep).toBe(2);
+    // The dispatcher's, the keeper's and the share's loop; the watcher's is gone.
+    expect(asleep).toBe(3);
     expect(engine.errors).toEqual([]);
   });
 
@@ -375,14 +375,15 @@ describe('the verification', () => {
 
 describe('WatchKeeper', () => {
   it('finds watches that nobody told it of', async () => {
-    const { journal, clock, world } = anEngine();
+    const elsewhere = anEngine();
+    const { journal, clock, world } = elsewhere;
     world.readings = HEALTHY;
-    const quiet = anEngine({ journal, clock, world, commands: { onWork: () => undefined } });
-    quiet.start();
+    const engine = anEngine({ journal, clock, world });
+    engine.start();
     await clock.advance(500);
-    await quiet.watch();
+    await elsewhere.watch();
     await clock.advance(4_500);
-    expect(quiet.ticks).toMatchObject([{ watchId: 'w_1' }]);
+    expect(engine.ticks).toMatchObject([{ watchId: 'w_1' }]);
   });
 
   it('keeps one watcher for each, however often it is poked', async () => {
@@ -395,7 +396,7 @@ describe('WatchKeeper', () => {
     expect(askedOf(engine, 'now').map(({ atMs }) => atMs - T0)).toEqual([
       0, 5_000, 10_000, 15_000, 20_000,
     ]);
-    expect(engine.keeper.idleMs()).toBe(2_000);
+    expect(engine.keeper.idleMs()).toBe(0);
   });
 
   it('watches on, blind, when the config lost the source of an open watch', async () => {
@@ -422,13 +423,13 @@ describe('WatchKeeper', () => {
     const journal = tempJournal();
     let isBroken = true;
     const failing = changed(journal, {
-      watches: (filter) =>
-        isBroken ? Promise.reject(new Error('locked')) : journal.watches(filter),
+      activeIds: (limit) =>
+        isBroken ? Promise.reject(new Error('locked')) : journal.activeIds(limit),
     });
     const engine = anEngine({ journal: failing });
     engine.start();
     await engine.clock.advance(10_000);
-    expect(engine.errors).toHaveLength(3);
+    expect(engine.errors).toHaveLength(12);
     expect(engine.keeper.idleMs()).toBe(10_000);
     isBroken = false;
     await engine.clock.advance(5_000);

@@ -85,8 +85,8 @@ function close(watchId: string, closedAtMs: number): Append {
   return next(watchId, 1, { ...closing, atMs: closedAtMs });
 }
 
-const delivered = (id: string) =>
-  ({ id, state: 'delivered', notBeforeMs: T0, reason: 'ok', detail: 'HTTP 202' }) as const;
+const delivered = (id: string, attempt = 0) =>
+  ({ id, state: 'delivered', attempt, notBeforeMs: T0, reason: 'ok', detail: 'HTTP 202' }) as const;
 const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
 const states = (rows: readonly Delivery[]) => rows.map(({ state }) => state);
 
@@ -133,6 +133,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
             attempts: 0,
             attemptedAtMs: null,
             inFlight: false,
+            holder: null,
             lastReason: null,
             lastDetail: null,
           },
@@ -206,7 +207,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
             next('w_2', 1, {
               events: [ARMED],
               deliveries: [message],
-              tick: { tick: aTick(T0), track: aTrack(T0) },
+              tick: { tick: aTick(T0), track: aTrack(T0), previousAtMs: null },
             }),
             create('w_3'),
             next('w_1', 1, { events: [ARMED] }),
@@ -226,7 +227,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       ])('refuses an %s revision also when there are no events', async (_case, revision) => {
         await has(create('w_1'));
         await has(next('w_1', 1, { events: [ARMED] }));
-        const tick = { tick: aTick(T0), track: aTrack(T0) };
+        const tick = { tick: aTick(T0), track: aTrack(T0), previousAtMs: null };
         expect(await journal.append([next('w_1', revision, { tick })])).toBe('conflict');
         expect(await journal.append([next('w_1', revision, { events: [ARMED] })])).toBe('conflict');
         expect(await journal.watch('w_1')).toMatchObject({ revision: 2, track: null });
@@ -349,7 +350,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           }),
           next('w_1', 4, {
             ...verifying,
-            tick: { tick: aTick(T0 + 2_000), track: aTrack(T0 + 2_000) },
+            tick: { tick: aTick(T0 + 2_000), track: aTrack(T0 + 2_000), previousAtMs: null },
           }),
           next('w_1', 4, {
             events: [{ type: 'rollback.confirmed', ...confirmed }],
@@ -395,17 +396,18 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       });
 
       test('count an attempt before it is made, and are in flight until its outcome', async () => {
-        expect(await journal.startAttempt('w_1.rollback', 1, T0 + 50)).toBe(true);
+        expect(await journal.startAttempt('w_1.rollback', 1, T0 + 50, 'r_1')).toBe(true);
         await reopen();
         expect((await journal.deliveries('w_1'))[1]).toMatchObject({
           state: 'pending',
           attempts: 1,
           attemptedAtMs: T0 + 50,
           inFlight: true,
+          holder: 'r_1',
         });
 
         const outcome = { reason: 'server_error', detail: 'HTTP 503' } as const;
-        const retry = { id: 'w_1.rollback', state: 'pending', ...outcome } as const;
+        const retry = { id: 'w_1.rollback', state: 'pending', attempt: 1, ...outcome } as const;
         await has(update({ updates: [{ ...retry, notBeforeMs: T0 + 1_500.25 }] }));
         expect((await journal.deliveries('w_1'))[1]).toMatchObject({
           state: 'pending',
@@ -416,7 +418,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           lastDetail: 'HTTP 503',
         });
 
-        expect(await journal.startAttempt('w_1.rollback', 2, T0 + 1_501)).toBe(true);
+        expect(await journal.startAttempt('w_1.rollback', 2, T0 + 1_501, 'r_1')).toBe(true);
         await has(update({ updates: [delivered('w_1.rollback')] }));
         expect((await journal.deliveries('w_1'))[1]).toMatchObject({
           state: 'delivered',
@@ -433,21 +435,39 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         ['a number out of turn', 3],
         ['number zero', 0],
       ])('refuse an attempt with %s', async (_name, attempt) => {
-        await journal.startAttempt('m', 1, T0);
-        expect(await journal.startAttempt('m', attempt, T0 + 1)).toBe(false);
+        await journal.startAttempt('m', 1, T0, 'r_1');
+        expect(await journal.startAttempt('m', attempt, T0 + 1, 'r_1')).toBe(false);
         expect((await journal.deliveries('w_2'))[0]).toMatchObject({ attempts: 1 });
       });
 
       test('let exactly one of several concurrent attempts begin', async () => {
-        const begun = [1, 2, 3].map(() => journal.startAttempt('m', 1, T0));
+        const begun = [1, 2, 3].map(() => journal.startAttempt('m', 1, T0, 'r_1'));
         expect((await Promise.all(begun)).filter(Boolean)).toHaveLength(1);
+      });
+
+      test('let an outcome count only until a later attempt has begun, unless it arrived', async () => {
+        await journal.startAttempt('w_1.rollback', 1, T0, 'r_1');
+        await journal.startAttempt('w_1.rollback', 2, T0 + 5_000, 'r_2');
+        const why = { reason: 'timeout', detail: 'no answer' } as const;
+        const late = { ...delivered('w_1.rollback', 1), state: 'pending', ...why } as const;
+        expect(await journal.append([update({ updates: [late] })])).toBe('conflict');
+        const gaveUp = { ...late, state: 'gave_up' } as const;
+        expect(await journal.append([update({ updates: [gaveUp] })])).toBe('conflict');
+        expect((await journal.deliveries('w_1'))[1]).toMatchObject({
+          state: 'pending',
+          attempts: 2,
+          inFlight: true,
+          holder: 'r_2',
+        });
+        await has(update({ updates: [delivered('w_1.rollback', 1)] }));
+        expect((await journal.deliveries('w_1'))[1]).toMatchObject({ state: 'delivered' });
       });
 
       test('refuse more attempts than they have', async () => {
         const once = aMessageDelivery('once', 'w_2', { attemptsMax: 1 });
         await has(next('w_2', 1, { deliveries: [once] }));
-        expect(await journal.startAttempt('once', 1, T0)).toBe(true);
-        expect(await journal.startAttempt('once', 2, T0)).toBe(false);
+        expect(await journal.startAttempt('once', 1, T0, 'r_1')).toBe(true);
+        expect(await journal.startAttempt('once', 2, T0, 'r_1')).toBe(false);
       });
 
       test('never change once they have ended', async () => {
@@ -455,7 +475,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         const late = { ...delivered('w_1.disarm'), state: 'gave_up', reason: 'timeout' } as const;
         const again = update({ updates: [late], events: [ACKNOWLEDGED] });
         expect(await journal.append([again])).toBe('conflict');
-        expect(await journal.startAttempt('w_1.disarm', 1, T0)).toBe(false);
+        expect(await journal.startAttempt('w_1.disarm', 1, T0, 'r_1')).toBe(false);
         expect((await journal.deliveries('w_1'))[0]).toMatchObject({
           state: 'delivered',
           lastReason: 'ok',
@@ -466,11 +486,11 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       test('belong to their watch: an update or attempt of no such delivery is refused', async () => {
         expect(await journal.append([update({ updates: [delivered('m')] })])).toBe('conflict');
         expect(await journal.append([update({ updates: [delivered('no')] })])).toBe('conflict');
-        expect(await journal.startAttempt('no', 1, T0)).toBe(false);
+        expect(await journal.startAttempt('no', 1, T0, 'r_1')).toBe(false);
       });
 
       test('of actions are given up together, but not those that arrived, nor messages', async () => {
-        await journal.startAttempt('w_1.rollback', 1, T0);
+        await journal.startAttempt('w_1.rollback', 1, T0, 'r_1');
         const giveUpActions = { reason: 'superseded', detail: 'by w_3' } as const;
         await has(update({ updates: [delivered('w_1.disarm')], giveUpActions }));
         const [disarm, rollback, message] = await journal.deliveries('w_1');
@@ -502,8 +522,10 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
     });
 
     describe('ticks', () => {
-      const tick = (atMs: number, readings = {}) =>
-        next('w_1', 1, { tick: { tick: aTick(atMs, readings), track: aTrack(atMs) } });
+      const tick = (atMs: number, readings = {}, previousAtMs: number | null = null) =>
+        next('w_1', 1, {
+          tick: { tick: aTick(atMs, readings), track: aTrack(atMs), previousAtMs },
+        });
 
       test('read back with every field, and bring the newest track', async () => {
         const counts = { part: 12, total: 1204 };
@@ -524,7 +546,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           few: { kind: 'blind', reason: 'too_few', detail: '3 of 20', counts, sinceDeploy: counts },
         } as const;
         await has(create('w_1'));
-        await has(tick(T0, readings), tick(T0 + 5_000));
+        await has(tick(T0, readings), tick(T0 + 5_000, {}, T0));
 
         expect(await journal.ticks('w_1', T0, T0, 9)).toEqual([aTick(T0, readings)]);
         expect(await journal.watch('w_1')).toMatchObject({
@@ -536,7 +558,8 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
 
       test('are listed by time, both ends included, oldest first, up to the limit', async () => {
         await has(create('w_1'), create('w_2'));
-        await has(tick(T0 + 30), tick(T0 + 10), tick(T0 + 20), tick(T0 + 40));
+        await has(tick(T0 + 30), tick(T0 + 10, {}, T0 + 30));
+        await has(tick(T0 + 20, {}, T0 + 10), tick(T0 + 40, {}, T0 + 20));
         const times = async (...range: [number, number, number]) =>
           (await journal.ticks('w_1', ...range)).map(({ atMs }) => atMs - T0);
         expect(await times(T0 + 20, T0 + 40, 9)).toEqual([20, 30, 40]);
@@ -548,8 +571,29 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       test('of the same time stay as they were first written', async () => {
         await has(create('w_1'));
         await has(tick(T0));
-        await has(tick(T0, { other: { kind: 'value', value: 2 } }));
+        await has(tick(T0, { other: { kind: 'value', value: 2 } }, T0));
         expect(await journal.ticks('w_1', T0, T0, 9)).toEqual([aTick(T0)]);
+      });
+
+      test.each([
+        ['the first, when there is one already', null],
+        ['one from before the last', T0 - 5],
+        ['one from after the last', T0 + 5],
+      ])('are refused when they go on from %s', async (_case, previousAtMs) => {
+        await has(create('w_1'));
+        await has(tick(T0));
+        const late = { ...tick(T0 + 9, {}, previousAtMs), events: [ARMED] };
+        expect(await journal.append([late])).toBe('conflict');
+        expect(await journal.ticks('w_1', T0, T0 + 9, 9)).toHaveLength(1);
+        expect(await journal.watch('w_1')).toMatchObject({ revision: 1, track: aTrack(T0) });
+      });
+
+      test('of two replicas at once are written by one', async () => {
+        await has(create('w_1'));
+        await has(tick(T0));
+        const both = [1, 2].map((late) => journal.append([tick(T0 + late, {}, T0)]));
+        expect((await Promise.all(both)).toSorted()).toEqual(['appended', 'conflict']);
+        expect(await journal.ticks('w_1', T0, T0 + 9, 9)).toHaveLength(2);
       });
     });
 
@@ -626,9 +670,10 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         for (const id of ['old', 'middle', 'new', 'open']) {
           const message = aMessageDelivery(`${id}.started`, id);
           await has(create(id, { deliveries: [message] }));
-          const ticks = [T0, T0 + 5].map((atMs) =>
-            next(id, 1, { tick: { tick: aTick(atMs), track: aTrack(atMs) } }),
-          );
+          const ticks = [T0, T0 + 5].map((atMs) => {
+            const previousAtMs = atMs === T0 ? null : T0;
+            return next(id, 1, { tick: { tick: aTick(atMs), track: aTrack(atMs), previousAtMs } });
+          });
           await has(...ticks, next(id, 1, { updates: [delivered(message.id)] }));
         }
         await has(close('old', T0 + 10), close('middle', T0 + 20), close('new', T0 + 30));
@@ -652,7 +697,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         const unsent = ['disarm', 'rollback', 'stopped.oncall'].map((end) =>
           delivered(`verifying.${end}`),
         );
-        const tick = { tick: aTick(T0), track: aTrack(T0) };
+        const tick = { tick: aTick(T0), track: aTrack(T0), previousAtMs: null };
         const still = { phase: 'stopped', isActive: true } as const;
         await has(next('verifying', 2, { ...still, updates: unsent, tick }));
         expect(await journal.prune(T0 + 99_000, T0 + 99_000)).toEqual({ samples: 6, watches: 3 });
@@ -674,7 +719,10 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
     describe('reopened', () => {
       test('shows everything as it was', async () => {
         await has(create('w_1'), create('w_2'));
-        await has(next('w_2', 1, { tick: { tick: aTick(T0), track: aTrack(T0) } }), stop('w_1'));
+        await has(
+          next('w_2', 1, { tick: { tick: aTick(T0), track: aTrack(T0), previousAtMs: null } }),
+          stop('w_1'),
+        );
         const all = async () => [
           await journal.watches({ limit: 9 }),
           await journal.events('w_1'),

@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/open.ts';
+import { SCHEMA_VERSION } from '../../src/journal/sqlite/migrations.ts';
 import { openSqliteJournal, type SqliteOptions } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { aMessageDelivery, aTick, aTrack, T0 } from '../support/build.ts';
 import { create, journalContract, next } from './contract.ts';
@@ -61,7 +62,7 @@ function open(options: SqliteOptions): Journal {
 async function written(): Promise<string> {
   const path = newPath();
   await using journal = openSqliteJournal({ path });
-  const tick = { tick: aTick(T0), track: aTrack(T0) };
+  const tick = { tick: aTick(T0), track: aTrack(T0), previousAtMs: null };
   await journal.append([
     create('w_1', { tick, deliveries: [aMessageDelivery('m', 'w_1')] }),
     next('w_1', 1, { events: [{ type: 'watch.resumed', awayMs: 1 }] }),
@@ -198,7 +199,7 @@ describe('a file that is refused', () => {
     const path = await written();
     alter(path, 'PRAGMA user_version = 99');
     refusal(path);
-    alter(path, 'PRAGMA user_version = 1');
+    alter(path, `PRAGMA user_version = ${SCHEMA_VERSION}`);
     expect(await open({ path }).events('w_1')).toHaveLength(2);
   });
 });
@@ -291,8 +292,8 @@ describe('a store that cannot be written', () => {
   });
 
   function bigTick(atMs: number) {
-    const detail = 'x'.repeat(120_000);
-    return { tick: aTick(atMs, { big: { kind: 'value', value: 1, detail } }), track: aTrack(atMs) };
+    const tick = aTick(atMs, { big: { kind: 'value', value: 1, detail: 'x'.repeat(120_000) } });
+    return { tick, track: aTrack(atMs), previousAtMs: atMs === T0 ? null : T0 };
   }
 
   test('is noticed by check when the file was deleted under it', async () => {

@@ -40,7 +40,7 @@ for (let round = 1; round <= ROUNDS_MAX; round += 1) {
       expectedRevision: 0,
       events: [started({ deploy })],
       phase: 'watching',
-      tick: { tick: aTick(T0), track: aTrack(T0) },
+      tick: { tick: aTick(T0), track: aTrack(T0), previousAtMs: null },
     },
   ]);
   acknowledge(`started ${watchId}`);
@@ -58,6 +58,6 @@ for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     },
   ]);
   acknowledge(`stopped ${watchId}`);
-  await journal.startAttempt(`${watchId}.rollback`, 1, T0);
+  await journal.startAttempt(`${watchId}.rollback`, 1, T0, 'r_1');
   acknowledge(`attempted ${watchId}`);
 }

@@ -10,12 +10,12 @@ import type { DeliveryReason, EventBody, WatchEvent } from '../../src/core/event
 import type { Policy } from '../../src/core/policy.ts';
 import type { ReadHealth, Readings, ReadRequest, Source } from '../../src/core/read.ts';
 import type { Reading } from '../../src/core/sample.ts';
-import { Commands, type CommandsOptions } from '../../src/engine/commands.ts';
 import type { StartCommand } from '../../src/engine/control.ts';
-import { type Channel, Dispatcher, type SendAction } from '../../src/engine/dispatcher.ts';
-import { type Appended, Ledger } from '../../src/engine/ledger.ts';
+import type { SendAction } from '../../src/engine/dispatcher.ts';
+import { type EngineOptions as CreatedOptions, createEngine } from '../../src/engine/engine.ts';
+import type { Channel } from '../../src/engine/lanes.ts';
+import type { Appended } from '../../src/engine/ledger.ts';
 import { Subscribers } from '../../src/engine/subscribers.ts';
-import { WatchKeeper } from '../../src/engine/watch-keeper.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { aPolicy, T0 } from './build.ts';
@@ -95,7 +95,10 @@ export type EngineOptions = {
   readonly sources?: Readonly<Record<string, Source>>;
   readonly channels?: Readonly<Record<string, Channel>>;
   readonly random?: () => number;
-  readonly commands?: Partial<CommandsOptions>;
+  /** Default `r_1`. */
+  readonly replica?: string;
+  readonly publicUrl?: string;
+  readonly commands?: Partial<CreatedOptions['commands']>;
 };
 
 export type Engine = ReturnType<typeof anEngine>;
@@ -112,66 +115,44 @@ export function anEngine(options: EngineOptions = {}) {
   const ticks: { readonly watchId: string; readonly lagMs: number; readonly tookMs: number }[] = [];
   const onError = (error: unknown) => void errors.push(error);
   const channels = options.channels ?? { oncall: oncallOf(world, clock) };
-  const ledger = new Ledger({
-    journal,
-    channels: Object.keys(channels),
-    publicUrl: null,
-    onAppended: (one) => {
-      appended.push(one);
-      if (one.events.length > 0) dispatcher.poke();
-    },
-  });
-  const dispatcher: Dispatcher = new Dispatcher({
+  let ids = 0;
+  const engine = createEngine({
     clock,
     random: options.random ?? (() => 0),
+    replica: options.replica ?? 'r_1',
     journal,
-    ledger,
+    sources: options.sources ?? { prometheus: sourceOf(world) },
+    channels,
     sendAction: (delivery, ...rest) => {
       world.acted.push([clock.now() - T0, delivery.id, delivery.attempts]);
       return world.action(delivery, ...rest);
     },
-    channels,
-    hold: () => journal.hold(),
-    onAttempt: ({ id }, { kind }, gaveUp) => void attempts.push([id, kind, gaveUp]),
-    onError,
-  });
-  const keeper = new WatchKeeper({
-    clock,
-    journal,
-    ledger,
-    sources: options.sources ?? { prometheus: sourceOf(world) },
     readHealth: (indicator, signal) => {
       world.checks.push(clock.now() - T0);
       return world.health(indicator, signal);
     },
     healthBefore: () => undefined,
-    hold: () => journal.hold(),
+    publicUrl: options.publicUrl ?? null,
+    commands: {
+      policies: policies.map((policy) => ({ policy, hash: `hash of ${policy.name}` })),
+      newWatchId: () => {
+        ids += 1;
+        return `w_${ids}`;
+      },
+      checkParameters,
+      missingSecrets: () => [],
+      subscribers: new Subscribers(),
+      health: async () => ({ live: true, ready: true, checks: {} }),
+      ...options.commands,
+    },
+    onAppended: (one) => void appended.push(one),
+    onAttempt: ({ id }, { kind }, gaveUp) => void attempts.push([id, kind, gaveUp]),
     onTick: (watchId, _, { lagMs, tookMs }) => void ticks.push({ watchId, lagMs, tookMs }),
     onError,
   });
-  let ids = 0;
-  const commands = new Commands({
-    clock,
-    journal,
-    ledger,
-    policies: policies.map((policy) => ({ policy, hash: `hash of ${policy.name}` })),
-    newWatchId: () => {
-      ids += 1;
-      return `w_${ids}`;
-    },
-    checkParameters,
-    missingSecrets: () => [],
-    publicUrl: null,
-    subscribers: new Subscribers(),
-    onWork: () => {
-      keeper.poke();
-      dispatcher.poke();
-    },
-    health: async () => ({ live: true, ready: true, checks: {} }),
-    ...options.commands,
-  });
+  const { ledger, dispatcher, keeper, commands } = engine;
   const stop = async () => {
-    const stopped = keeper.stop().then(() => dispatcher.stop(SHUTDOWN_MS));
+    const stopped = engine.stop(SHUTDOWN_MS);
     await clock.advance(SHUTDOWN_MS);
     await stopped;
   };
@@ -188,8 +169,7 @@ export function anEngine(options: EngineOptions = {}) {
     attempts,
     ticks,
     start() {
-      dispatcher.start();
-      keeper.start();
+      engine.start();
       onTestFinished(stop);
     },
     stop,

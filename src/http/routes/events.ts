@@ -87,7 +87,7 @@ function stream(options: {
   const { deps, streams, limits, id, out } = options;
   const { control, clock, logger } = deps;
   let lastSeq = options.after;
-  let hasTicked = true;
+  let shownTickAt: string | null | undefined;
   out.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
@@ -102,8 +102,9 @@ function stream(options: {
     // Before the events: what ends between the two reads is seen in the next run.
     const view = await control.watch(id);
     let quiet = await replay();
-    if (hasTicked) {
-      hasTicked = false;
+    // Ticks of another replica are not announced here: its track shows them.
+    if (view.lastTickAt !== shownTickAt) {
+      shownTickAt = view.lastTickAt;
       quiet = false;
       write('tick', view);
     }
@@ -143,7 +144,7 @@ function stream(options: {
     },
   });
   const unsubscribe = control.subscribe(id, (change) => {
-    if (change.kind === 'tick') hasTicked = true;
+    if (change.kind !== 'event') shownTickAt = undefined;
     loop.poke();
   });
   const end = () => out.end();

@@ -122,13 +122,16 @@ function writeOutcomes(sql: Connection, batch: Append, plannedBefore: number): v
   for (const update of batch.updates ?? []) {
     const changes = sql.run(
       `UPDATE deliveries SET state = ?, not_before_ms = ?, last_reason = ?, last_detail = ?,
-         in_flight = 0 WHERE id = ? AND watch_id = ? AND state = 'pending'`,
+         in_flight = 0 WHERE id = ? AND watch_id = ? AND state = 'pending'
+         AND (attempts = ? OR ? = 'delivered')`,
       update.state,
       wholeMs(update.notBeforeMs),
       update.reason,
       update.detail,
       update.id,
       batch.watchId,
+      update.attempt,
+      update.state,
     );
     if (changes !== 1) throw new Refused();
   }
@@ -145,7 +148,11 @@ function writeOutcomes(sql: Connection, batch: Append, plannedBefore: number): v
 
 /** A tick of the same time stays as it was first written. */
 function writeTick(sql: Connection, watchId: string, written: NonNullable<Append['tick']>): void {
-  const { tick, track } = written;
+  const { tick, track, previousAtMs } = written;
+  const stored = sql.one('SELECT at_ms FROM tracks WHERE watch_id = ?', watchId);
+  const storedAtMs = stored?.integer('at_ms') ?? null;
+  // Two replicas read at about the same time: the second one goes on from the first one's state.
+  if (storedAtMs !== (previousAtMs === null ? null : wholeMs(previousAtMs))) throw new Refused();
   sql.run(
     `INSERT INTO ticks (watch_id, at_ms, readings) VALUES (?, ?, ?)
      ON CONFLICT (watch_id, at_ms) DO NOTHING`,
@@ -154,9 +161,10 @@ function writeTick(sql: Connection, watchId: string, written: NonNullable<Append
     encodeReadings(tick.readings),
   );
   sql.run(
-    `INSERT INTO tracks (watch_id, track) VALUES (?, ?)
-     ON CONFLICT (watch_id) DO UPDATE SET track = excluded.track`,
+    `INSERT INTO tracks (watch_id, at_ms, track) VALUES (?, ?, ?)
+     ON CONFLICT (watch_id) DO UPDATE SET at_ms = excluded.at_ms, track = excluded.track`,
     watchId,
+    wholeMs(track.atMs),
     encodeTrack(track),
   );
 }

@@ -102,7 +102,15 @@ const FIRST = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-const MIGRATIONS: readonly string[] = [FIRST];
+/** What several replicas need to know of each other; here, so that both stores hold the same. */
+const SECOND = `
+  ALTER TABLE tracks ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
+  -- Rounded up, as every time is written.
+  UPDATE tracks SET at_ms = CAST(ceil(json_extract(track, '$.atMs')) AS INTEGER);
+  ALTER TABLE deliveries ADD COLUMN holder TEXT;
+`;
+
+const MIGRATIONS: readonly string[] = [FIRST, SECOND];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -66,6 +66,7 @@ export function toDelivery(row: Row): Delivery {
     attempts: row.integer('attempts'),
     attemptedAtMs: row.integerOrNull('attempted_at_ms'),
     inFlight: row.integer('in_flight') === 1,
+    holder: row.textOrNull('holder'),
     createdAtMs: row.integer('created_at_ms'),
     notBeforeMs: row.integer('not_before_ms'),
     afterDelivery: row.textOrNull('after_delivery'),

@@ -8,7 +8,15 @@ import type { WatchEvent } from '../../core/event.ts';
 import type { Tick } from '../../core/sample.ts';
 import { PHASES, type Phase } from '../../core/watch.ts';
 import { damaged, decodeHold, encodeHold } from '../codec.ts';
-import type { Append, AppendResult, Hold, Journal, WatchFilter, WatchRecord } from '../journal.ts';
+import type {
+  Append,
+  AppendResult,
+  Hold,
+  Journal,
+  Replica,
+  WatchFilter,
+  WatchRecord,
+} from '../journal.ts';
 import { decodeTick } from '../tick-codec.ts';
 import { Refused, write } from './append.ts';
 import {
@@ -221,13 +229,42 @@ class SqliteJournal implements Journal {
     );
   }
 
-  async startAttempt(deliveryId: string, attempt: number, atMs: number): Promise<boolean> {
+  async activeIds(limit: number): Promise<readonly string[]> {
+    return this.#try('read from it', () =>
+      this.#sql
+        .all(
+          'SELECT id FROM watches WHERE is_active = 1 ORDER BY started_at_ms, ordinal LIMIT ?',
+          limit,
+        )
+        .map((row) => row.text('id')),
+    );
+  }
+
+  /** One file serves one process: its lock says who lives. */
+  async announce(replica: Replica): Promise<readonly Replica[]> {
+    return [replica];
+  }
+
+  async retire(): Promise<void> {}
+
+  listen(): () => void {
+    return () => {};
+  }
+
+  async startAttempt(
+    deliveryId: string,
+    attempt: number,
+    atMs: number,
+    holder: string,
+  ): Promise<boolean> {
     return this.#try('write to it', () => {
       const changes = this.#sql.transaction(() =>
         this.#sql.run(
-          `UPDATE deliveries SET attempts = attempts + 1, attempted_at_ms = ?, in_flight = 1
+          `UPDATE deliveries
+           SET attempts = attempts + 1, attempted_at_ms = ?, in_flight = 1, holder = ?
            WHERE id = ? AND state = 'pending' AND attempts + 1 = ? AND attempts < attempts_max`,
           wholeMs(atMs),
+          holder,
           deliveryId,
           attempt,
         ),

@@ -1,0 +1,114 @@
+// The engine of one process: its parts joined by hand, started and ended in order. Everything that
+// touches the world comes in from outside, so that the daemon, the tests and the fault simulation
+// run the same engine.
+import type { Readings, Source } from '../core/read.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Clock } from '../kit/clock.ts';
+import type { Random } from '../kit/random.ts';
+import { Commands, type CommandsOptions } from './commands.ts';
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import { type Appended, Ledger } from './ledger.ts';
+import { Share } from './share.ts';
+import { type KeeperOptions, WatchKeeper } from './watch-keeper.ts';
+
+export type EngineOptions = {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Names this process among those that share the journal; a new one for each life. */
+  readonly replica: string;
+  readonly journal: Journal;
+  readonly sources: Readonly<Record<string, Source>>;
+  readonly channels: DispatcherOptions['channels'];
+  readonly sendAction: DispatcherOptions['sendAction'];
+  readonly readHealth: KeeperOptions['readHealth'];
+  readonly healthBefore: (healthKey: string, beforeMs: number) => Readings[string] | undefined;
+  readonly publicUrl: string | null;
+  readonly commands: Pick<
+    CommandsOptions,
+    | 'policies'
+    | 'newWatchId'
+    | 'checkParameters'
+    | 'missingSecrets'
+    | 'queryOf'
+    | 'subscribers'
+    | 'health'
+  >;
+  /** After the transaction. Must not throw. */
+  readonly onAppended: (appended: Appended) => void;
+  readonly onAttempt: DispatcherOptions['onAttempt'];
+  readonly onTick: KeeperOptions['onTick'];
+  readonly onError: (error: unknown, watchId: string | null) => void;
+};
+
+export type Engine = ReturnType<typeof createEngine>;
+
+/** Nothing runs until `start`. */
+export function createEngine(options: EngineOptions) {
+  const { journal } = options;
+  const parts = join(options);
+  const { share, dispatcher, keeper, commands, lookAround } = parts;
+  const { subscribers } = options.commands;
+  let unlisten = () => {};
+
+  function start(): void {
+    unlisten = journal.listen((watchId) => {
+      if (watchId === null) return share.poke();
+      subscribers.publish({ kind: 'elsewhere', watchId });
+      lookAround();
+    });
+    share.start();
+    dispatcher.start();
+    keeper.start();
+  }
+
+  /**
+   * First no new work, then what is under way, for `withinMs` at most; the rest is for another
+   * replica or the next start.
+   */
+  async function stop(withinMs: number): Promise<void> {
+    unlisten();
+    await share.leave();
+    await keeper.stop();
+    await dispatcher.stop(withinMs);
+    await share.stop();
+  }
+
+  return { ledger: parts.ledger, share, dispatcher, keeper, commands, start, stop };
+}
+
+function join(options: EngineOptions) {
+  const { clock, journal, replica, channels, publicUrl, onError } = options;
+  const hold = () => journal.hold();
+  const ledger = new Ledger({
+    journal,
+    channels: Object.keys(channels),
+    publicUrl,
+    onAppended: (appended) => {
+      options.onAppended(appended);
+      // Latency only: both loops look at the journal on their own, too.
+      if (appended.events.length > 0) dispatcher.poke();
+    },
+  });
+  const lookAround = () => {
+    keeper.poke();
+    dispatcher.poke();
+  };
+  const onShareError = (error: unknown) => onError(error, null);
+  const share = new Share({ replica, clock, journal, onChange: lookAround, onError: onShareError });
+  const { random, sendAction, onAttempt } = options;
+  const dispatcher: Dispatcher = new Dispatcher({
+    ...{ clock, random, journal, ledger, replica, share },
+    ...{ sendAction, channels, hold, onAttempt, onError },
+  });
+  const { sources, readHealth, healthBefore, onTick } = options;
+  const keeper: WatchKeeper = new WatchKeeper({
+    ...{ clock, journal, ledger, share, sources },
+    ...{ readHealth, healthBefore, hold, onTick, onError },
+  });
+  const onWork = lookAround;
+  const commands = new Commands({
+    ...options.commands,
+    ...{ clock, journal, ledger, publicUrl, onWork },
+  });
+  return { ledger, share, dispatcher, keeper, commands, lookAround };
+}
