@@ -49,7 +49,7 @@ export type DispatcherOptions = {
   readonly ledger: Ledger;
   /** Marks attempts as begun by this process. */
   readonly replica: string;
-  readonly share: Pick<Share, 'owns' | 'isOthers'>;
+  readonly share: Pick<Share, 'owns' | 'isOthers' | 'isCurrent'>;
   readonly sendAction: SendAction;
   readonly channels: Readonly<Record<string, Channel>>;
   readonly hold: () => Promise<Hold | null>;
@@ -121,7 +121,7 @@ export class Dispatcher {
    */
   #isOurs({ content, watchId, inFlight, holder }: Delivery): boolean {
     const { share } = this.#options;
-    if (inFlight && share.isOthers(holder)) return false;
+    if (!share.isCurrent() || (inFlight && share.isOthers(holder))) return false;
     return share.owns(content.kind === 'action' ? watchId : `channel ${content.channel}`);
   }
 

@@ -23,6 +23,8 @@ export type ShareOptions = {
 export class Share {
   readonly #options: ShareOptions;
   #loop: Loop | null = null;
+  /** Until then (monotonic) the others hold this replica to be living. */
+  #leasedUntil = Number.NEGATIVE_INFINITY;
   #isLeaving = false;
   /** Who lives; null until the journal has said so once. Kept while it cannot be asked. */
   #living: ReadonlySet<string> | null = null;
@@ -46,18 +48,28 @@ export class Share {
   }
 
   async look(): Promise<undefined> {
-    const { journal, replica, onChange } = this.#options;
+    const { clock, journal, replica, onChange } = this.#options;
+    const askedAt = clock.monotonic();
     const me: Replica = { id: replica, takesWork: !this.#isLeaving };
     const replicas = await journal.announce(me, LEASE_MS);
     const takers = replicas.filter(({ takesWork }) => takesWork).map(({ id }) => id);
     const isNews =
       this.#living === null || takers.join() !== this.#takers.join() || this.#isLeaving;
+    this.#leasedUntil = askedAt + LEASE_MS;
     this.#living = new Set(replicas.map(({ id }) => id));
     if (!isNews) return;
     // Nobody else there: what can still be begun in time is begun by us.
     this.#takers = takers.length > 0 ? takers : [replica];
     this.#owners = new Map();
     onChange();
+  }
+
+  /**
+   * Whether the others know that this replica lives. One that was paused or cut off may have been
+   * replaced meanwhile: it begins nothing until it has heard who lives now.
+   */
+  isCurrent(): boolean {
+    return this.#options.clock.monotonic() < this.#leasedUntil;
   }
 
   /** Whether this replica looks after a watch or a channel. */

@@ -67,7 +67,7 @@ describe('Dispatcher', () => {
     const used = over.journal ?? journal;
     return new Dispatcher({
       replica: 'r_1',
-      share: { owns: () => true, isOthers: () => false },
+      share: { owns: () => true, isOthers: () => false, isCurrent: () => true },
       clock: systemClock,
       random: () => 0,
       journal: used,
