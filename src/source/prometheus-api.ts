@@ -62,6 +62,8 @@ export type Query = (promql: string, atMs: number, signal: AbortSignal) => Promi
 /** A day of a few hundred series at one point per 15 s is near 30 MB. */
 const ANSWER_BYTES_MAX = 64_000_000;
 const DETAIL_CHARACTERS_MAX = 300;
+/** More do not fit into a detail. */
+const WARNINGS_MAX = 10;
 
 /** Error types of Prometheus that speak of its own state, not of the query. */
 const SERVER_ERROR_TYPES = new Set(['timeout', 'canceled', 'internal', 'unavailable']);
@@ -195,11 +197,12 @@ function successOf(body: Readonly<Record<string, unknown>>, said: Said): QueryAn
   if (result === null) {
     return failed('rejected', 'the answer has no shape of the Prometheus query API', 'server');
   }
-  const warnings = Array.isArray(body['warnings']) ? (body['warnings'] as unknown[]) : [];
+  const { warnings } = body;
+  const texts = Array.isArray(warnings) ? warnings.filter((one) => typeof one === 'string') : [];
   return {
     kind: 'answered',
     result,
-    warnings: warnings.map((warning) => cut(said(String(warning)))),
+    warnings: texts.slice(0, WARNINGS_MAX).map((text) => cut(said(text))),
   };
 }
 
@@ -237,7 +240,8 @@ function failed(
 /** By code point, so that no character is halved. */
 export function cut(text: string): string {
   if (text.length <= DETAIL_CHARACTERS_MAX) return text;
-  const characters = [...text];
+  // A character has at most two units; the text may have megabytes.
+  const characters = [...text.slice(0, 2 * DETAIL_CHARACTERS_MAX + 2)];
   if (characters.length <= DETAIL_CHARACTERS_MAX) return text;
   return `${characters.slice(0, DETAIL_CHARACTERS_MAX - 3).join('')}...`;
 }

@@ -63,7 +63,13 @@ function parseSeries(series: unknown): MatrixSeries | null {
   const labels = parseLabels(series['metric']);
   const points = parseAll(series['values'] ?? [], parsePoint);
   if (labels === null || points === null) return null;
-  return { labels, points, isNativeHistogram: series['histograms'] !== undefined };
+  return { labels, points: inOrder(points), isNativeHistogram: series['histograms'] !== undefined };
+}
+
+/** Prometheus sorts; what merges the answers of several may not. At the same time the later counts. */
+function inOrder(points: readonly Point[]): readonly Point[] {
+  const isSorted = points.every(([atMs], index) => atMs > (points[index - 1]?.[0] ?? -Infinity));
+  return isSorted ? points : [...new Map(points)].sort(([a], [b]) => a - b);
 }
 
 /** `[unixSeconds, "value"]`. */
@@ -71,9 +77,14 @@ function parsePoint(point: unknown): Point | null {
   if (!Array.isArray(point)) return null;
   const [seconds, text] = point as readonly unknown[];
   if (typeof seconds !== 'number' || typeof text !== 'string') return null;
+  // JSON spells no infinity, but 1e999 is read as one.
+  if (!Number.isFinite(seconds * 1_000)) return null;
   const value = parseValue(text);
   return value === null ? null : [Math.round(seconds * 1_000), value];
 }
+
+/** A number as Go writes it. */
+const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
 /** Prometheus spells the infinities with a sign and without the rest: `Number` would say NaN. */
 export function parseValue(text: string): number | null {
@@ -85,12 +96,9 @@ export function parseValue(text: string): number | null {
       return -Infinity;
     case 'NaN':
       return Number.NaN;
-    case '':
-      return null;
-    default: {
-      const value = Number(text);
-      return Number.isNaN(value) ? null : value;
-    }
+    default:
+      // `Number` takes more than that: blanks as 0, and 0x10.
+      return NUMBER.test(text) ? Number(text) : null;
   }
 }
 

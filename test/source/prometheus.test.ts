@@ -134,6 +134,9 @@ describe('an answer of the query API', () => {
     ['-Inf', vector([{}, '-Inf']), { reason: 'not_finite', detail: /gives -Infinity/ }],
     ['a string', success('string', [1, 'x']), { reason: 'rejected', detail: /gives a string/ }],
     ['a matrix', success('matrix', []), { reason: 'rejected', detail: /gives a matrix/ }],
+    ['a number that is none', vector([{}, ' ']), { reason: 'rejected', detail: /has no shape/ }],
+    ['a number of another kind', vector([{}, '0x10']), { reason: 'rejected' }],
+    ['a time without end', success('scalar', [1e308, '1']), { reason: 'rejected' }],
     [
       'a native histogram',
       success('vector', [{ metric: {}, histogram: [1, {}] }]),
@@ -182,6 +185,15 @@ describe('an answer of the query API', () => {
       kind: 'value',
       value: 5,
       detail: 'Prometheus warns: store gateway 2 did not answer',
+    });
+  });
+
+  it('with warnings of another kind is used without them', async () => {
+    const strange = { warnings: [{ toString: null }, 7, ['x'], 'a store is missing'] };
+    const answer = success('vector', [{ metric: {}, value: [1, '5'] }], strange);
+    expect(await readOne(answer)).toMatchObject({
+      value: 5,
+      detail: 'Prometheus warns: a store is missing',
     });
   });
 
