@@ -6,7 +6,7 @@
 import type { MeasuredIndicator } from '../core/measure.ts';
 import type { PromqlIndicator } from '../core/policy.ts';
 import type { Source } from '../core/read.ts';
-import { createQuery, type PrometheusOptions } from './prometheus-api.ts';
+import { createQuery, type PrometheusOptions, type Query } from './prometheus-api.ts';
 import { ExpressionReader } from './prometheus-expressions.ts';
 import { RawReader } from './raw-reader.ts';
 
@@ -16,7 +16,11 @@ const WATCHES_KEPT_MAX = 5_000;
 type PerWatch = { readonly raw: RawReader; readonly expressions: ExpressionReader };
 
 export function createPrometheusSource(options: PrometheusOptions): Source {
-  const query = createQuery(options);
+  return sourceOn(createQuery(options));
+}
+
+/** The same on any way to ask: the fault simulation answers by itself. */
+export function sourceOn(query: Query): Source {
   const watches = new Map<string, PerWatch>();
 
   function create(): PerWatch {
