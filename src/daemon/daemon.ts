@@ -6,7 +6,7 @@ import { checkParameters } from '../config/parameters.ts';
 import { healthWithSecrets, missingSecrets } from '../config/secrets.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import { createEngine } from '../engine/engine.ts';
+import { createEngine, type Engine } from '../engine/engine.ts';
 import { Observer } from '../engine/observe.ts';
 import { StandBy } from '../engine/stand-by.ts';
 import { Subscribers } from '../engine/subscribers.ts';
@@ -153,6 +153,7 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     },
     onTick: (_watchId, _policy, { lagMs, tookMs, readings }) =>
       observer.ticked(clock.now(), lagMs, tookMs, readings),
+    onDrop: (policy) => observer.hide(policy),
     onError: (error, watchId) => {
       if (watchId !== null) metrics.tickErrors.inc();
       onError(error, watchId);
@@ -160,7 +161,7 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
   });
   const server = buildServer({
     control: engine.commands,
-    metricsText: () => metricsText(metrics, observer, journal),
+    metricsText: () => metricsText(metrics, observer, journal, engine),
     tokens: config.tokens.map(({ name, scopes, token }) => ({
       name,
       scopes,
@@ -196,8 +197,14 @@ function logAttempt(
   }
 }
 
-async function metricsText(metrics: Metrics, observer: Observer, journal: Journal) {
-  await observer.refresh(journal, await journal.hold());
+async function metricsText(
+  metrics: Metrics,
+  observer: Observer,
+  journal: Journal,
+  { keeper, share }: Engine,
+) {
+  const here = { watches: keeper.size, replicas: share.size };
+  await observer.refresh(journal, await journal.hold(), here);
   const { registry } = metrics;
   return { contentType: registry.contentType, body: await registry.metrics() };
 }

@@ -32,6 +32,14 @@ const PENDING_MAX = 2_000;
 /** While shutting down: how soon a rollback is seen to be due although its disarm still hangs. */
 const DRAIN_LOOK_MS = 200;
 const ACTIONS_AT_ONCE_MAX = 64;
+/**
+ * What came of an attempt is known, but the journal takes no writes: written again after these
+ * waits, so that nothing is sent again meanwhile. Then the attempt is repeated under its id.
+ */
+const OUTCOME_AGAIN_MS: readonly number[] = [
+  ...[500, 1_000, 2_000, 4_000, 8_000, 15_000],
+  ...[20_000, 20_000, 20_000, 20_000, 20_000, 20_000],
+];
 /** Only with these the receiver itself has asked all of us to wait. */
 const ASKED_REASONS: readonly DeliveryReason[] = ['rate_limited', 'server_error'];
 
@@ -68,9 +76,12 @@ export class Dispatcher {
   readonly #lanes = new Map<string, LaneState>();
   readonly #aborting = new AbortController();
   #loop: Loop | null = null;
+  /** When a sweep last ended (monotonic). */
+  #sweptAt: number;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#sweptAt = options.clock.monotonic();
   }
 
   start(): void {
@@ -87,8 +98,21 @@ export class Dispatcher {
     this.#loop?.poke();
   }
 
+  /** Milliseconds since a sweep ended, well or with an error: large when it hangs. */
+  idleMs(): number {
+    return this.#options.clock.monotonic() - this.#sweptAt;
+  }
+
   /** Starts everything that is due; returns when it has been started, not when it has ended. */
   async sweep(): Promise<undefined> {
+    try {
+      await this.#sweep();
+    } finally {
+      this.#sweptAt = this.#options.clock.monotonic();
+    }
+  }
+
+  async #sweep(): Promise<void> {
     const { journal, clock } = this.#options;
     this.#landed.clear();
     const pending = await journal.pendingDeliveries(PENDING_MAX, 'message');
@@ -170,6 +194,21 @@ export class Dispatcher {
     if (!(await journal.startAttempt(delivery.id, attempts, clock.now(), replica))) return;
     const outcome = await this.#send(begun).catch((error: unknown) => this.#failed(begun, error));
     if (lane !== null) this.#space(delivery, lane, outcome);
+    await this.#recordInTheEnd(begun, outcome);
+  }
+
+  /** Its place is kept meanwhile: nobody sends again what only could not be written down. */
+  async #recordInTheEnd(begun: Delivery, outcome: Outcome): Promise<void> {
+    const { clock, onError } = this.#options;
+    for (const waitMs of OUTCOME_AGAIN_MS) {
+      try {
+        return await this.#record(begun, outcome);
+      } catch (error) {
+        onError(error, begun.watchId);
+      }
+      // Shutting down: the next start, or another replica, repeats it under the same id.
+      await clock.sleep(waitMs, this.#aborting.signal);
+    }
     await this.#record(begun, outcome);
   }
 

@@ -7,8 +7,10 @@ import type { Clock } from '../kit/clock.ts';
 import type { Random } from '../kit/random.ts';
 import { Commands, type CommandsOptions } from './commands.ts';
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import { JournalGuard } from './journal-guard.ts';
 import { type Appended, Ledger } from './ledger.ts';
 import { Share } from './share.ts';
+import { readVitals } from './vitals.ts';
 import { type KeeperOptions, WatchKeeper } from './watch-keeper.ts';
 
 export type EngineOptions = {
@@ -37,6 +39,7 @@ export type EngineOptions = {
   readonly onAppended: (appended: Appended) => void;
   readonly onAttempt: DispatcherOptions['onAttempt'];
   readonly onTick: KeeperOptions['onTick'];
+  readonly onDrop: KeeperOptions['onDrop'];
   readonly onError: (error: unknown, watchId: string | null) => void;
 };
 
@@ -44,8 +47,10 @@ export type Engine = ReturnType<typeof createEngine>;
 
 /** Nothing runs until `start`. */
 export function createEngine(options: EngineOptions) {
-  const { journal } = options;
-  const parts = join(options);
+  const { clock } = options;
+  const guard = new JournalGuard(options.journal, clock);
+  const { journal } = guard;
+  const parts = join({ ...options, journal });
   const { share, dispatcher, keeper, commands, lookAround } = parts;
   const { subscribers } = options.commands;
   let unlisten = () => {};
@@ -73,7 +78,8 @@ export function createEngine(options: EngineOptions) {
     await share.stop();
   }
 
-  return { ledger: parts.ledger, share, dispatcher, keeper, commands, start, stop };
+  const vitals = () => readVitals({ clock, keeper, dispatcher, guard });
+  return { ledger: parts.ledger, share, dispatcher, keeper, commands, guard, vitals, start, stop };
 }
 
 function join(options: EngineOptions) {
@@ -100,10 +106,10 @@ function join(options: EngineOptions) {
     ...{ clock, random, journal, ledger, replica, share },
     ...{ sendAction, channels, hold, onAttempt, onError },
   });
-  const { sources, readHealth, healthBefore, onTick } = options;
+  const { sources, readHealth, healthBefore, onTick, onDrop } = options;
   const keeper: WatchKeeper = new WatchKeeper({
     ...{ clock, journal, ledger, share, sources },
-    ...{ readHealth, healthBefore, hold, onTick, onError },
+    ...{ readHealth, healthBefore, hold, onTick, onDrop, onError },
   });
   const onWork = lookAround;
   const commands = new Commands({

@@ -38,7 +38,7 @@ export class Observer {
       }
     }
     // Once: a message sent later must not hide the conditions of the service's next watch.
-    if (isActive(before) && !record.isActive) this.#hide(record.policy);
+    if (isActive(before) && !record.isActive) this.hide(record.policy);
   }
 
   #conditions(policy: Policy, { record }: Appended): void {
@@ -47,7 +47,8 @@ export class Observer {
     }
   }
 
-  #hide(policy: Policy): void {
+  /** Its conditions are shown by nobody, or by another replica. */
+  hide(policy: Policy): void {
     for (const { id } of [...policy.conditions, ...(policy.verify?.conditions ?? [])]) {
       hideConditionState(this.#metrics, policy.service, id);
     }
@@ -79,13 +80,18 @@ export class Observer {
   }
 
   /** Figures that are read from the journal when somebody asks for /metrics. */
-  async refresh(journal: Journal, hold: Hold | null): Promise<void> {
-    const { watches, watchesActive, holdFire, deliveriesPending } = this.#metrics;
+  async refresh(
+    journal: Journal,
+    hold: Hold | null,
+    engine: { readonly watches: number; readonly replicas: number },
+  ): Promise<void> {
+    const { watches, watchesActive, replicas, holdFire, deliveriesPending } = this.#metrics;
+    watchesActive.set(engine.watches);
+    replicas.set(engine.replicas);
     holdFire.set(hold === null ? 0 : 1);
     for (const [phase, count] of Object.entries(await journal.counts())) {
       watches.set({ phase }, count);
     }
-    watchesActive.set((await journal.activeIds(10_000)).length);
     const pending = { disarm: 0, rollback: 0, message: 0 };
     for (const { content } of await journal.pendingDeliveries(10_000)) {
       pending[content.kind === 'action' ? content.action : 'message'] += 1;

@@ -72,6 +72,11 @@ export class Share {
     return this.#options.clock.monotonic() < this.#leasedUntil;
   }
 
+  /** How many replicas live, this one among them; 0 before the journal has said so. */
+  get size(): number {
+    return this.#living?.size ?? 0;
+  }
+
   /** Whether this replica looks after a watch or a channel. */
   owns(key: string): boolean {
     let owner = this.#owners.get(key);

@@ -41,8 +41,12 @@ export type KeeperOptions = {
     policy: Policy,
     tick: { readonly lagMs: number; readonly tookMs: number; readonly readings: Readings },
   ) => void;
+  /** This replica no longer looks after a watch of this policy: it ended, or another one does. */
+  readonly onDrop: (policy: Policy) => void;
   readonly onError: (error: unknown, watchId: string | null) => void;
 };
+
+export type Hanging = { readonly watchId: string; readonly forMs: number };
 
 export class WatchKeeper {
   readonly #options: KeeperOptions;
@@ -50,6 +54,7 @@ export class WatchKeeper {
   #loop: Loop | null = null;
   #isStopping = false;
   #lookedAt: number;
+  #mayBeActive = true;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -71,14 +76,43 @@ export class WatchKeeper {
     this.#loop?.poke();
   }
 
-  /** Milliseconds since the journal was last looked at: large when evaluation hangs. */
+  /** Watches that this replica evaluates. */
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  /** Milliseconds since a look ended, well or with an error: large when evaluation hangs. */
   idleMs(): number {
     return this.#options.clock.monotonic() - this.#lookedAt;
   }
 
+  /** Watches of this replica whose ticks do not end. */
+  hanging(): readonly Hanging[] {
+    return [...this.#watchers].flatMap(([watchId, watcher]) => {
+      const forMs = watcher.hangingForMs();
+      return forMs === null ? [] : [{ watchId, forMs }];
+    });
+  }
+
+  /** Whether there are active watches, here or elsewhere, as far as the last look could tell. */
+  get mayBeActive(): boolean {
+    return this.#mayBeActive || this.#watchers.size > 0;
+  }
+
   async look(): Promise<undefined> {
-    const { journal, share, clock, onError } = this.#options;
+    try {
+      await this.#look();
+    } finally {
+      // Also with an error: a restart mends no database. What hangs never comes here.
+      this.#lookedAt = this.#options.clock.monotonic();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { journal, share, onError } = this.#options;
+    this.#mayBeActive = true;
     const active = await journal.activeIds(WATCHES_MAX);
+    this.#mayBeActive = active.length > 0;
     if (active.length >= WATCHES_MAX) {
       const text = `${WATCHES_MAX} watches are active, more are not evaluated; close some`;
       onError(new Error(text), null);
@@ -92,7 +126,6 @@ export class WatchKeeper {
       // One damaged row must not keep the others from being watched.
       await this.#keep(id).catch((error: unknown) => onError(error, id));
     }
-    this.#lookedAt = clock.monotonic();
   }
 
   async #keep(id: string): Promise<void> {
@@ -106,6 +139,7 @@ export class WatchKeeper {
   /** Not awaited: the watcher may be in the middle of its own run. */
   #drop(id: string, watcher: Watcher): void {
     this.#watchers.delete(id);
+    this.#options.onDrop(watcher.policy);
     watcher.stop().catch((error: unknown) => this.#options.onError(error, id));
   }
 

@@ -20,6 +20,7 @@ import type { Hold } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
+import { within } from '../kit/within.ts';
 import type { HealthProbes } from './health-probes.ts';
 import type { Ledger, Loaded } from './ledger.ts';
 import { healthKey } from './stand-by.ts';
@@ -27,6 +28,13 @@ import { healthKey } from './stand-by.ts';
 /** Away for more intervals than this (and at least AWAY_MIN_MS): on-call is told. */
 const AWAY_INTERVALS = 4;
 const AWAY_MIN_MS = 15_000;
+/** Beyond the source's own limits a tick may take this many intervals, and at least so long. */
+const TICK_INTERVALS = 4;
+const TICK_BEYOND_MIN_MS = 30_000;
+/** How long the next tick may take to show that the one that was cut off was an accident. */
+const HANGS_AFTER_MS = 10_000;
+/** For sources that do not say how long they may take. */
+const READ_WITHIN_MS = 30_000;
 /** While the source gives nothing at all, the time before the deploy is asked for this long. */
 const BASELINE_WITHIN_MS = 10 * 60_000;
 
@@ -55,13 +63,34 @@ export class Watcher {
   #lookedAtMs: number | null = null;
   #plannedAt: number | null = null;
   #isVerifying = false;
+  readonly #tickWithinMs: number;
+  /** When a tick last ended by itself, well or with an error (monotonic). */
+  #endedAt: number;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
-    const { clock, policy, onError } = options;
+    const { clock, policy, source, onError } = options;
+    this.#tickWithinMs =
+      (source.readWithinMs ?? READ_WITHIN_MS) +
+      Math.max(TICK_INTERVALS * policy.intervalMs, TICK_BEYOND_MIN_MS);
+    this.#endedAt = clock.monotonic();
     const everyMs = policy.intervalMs;
     const work = (signal: AbortSignal) => this.#run(signal);
     this.#loop = startLoop({ clock, everyMs, work, onError });
+  }
+
+  get policy(): Policy {
+    return this.#options.policy;
+  }
+
+  /**
+   * How long no tick has ended by itself, once it is too long; null: it makes progress. Ticks that
+   * fail are progress: whatever they wait for answers.
+   */
+  hangingForMs(): number | null {
+    const { clock, policy } = this.#options;
+    const forMs = clock.monotonic() - this.#endedAt;
+    return forMs > policy.intervalMs + this.#tickWithinMs + HANGS_AFTER_MS ? forMs : null;
   }
 
   /** Ends here; another replica, or the next start, may go on. */
@@ -81,11 +110,36 @@ export class Watcher {
     const startedAt = clock.monotonic();
     const lagMs = this.#plannedAt === null ? 0 : Math.max(0, startedAt - this.#plannedAt);
     this.#plannedAt = startedAt + policy.intervalMs;
-    const readings = await this.tick(signal).catch(async (error: unknown) => {
+    const readings = await this.#bounded(signal).catch(async (error: unknown) => {
       if (!signal.aborted) await this.#closeUnjudged(error);
       throw error;
     });
     if (readings !== null) onTick({ lagMs, tookMs: clock.monotonic() - startedAt, readings });
+  }
+
+  /**
+   * One tick that ends, whatever hangs. What it still gives afterwards is not used: its signal is
+   * aborted, and the next tick goes on.
+   */
+  async #bounded(signal: AbortSignal): Promise<Readings | null> {
+    const { clock } = this.#options;
+    const cut = new AbortController();
+    const follow = () => cut.abort(signal.reason);
+    if (signal.aborted) follow();
+    signal.addEventListener('abort', follow, { once: true });
+    let isCut = false;
+    const tooLong = (): never => {
+      isCut = true;
+      const error = new Error(`the tick did not end within ${this.#tickWithinMs / 1_000} s`);
+      cut.abort(error);
+      throw error;
+    };
+    try {
+      return await within(clock, this.#tickWithinMs, () => this.tick(cut.signal), tooLong);
+    } finally {
+      signal.removeEventListener('abort', follow);
+      if (!isCut) this.#endedAt = clock.monotonic();
+    }
   }
 
   /** A watch whose ticks fail for ever ends all the same: what is never judged never passes. */
@@ -134,7 +188,8 @@ export class Watcher {
     if (signal.aborted) return readings;
     const tick = { atMs, readings };
     await ledger.decide(watchId, atMs, async ({ state, record }) => {
-      if (state.phase !== 'watching' || isTwin(tick, record.track, policy)) return null;
+      if (signal.aborted || state.phase !== 'watching') return null;
+      if (isTwin(tick, record.track, policy)) return null;
       // Asked last: a switch that was turned during a slow read counts.
       const isHeld = (await hold()) !== null;
       const fresh = state.baselineTaken ? null : baseline;
@@ -159,7 +214,7 @@ export class Watcher {
     if (signal.aborted) return readings;
     const tick = { atMs, readings };
     await ledger.decide(watchId, atMs, ({ state, record }) => {
-      if (state.verification.kind !== 'verifying') return null;
+      if (signal.aborted || state.verification.kind !== 'verifying') return null;
       if (isTwin(tick, record.track, policy)) return null;
       const { events, track } = decideVerification(policy, state, record.track, tick);
       return { events, tick: { tick, track } };

@@ -36,6 +36,7 @@ export type Metrics = {
   /** Watches in the journal by phase. */
   readonly watches: Gauge<'phase'>;
   readonly watchesActive: Gauge;
+  readonly replicas: Gauge;
   /** Set through `showConditionState` and `hideConditionState`. */
   readonly conditionState: Gauge<'service' | 'condition' | 'state'>;
   readonly stopLatency: Histogram;
@@ -88,7 +89,12 @@ function watchMetrics(registry: Registry) {
     }),
     watchesActive: new Gauge({
       name: 'canaryd_watches_active',
-      help: 'Watches that are evaluated: open, or with a verification under way',
+      help: 'Watches that this replica evaluates: open, or with a verification under way',
+      registers,
+    }),
+    replicas: new Gauge({
+      name: 'canaryd_replicas',
+      help: 'Replicas that share the journal, as this one sees them',
       registers,
     }),
     conditionState: new Gauge({

@@ -111,6 +111,7 @@ export function anEngine(options: EngineOptions = {}) {
   const policies = options.policies ?? [aPolicy()];
   const errors: unknown[] = [];
   const appended: Appended[] = [];
+  const dropped: string[] = [];
   const attempts: (readonly [string, Outcome['kind'], DeliveryReason | null])[] = [];
   const ticks: { readonly watchId: string; readonly lagMs: number; readonly tookMs: number }[] = [];
   const onError = (error: unknown) => void errors.push(error);
@@ -148,6 +149,7 @@ export function anEngine(options: EngineOptions = {}) {
     onAppended: (one) => void appended.push(one),
     onAttempt: ({ id }, { kind }, gaveUp) => void attempts.push([id, kind, gaveUp]),
     onTick: (watchId, _, { lagMs, tookMs }) => void ticks.push({ watchId, lagMs, tookMs }),
+    onDrop: (policy) => void dropped.push(policy.name),
     onError,
   });
   const { ledger, dispatcher, keeper, commands } = engine;
@@ -168,6 +170,7 @@ export function anEngine(options: EngineOptions = {}) {
     appended,
     attempts,
     ticks,
+    dropped,
     start() {
       engine.start();
       onTestFinished(stop);
