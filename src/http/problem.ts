@@ -132,6 +132,10 @@ function describe(error: unknown, requestId: string): Description {
     return { kind, detail: messageOf(error), errors: problems, headers };
   }
   const code = codeOf(error);
+  if (isCutOff(error, code)) {
+    const what = 'the connection was closed before the body had arrived';
+    return { kind: 'request_invalid', detail: what, errors: [], headers: {} };
+  }
   const known = FRAMEWORK[code];
   if (known !== undefined) return { kind: known[0], detail: known[1], errors: [], headers: {} };
   const detail = `an unexpected error; canaryd's log tells more under request ${requestId}`;
@@ -141,6 +145,11 @@ function describe(error: unknown, requestId: string): Description {
 function codeOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('code' in error)) return '';
   return String(error.code);
+}
+
+/** The sender has gone, or was too slow: no failure of ours. One of our own has no such status. */
+function isCutOff(error: unknown, code: string): boolean {
+  return code === 'ECONNRESET' && error instanceof Error && 'statusCode' in error;
 }
 
 /** What Fastify and Node refuse by themselves, in our words. */

@@ -203,6 +203,14 @@ describe('a socket', () => {
     expect(answer).toContain('urn:canaryd:problem:request_timeout');
   });
 
+  it('that is closed in the middle of a body is no failure of ours', async () => {
+    const server = api({ limits: { ...SERVER_LIMITS, requestMs: 100, checkEveryMs: 20 } });
+    const head = 'POST /v1/watches HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n';
+    await raw(await listening(server), `${head}content-type: application/json\r\n\r\n{`);
+    await server.app.close();
+    expect(server.log.filter((line) => line.includes('request failed'))).toEqual([]);
+  });
+
   it('with a body larger than it said gets a problem without being read to the end', async () => {
     const head = 'POST /v1/watches HTTP/1.1\r\nhost: localhost\r\ncontent-length: 70000\r\n';
     const base = await listening(api());
