@@ -33,6 +33,8 @@ export type Readings = Readonly<Record<string, Reading>>;
 export interface Source {
   /** One reading for every indicator asked. */
   read(request: ReadRequest): Promise<Readings>;
+  /** By its own limits a read has ended after so long. */
+  readonly readWithinMs?: number;
   /** The watch has ended: drop what is kept for it. */
   forget(watchId: string): void;
   /** Called now and then while nothing is watched, so that the time before a deploy is known. */

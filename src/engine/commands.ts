@@ -348,8 +348,8 @@ export class Commands implements Control {
     return this.#options.subscribers.add(watchId, listener);
   }
 
-  health(): ReturnType<Control['health']> {
-    return this.#options.health();
+  health(probe: 'live' | 'ready'): ReturnType<Control['health']> {
+    return this.#options.health(probe);
   }
 }
 

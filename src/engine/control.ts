@@ -107,8 +107,11 @@ export interface Control {
   release(command: HumanCommand): Promise<void>;
   /** Calls back after each event or tick of the watch (null: of any); returns the unsubscribe. */
   subscribe(watchId: string | null, listener: (change: Change) => void): () => void;
-  /** Whether the daemon is able to do its work; for /livez and /readyz. */
-  health(): Promise<{
+  /**
+   * Whether the daemon does its work (`live`) and can take more (`ready`); for /livez and /readyz.
+   * `live` asks nobody: it answers whatever hangs.
+   */
+  health(probe: 'live' | 'ready'): Promise<{
     readonly live: boolean;
     readonly ready: boolean;
     readonly checks: Readonly<Record<string, string>>;

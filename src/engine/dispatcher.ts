@@ -205,9 +205,11 @@ export class Dispatcher {
         return await this.#record(begun, outcome);
       } catch (error) {
         onError(error, begun.watchId);
+        // Shutting down: the next start, or another replica, repeats it under the same id.
+        await clock.sleep(waitMs, this.#aborting.signal).catch(() => {
+          throw error;
+        });
       }
-      // Shutting down: the next start, or another replica, repeats it under the same id.
-      await clock.sleep(waitMs, this.#aborting.signal);
     }
     await this.#record(begun, outcome);
   }

@@ -77,6 +77,11 @@ export class Share {
     return this.#living?.size ?? 0;
   }
 
+  /** Who lives, as far as this replica knows; itself among them. */
+  get living(): readonly string[] {
+    return [...(this.#living ?? [])];
+  }
+
   /** Whether this replica looks after a watch or a channel. */
   owns(key: string): boolean {
     let owner = this.#owners.get(key);

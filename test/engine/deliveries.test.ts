@@ -334,22 +334,45 @@ describe('Dispatcher, when the journal fails', () => {
     expect(engine.world.acted.map(([, id]) => id)).toEqual(['w_1-disarm', 'w_1-rollback']);
   });
 
-  it('repeats under the same id what it could not write down as done, at a bounded pace', async () => {
+  it('does not send again what it only could not write down', async () => {
     const journal = tempJournal();
     let isFull = false;
     const failing = changed(journal, {
       append: (batches) => (isFull ? full() : journal.append(batches)),
     });
     const engine = await fallen({ journal: failing }, ({ world }) => {
-      world.action = only('disarm', async ({ attempts }) => {
-        isFull = attempts < 3;
+      world.action = only('disarm', async () => {
+        isFull = true;
         return DELIVERED;
       });
     });
-    await engine.clock.advance(3_000);
-    const disarms = engine.world.acted.filter(([, id]) => id === 'w_1-disarm');
-    expect(disarms.map(([atMs]) => atMs)).toEqual([5_000, 5_500, 6_000]);
+    await engine.clock.advance(30_000);
+    const disarms = () => engine.world.acted.filter(([, id]) => id === 'w_1-disarm');
+    expect(disarms()).toHaveLength(1);
+    isFull = false;
+    await engine.clock.advance(30_000);
+    expect(disarms()).toHaveLength(1);
+    expect(await engine.delivery('w_1-disarm')).toMatchObject({ state: 'delivered', attempts: 1 });
     expect(engine.world.acted.filter(([, id]) => id === 'w_1-rollback')).toHaveLength(1);
+  });
+
+  it('repeats it under its id when that lasts: not more than once in two minutes', async () => {
+    const journal = tempJournal();
+    let isFull = false;
+    const failing = changed(journal, {
+      append: (batches) => (isFull ? full() : journal.append(batches)),
+    });
+    const engine = await fallen({ journal: failing }, ({ world }) => {
+      world.action = only('disarm', async () => {
+        isFull = true;
+        return DELIVERED;
+      });
+    });
+    await engine.clock.advance(10 * 60_000);
+    const disarms = engine.world.acted.filter(([, id]) => id === 'w_1-disarm');
+    expect(disarms.length).toBeGreaterThan(1);
+    const gaps = disarms.slice(1).map(([atMs], index) => atMs - (disarms[index]?.[0] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThan(2 * 60_000);
   });
 
   it('goes on after a sweep that failed', async () => {

@@ -56,7 +56,7 @@ function probe({ control, logger }: RouteDeps, kind: 'live' | 'ready', summary: 
       reply.header('content-type', 'text/plain; charset=utf-8').header('cache-control', 'no-store');
       let health: Awaited<ReturnType<typeof control.health>>;
       try {
-        health = await control.health();
+        health = await control.health(kind);
       } catch (error) {
         logger.error({ err: error }, 'health check failed');
         health = { live: false, ready: false, checks: { health: 'the check itself failed' } };
