@@ -76,10 +76,19 @@ function jsonComplaint(
   const name = pointer.replace(/^\//, '').replaceAll('/', '.') || 'the body';
   const found = valueAt(document, pointer);
   if (found === undefined) return `${name} is missing, wanted ${quoted(equals)}`;
-  const text = typeof found === 'string' ? found : JSON.stringify(found);
+  const text = typeof found === 'string' ? found : jsonText(found);
   return text === equals
     ? null
     : `${name} is ${quoted(redact(text, headerSecrets(headers)))}, wanted ${quoted(equals)}`;
+}
+
+/** `JSON.parse` reads any depth, `JSON.stringify` does not. */
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'nested too deeply';
+  }
 }
 
 /** JSON pointer (RFC 6901); undefined when nothing is there. */

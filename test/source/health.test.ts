@@ -67,6 +67,12 @@ describe('a health endpoint', () => {
     expect(reading.detail).not.toContain('hunter');
   });
 
+  it('fails when the field holds more than can be told', async () => {
+    const url = await answering(200, `{"status":${'['.repeat(30_000)}${']'.repeat(30_000)}}`);
+    const reading = await readHealth(aHealthCheck({ url, json: status }), never);
+    expect(reading).toMatchObject({ value: 0, detail: expect.stringContaining('too deeply') });
+  });
+
   it('that cannot be asked with the values of the deploy is blind, not failing', async () => {
     const reading = await readHealth(aHealthCheck({ url: '' }), never);
     expect(reading).toMatchObject({ kind: 'blind', reason: 'rejected' });
