@@ -121,6 +121,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'prom-client': /^src\/(?:metrics|demo)\//,
   '@slack/webhook': /^src\/notify\/slack\.ts$/,
   'node:sqlite': /^src\/journal\/sqlite\//,
+  pg: /^src\/journal\/postgres\//,
   fastify: /^src\/http\//,
   commander: /^src\/cli\/cli\.ts$/,
   yaml: /^src\/(?:config\/yaml-file|demo\/demo-files)\.ts$/,

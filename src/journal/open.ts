@@ -1,14 +1,38 @@
-// The one place that knows which stores there are. A second store is one more branch here and one
+// The one place that knows which stores there are. Another store is one more branch here and one
 // more folder that passes the contract suite.
 import type { Journal } from './journal.ts';
+import { openPostgresJournal, type PostgresOptions } from './postgres/open.ts';
 import { openSqliteJournal } from './sqlite/sqlite-journal.ts';
 
-export type JournalConfig = { readonly sqlite: { readonly path: string } };
+/** A text, or a secret that is read when it is needed. */
+type Revealed = string | { reveal(): string };
+
+export type JournalConfig =
+  | { readonly sqlite: { readonly path: string } }
+  | {
+      readonly postgres: {
+        readonly url: Revealed;
+        readonly password: Revealed | null;
+        readonly schema: string;
+      };
+    };
+
+const reveal = (text: Revealed) => (typeof text === 'string' ? text : text.reveal());
+
+export function postgresOptions({
+  url,
+  password,
+  schema,
+}: Extract<JournalConfig, { postgres: unknown }>['postgres']): PostgresOptions {
+  const given = password === null ? {} : { password: () => reveal(password) };
+  return { url: reveal(url), schema, ...given };
+}
 
 /** `readOnly` looks at the journal of a running daemon and cannot write. */
 export async function openJournal(
   config: JournalConfig,
   options: { readonly readOnly?: boolean } = {},
 ): Promise<Journal> {
-  return openSqliteJournal({ path: config.sqlite.path, ...options });
+  if ('sqlite' in config) return openSqliteJournal({ path: config.sqlite.path, ...options });
+  return openPostgresJournal({ ...postgresOptions(config.postgres), ...options });
 }

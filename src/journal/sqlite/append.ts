@@ -1,27 +1,12 @@
 // One batch of an append, inside the caller's transaction: whatever is thrown here undoes all.
 import type { NewDelivery } from '../../core/delivery.ts';
-import type { EventBody, EventType } from '../../core/event.ts';
-import type { Phase } from '../../core/watch.ts';
+import type { EventBody } from '../../core/event.ts';
 import { encodeContent, encodeDeploy, encodeEvent, encodePolicy, encodeTrack } from '../codec.ts';
 import type { Append, NewWatch } from '../journal.ts';
+import { checkPhase, Refused } from '../refusal.ts';
+import { wholeMs } from '../rows.ts';
 import { encodeReadings } from '../tick-codec.ts';
-import { wholeMs } from './rows.ts';
 import type { Connection } from './sql.ts';
-
-/** The batch rests on a state that has moved: read again, decide again. */
-export class Refused extends Error {}
-
-const CLOSES: Readonly<Partial<Record<EventType, Phase>>> = {
-  'watch.stopped': 'stopped',
-  'watch.passed': 'passed',
-  'watch.inconclusive': 'inconclusive',
-  'watch.cancelled': 'cancelled',
-  'watch.superseded': 'superseded',
-};
-
-function mayFollowTheEnd(type: EventType): boolean {
-  return /^(action|rollback)\./.test(type) || type === 'watch.acknowledged';
-}
 
 export function write(sql: Connection, batch: Append): void {
   const { watchId, atMs } = batch;
@@ -65,20 +50,6 @@ function create(sql: Connection, watch: NewWatch, batch: Append): void {
     watch.policyHash,
     watch.idempotencyKey,
     wholeMs(watch.startedAtMs),
-  );
-}
-
-/** J4: an end is final, and only what came of it may follow. */
-function checkPhase(stored: string, batch: Append): void {
-  let phase = stored;
-  for (const { type } of batch.events) {
-    if (phase !== 'watching' && !mayFollowTheEnd(type)) throw new Refused();
-    phase = CLOSES[type] ?? phase;
-  }
-  if (phase === batch.phase) return;
-  if (stored !== 'watching') throw new Refused();
-  throw new Error(
-    `watch ${batch.watchId} would be stored as ${batch.phase}, but its events make it ${phase}`,
   );
 }
 

@@ -1,6 +1,7 @@
 // The one connection to the journal's file: prepared statements, transactions, and what SQLite's
 // errors mean. It knows no table.
-import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { Row } from '../row.ts';
 
 /** Primary result codes of SQLite that mean something to an operator. */
 export const SQLITE = {
@@ -27,35 +28,6 @@ export function sqliteCode(error: unknown): number | undefined {
 /** A primary key or unique index said no: somebody was faster. */
 export function isUniqueViolation(error: unknown): boolean {
   return UNIQUE_VIOLATIONS.includes(extendedCode(error));
-}
-
-/** One result row; the column types are kept by STRICT tables, so a wrong one is a bug. */
-export class Row {
-  readonly #columns: Record<string, SQLOutputValue>;
-
-  constructor(columns: Record<string, SQLOutputValue>) {
-    this.#columns = columns;
-  }
-
-  text(column: string): string {
-    const value = this.#columns[column];
-    if (typeof value !== 'string') throw new TypeError(`column ${column} is no text`);
-    return value;
-  }
-
-  integer(column: string): number {
-    const value = this.#columns[column];
-    if (typeof value !== 'number') throw new TypeError(`column ${column} is no integer`);
-    return value;
-  }
-
-  textOrNull(column: string): string | null {
-    return this.#columns[column] === null ? null : this.text(column);
-  }
-
-  integerOrNull(column: string): number | null {
-    return this.#columns[column] === null ? null : this.integer(column);
-  }
 }
 
 export class Connection {

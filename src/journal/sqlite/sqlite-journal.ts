@@ -17,8 +17,10 @@ import type {
   WatchFilter,
   WatchRecord,
 } from '../journal.ts';
+import { Refused } from '../refusal.ts';
+import { toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
 import { decodeTick } from '../tick-codec.ts';
-import { Refused, write } from './append.ts';
+import { write } from './append.ts';
 import {
   BUSY_TIMEOUT_MS,
   createFile,
@@ -29,9 +31,11 @@ import {
   refuse,
 } from './file.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
-import { EVENTS, toDelivery, toEvent, toWatch, WATCH, wholeMs } from './rows.ts';
 import { Connection, isUniqueViolation } from './sql.ts';
 
+const WATCH = `
+  SELECT watches.*, tracks.track FROM watches LEFT JOIN tracks ON tracks.watch_id = watches.id`;
+const EVENTS = 'SELECT * FROM events WHERE watch_id = ? AND seq > ? ORDER BY seq LIMIT ?';
 /** SQLite's default for new files. */
 const PAGE_BYTES = 4_096;
 /** The write-ahead log is cut back to this after a checkpoint. */

@@ -1,7 +1,7 @@
-// Rows of the SQLite journal → the journal's own types.
-import type { Delivery } from '../../core/delivery.ts';
-import { DELIVERY_REASONS, type WatchEvent } from '../../core/event.ts';
-import { PHASES } from '../../core/watch.ts';
+// Rows of a store → the journal's own types. Both stores name and type their columns alike.
+import type { Delivery } from '../core/delivery.ts';
+import { DELIVERY_REASONS, type WatchEvent } from '../core/event.ts';
+import { PHASES } from '../core/watch.ts';
 import {
   damaged,
   decodeContent,
@@ -9,17 +9,14 @@ import {
   decodeEvent,
   decodePolicy,
   decodeTrack,
-} from '../codec.ts';
-import type { WatchRecord } from '../journal.ts';
-import type { Row } from './sql.ts';
+} from './codec.ts';
+import type { WatchRecord } from './journal.ts';
+import type { Row } from './row.ts';
 
 /** Integer columns hold whole milliseconds; a backoff with jitter is a fraction. Never early. */
 export function wholeMs(ms: number): number {
   return Math.ceil(ms);
 }
-
-export const WATCH = `
-  SELECT watches.*, tracks.track FROM watches LEFT JOIN tracks ON tracks.watch_id = watches.id`;
 
 export function toWatch(row: Row): WatchRecord {
   const id = row.text('id');
@@ -32,15 +29,12 @@ export function toWatch(row: Row): WatchRecord {
     idempotencyKey: row.textOrNull('idempotency_key'),
     startedAtMs: row.integer('started_at_ms'),
     phase: word(PHASES, row.text('phase'), `the phase of watch ${id}`),
-    isActive: row.integer('is_active') === 1,
+    isActive: row.flag('is_active'),
     closedAtMs: row.integerOrNull('closed_at_ms'),
     revision: row.integer('revision'),
     track: track === null ? null : decodeTrack(track, id),
   };
 }
-
-export const EVENTS = `
-  SELECT * FROM events WHERE watch_id = ? AND seq > ? ORDER BY seq LIMIT ?`;
 
 export function toEvent(row: Row): WatchEvent {
   return decodeEvent({
@@ -65,7 +59,7 @@ export function toDelivery(row: Row): Delivery {
     state: word(STATES, row.text('state'), `the state of delivery ${id}`),
     attempts: row.integer('attempts'),
     attemptedAtMs: row.integerOrNull('attempted_at_ms'),
-    inFlight: row.integer('in_flight') === 1,
+    inFlight: row.flag('in_flight'),
     holder: row.textOrNull('holder'),
     createdAtMs: row.integer('created_at_ms'),
     notBeforeMs: row.integer('not_before_ms'),

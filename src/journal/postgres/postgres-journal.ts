@@ -1,0 +1,372 @@
+// The journal in PostgreSQL, for any number of replicas. What is written is on the server's disk
+// when its promise resolves. Which of two replicas was first is the server's word: locks on
+// watches, unique constraints, revisions. It stores what it is told and decides nothing.
+import type { Delivery } from '../../core/delivery.ts';
+import type { WatchEvent } from '../../core/event.ts';
+import type { Tick } from '../../core/sample.ts';
+import { PHASES, type Phase } from '../../core/watch.ts';
+import type { CanarydError } from '../../kit/errors.ts';
+import { damaged, decodeHold, encodeHold } from '../codec.ts';
+import type {
+  Append,
+  AppendResult,
+  Hold,
+  Journal,
+  Replica,
+  WatchFilter,
+  WatchRecord,
+} from '../journal.ts';
+import { Refused } from '../refusal.ts';
+import { toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
+import { decodeTick } from '../tick-codec.ts';
+import { write, writeTick } from './append.ts';
+import { type Database, placeName, type Session } from './database.ts';
+import { failure, isUniqueViolation } from './failure.ts';
+import { type Hint, Listener } from './listener.ts';
+import { SCHEMA_VERSION, tooNew } from './migrations.ts';
+
+// Columns by name: a newer canaryd may have added some.
+const WATCH = `
+  SELECT id, deploy, policy, policy_hash, idempotency_key, started_at_ms, phase, is_active,
+    closed_at_ms, revision, track FROM watches LEFT JOIN tracks ON tracks.watch_id = watches.id`;
+const DELIVERY = `
+  SELECT planned, id, watch_id, content, state, attempts, attempted_at_ms, in_flight, holder,
+    created_at_ms, not_before_ms, after_delivery, deadline_at_ms, attempts_max, last_reason,
+    last_detail FROM deliveries`;
+const NEWEST_FIRST = 'ORDER BY started_at_ms DESC, ordinal DESC';
+/** Rows that one statement of `prune` removes: ticks of open watches wait at most that long. */
+const PRUNE_ROWS = 5_000;
+/** Removing a watch removes its events, deliveries and the samples that are left. */
+const PRUNE_WATCHES = 20;
+
+type Work<Result> = (session: Session) => Promise<Result>;
+
+const ANNOUNCE = `
+  WITH schema AS (
+    SELECT version, compatible_from FROM schema_versions ORDER BY version DESC LIMIT 1
+  ), known AS (
+    SELECT 1 FROM replicas
+    WHERE id = $1 AND takes_work = $2 AND lives_until > clock_timestamp()
+  ), mine AS (
+    INSERT INTO replicas (id, takes_work, lives_until)
+    SELECT $1, $2, clock_timestamp() + $3::float8 * interval '1 millisecond' FROM schema
+    WHERE compatible_from <= $4
+    ON CONFLICT (id) DO UPDATE
+    SET takes_work = excluded.takes_work, lives_until = excluded.lives_until
+  ), news AS (SELECT pg_notify($5, $6) WHERE NOT EXISTS (SELECT FROM known))
+  SELECT $1::text AS id, $2::boolean AS takes_work, version, compatible_from,
+    (SELECT count(*) FROM news) AS told FROM schema
+  UNION ALL
+  SELECT id, takes_work, version, compatible_from, 0 FROM replicas, schema
+  WHERE id <> $1 AND lives_until > clock_timestamp()`;
+
+export class PostgresJournal implements Journal {
+  readonly #database: Database;
+  readonly #listener: Listener;
+  /** A newer canaryd has changed the schema so that this one must not write any more. */
+  #outdated: CanarydError | null = null;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#listener = new Listener(database.place);
+  }
+
+  #failed(doing: string, error: unknown): CanarydError {
+    return failure(placeName(this.#database.place), doing, error);
+  }
+
+  async #read<Result>(work: Work<Result>): Promise<Result> {
+    try {
+      return await this.#database.read(work);
+    } catch (error) {
+      throw this.#failed('read from it', error);
+    }
+  }
+
+  async #write<Result>(
+    kind: 'statement' | 'repeatable' | 'transaction',
+    work: Work<Result>,
+  ): Promise<Result> {
+    if (this.#outdated !== null) throw this.#outdated;
+    try {
+      return await this.#database[kind](work);
+    } catch (error) {
+      if (error instanceof Refused || isUniqueViolation(error)) throw new Refused();
+      throw this.#failed('write to it', error);
+    }
+  }
+
+  async append(batches: readonly Append[]): Promise<AppendResult> {
+    if (batches.length === 0) return 'appended';
+    try {
+      if (await this.#tickOnly(batches)) return 'appended';
+      await this.#write('transaction', (session) =>
+        write(session, batches, {
+          channel: this.#listener.channel,
+          payload: (watchId) => this.#listener.payload(watchId),
+        }),
+      );
+      return 'appended';
+    } catch (error) {
+      if (error instanceof Refused) return 'conflict';
+      throw error;
+    }
+  }
+
+  /** Nearly every append: one statement. When it writes nothing, the long way says why. */
+  async #tickOnly(batches: readonly Append[]): Promise<boolean> {
+    const [batch, ...others] = batches;
+    if (batch?.tick === undefined || others.length > 0) return false;
+    const { tick, watchId, create, events, deliveries, updates = [], giveUpActions } = batch;
+    const hasMore = create !== undefined || giveUpActions !== undefined;
+    if (hasMore || events.length + deliveries.length + updates.length > 0) return false;
+    const { expectedRevision: revision, phase, isActive } = batch;
+    return this.#write('statement', (session) =>
+      writeTick(session, watchId, tick, { revision, phase, isActive }),
+    );
+  }
+
+  async watch(id: string): Promise<WatchRecord | null> {
+    return this.#watch('id = $1', id);
+  }
+
+  async watchByIdempotencyKey(key: string): Promise<WatchRecord | null> {
+    return this.#watch('idempotency_key = $1', key);
+  }
+
+  async #watch(where: string, value: string): Promise<WatchRecord | null> {
+    const row = await this.#rows((session) => session.all(`${WATCH} WHERE ${where}`, value), value);
+    return row[0] === undefined ? null : toWatch(row[0]);
+  }
+
+  /** What holds a NUL is nowhere, and PostgreSQL does not like to be asked. */
+  async #rows(work: Work<Awaited<ReturnType<Session['all']>>>, ...asked: (string | undefined)[]) {
+    if (asked.some((value) => value?.includes('\0'))) return [];
+    return this.#read(work);
+  }
+
+  async watches(filter: WatchFilter): Promise<readonly WatchRecord[]> {
+    const { service, environment, phase, isActive, beforeId, limit } = filter;
+    const where: string[] = [];
+    const values: (string | number)[] = [limit];
+    const and = (condition: (parameter: string) => string, value: string | undefined) => {
+      if (value === undefined) return;
+      values.push(value);
+      where.push(condition(`$${values.length}`));
+    };
+    and((parameter) => `service = ${parameter}`, service);
+    and((parameter) => `environment = ${parameter}`, environment);
+    and((parameter) => `phase = ${parameter}`, phase);
+    if (isActive !== undefined) where.push(isActive ? 'is_active' : 'NOT is_active');
+    and(
+      (parameter) => `(started_at_ms, ordinal) <
+        (SELECT started_at_ms, ordinal FROM watches WHERE id = ${parameter})`,
+      beforeId,
+    );
+    const conditions = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
+    const sql = `${WATCH} ${conditions} ${NEWEST_FIRST} LIMIT $1`;
+    const rows = await this.#rows(
+      (session) => session.all(sql, ...values),
+      ...[service, environment, beforeId],
+    );
+    return rows.map(toWatch);
+  }
+
+  async activeIds(limit: number): Promise<readonly string[]> {
+    const rows = await this.#read((session) =>
+      session.all(
+        'SELECT id FROM watches WHERE is_active ORDER BY started_at_ms, ordinal LIMIT $1',
+        limit,
+      ),
+    );
+    return rows.map((row) => row.text('id'));
+  }
+
+  /** Without a limit all of them: a fold over a part of the events is a wrong state (J7). */
+  async events(watchId: string, afterSeq = 0, limit?: number): Promise<readonly WatchEvent[]> {
+    const rows = await this.#rows(
+      (session) =>
+        session.all(
+          `SELECT revision, watch_id, seq, at_ms, type, body
+           FROM watches LEFT JOIN events ON watch_id = id AND seq > $2
+           WHERE id = $1 ORDER BY seq LIMIT $3`,
+          ...[watchId, afterSeq, limit ?? null],
+        ),
+      watchId,
+    );
+    const revision = rows[0]?.integer('revision') ?? 0;
+    const events = rows.filter((row) => row.integerOrNull('seq') !== null).map(toEvent);
+    const end = limit === undefined ? revision - afterSeq : 0;
+    for (let index = 0; index < Math.max(events.length, end); index += 1) {
+      const seq = afterSeq + index + 1;
+      if (events[index]?.seq === seq) continue;
+      throw damaged(`event ${seq} of watch ${watchId}`, 'is missing');
+    }
+    return events;
+  }
+
+  async ticks(
+    watchId: string,
+    fromMs: number,
+    toMs: number,
+    limit: number,
+  ): Promise<readonly Tick[]> {
+    const rows = await this.#rows(
+      (session) =>
+        session.all(
+          `SELECT at_ms, readings FROM ticks
+           WHERE watch_id = $1 AND at_ms BETWEEN $2::float8 AND $3::float8
+           ORDER BY at_ms LIMIT $4`,
+          ...[watchId, fromMs, toMs, limit],
+        ),
+      watchId,
+    );
+    return rows.map((row) => decodeTick(row.text('readings'), row.integer('at_ms'), watchId));
+  }
+
+  async deliveries(watchId: string): Promise<readonly Delivery[]> {
+    const sql = `${DELIVERY} WHERE watch_id = $1 ORDER BY planned`;
+    return (await this.#rows((session) => session.all(sql, watchId), watchId)).map(toDelivery);
+  }
+
+  async pendingDeliveries(
+    limit: number,
+    kind?: 'action' | 'message',
+  ): Promise<readonly Delivery[]> {
+    const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
+    const urgency = kind === 'message' ? 'NOT is_critical, ' : '';
+    const sql = `${DELIVERY} WHERE state = 'pending' ${isKind} ORDER BY ${urgency}planned LIMIT $1`;
+    return (await this.#read((session) => session.all(sql, limit))).map(toDelivery);
+  }
+
+  async startAttempt(
+    deliveryId: string,
+    attempt: number,
+    atMs: number,
+    holder: string,
+  ): Promise<boolean> {
+    const changes = await this.#write('statement', (session) =>
+      session.run(
+        `UPDATE deliveries
+         SET attempts = attempts + 1, attempted_at_ms = $3, in_flight = true, holder = $4
+         WHERE id = $1 AND state = 'pending' AND attempts + 1 = $2 AND attempts < attempts_max`,
+        ...[deliveryId, attempt, wholeMs(atMs), holder],
+      ),
+    );
+    return changes === 1;
+  }
+
+  async announce(replica: Replica, ttlMs: number): Promise<readonly Replica[]> {
+    const { channel } = this.#listener;
+    const news = this.#listener.payload(null);
+    const rows = await this.#write('repeatable', (session) =>
+      session.all(
+        ANNOUNCE,
+        ...[replica.id, replica.takesWork, ttlMs, SCHEMA_VERSION, channel, news],
+      ),
+    );
+    const [mine] = rows;
+    if (mine === undefined) throw this.#failed('write to it', new Error('its schema is gone'));
+    const found = {
+      version: mine.integer('version'),
+      compatibleFrom: mine.integer('compatible_from'),
+    };
+    this.#outdated = tooNew(placeName(this.#database.place), found, SCHEMA_VERSION);
+    if (this.#outdated !== null) throw this.#outdated;
+    return rows
+      .map((row) => ({ id: row.text('id'), takesWork: row.flag('takes_work') }))
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async retire(replicaId: string): Promise<void> {
+    await this.#write('repeatable', (session) =>
+      session.run(
+        `WITH gone AS (DELETE FROM replicas WHERE id = $1 RETURNING id)
+         SELECT pg_notify($2, $3) FROM gone`,
+        ...[replicaId, this.#listener.channel, this.#listener.payload(null)],
+      ),
+    );
+  }
+
+  listen(listener: Hint): () => void {
+    return this.#listener.add(listener);
+  }
+
+  async hold(): Promise<Hold | null> {
+    const sql = "SELECT value FROM settings WHERE name = 'hold'";
+    const row = await this.#read((session) => session.one(sql));
+    return row === null ? null : decodeHold(row.text('value'));
+  }
+
+  async setHold(hold: Hold | null): Promise<void> {
+    await this.#write('repeatable', (session) =>
+      hold === null
+        ? session.run("DELETE FROM settings WHERE name = 'hold'")
+        : set(session, 'hold', encodeHold(hold)),
+    );
+  }
+
+  async counts(): Promise<Readonly<Record<Phase, number>>> {
+    const rows = await this.#read((session) =>
+      session.all('SELECT phase, count(*) AS watches FROM watches GROUP BY phase'),
+    );
+    const found = new Map(rows.map((row) => [row.text('phase'), row.integer('watches')]));
+    const counts = PHASES.map((phase) => [phase, found.get(phase) ?? 0]);
+    return Object.fromEntries(counts) as Record<Phase, number>;
+  }
+
+  async prune(
+    samplesBeforeMs: number,
+    watchesBeforeMs: number,
+  ): Promise<{ samples: number; watches: number }> {
+    const samples = await this.#inSteps(
+      PRUNE_ROWS,
+      `DELETE FROM ticks WHERE (watch_id, at_ms) IN (
+         SELECT watch_id, at_ms FROM ticks JOIN watches ON id = watch_id
+         WHERE NOT is_active AND closed_at_ms < $1 LIMIT $2)`,
+      samplesBeforeMs,
+    );
+    // A message that is still on its way keeps its watch: every delivery ends (J5).
+    const watches = await this.#inSteps(
+      PRUNE_WATCHES,
+      `DELETE FROM watches WHERE ordinal IN (
+         SELECT ordinal FROM watches WHERE NOT is_active AND closed_at_ms < $1
+         AND NOT EXISTS (SELECT 1 FROM deliveries
+                         WHERE watch_id = watches.id AND state = 'pending') LIMIT $2)`,
+      watchesBeforeMs,
+    );
+    await this.#write('repeatable', (session) =>
+      session.run("DELETE FROM replicas WHERE lives_until < clock_timestamp() - interval '1 day'"),
+    );
+    return { samples, watches };
+  }
+
+  async #inSteps(rows: number, sql: string, beforeMs: number): Promise<number> {
+    let deleted = 0;
+    for (;;) {
+      const changes = await this.#write('repeatable', (session) =>
+        session.run(sql, Math.ceil(beforeMs), rows),
+      );
+      deleted += changes;
+      if (changes < rows) return deleted;
+    }
+  }
+
+  async check(): Promise<void> {
+    await this.#write('repeatable', (session) => set(session, 'checked', ''));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#listener.close();
+    await this.#database.close();
+  }
+}
+
+function set(session: Session, name: string, value: string): Promise<number> {
+  return session.run(
+    `INSERT INTO settings (name, value) VALUES ($1, $2)
+     ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+    name,
+    value,
+  );
+}
