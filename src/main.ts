@@ -2,6 +2,9 @@
 // Hands the process to the CLI. The only file that sets process.exitCode or ends the process.
 import { runCli } from './cli/cli.ts';
 
+/** What a shutdown left open must not keep the process for longer. */
+const LEFT_OPEN_MS = 500;
+
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
@@ -22,3 +25,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stderr: process.stderr,
   signal: stopping.signal,
 });
+
+if (stopping.signal.aborted) setTimeout(() => process.exit(), LEFT_OPEN_MS).unref();

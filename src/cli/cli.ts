@@ -80,8 +80,8 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
     .addHelpText('after', examples('serve --config config/canaryd.yaml'))
     .action(async ({ config }: { config: string }) => {
       const { runDaemon } = await import('../daemon/daemon.ts');
-      await runDaemon({ configPath: config, env: io.env, signal: io.signal });
-      done(EXIT.passed);
+      const end = await runDaemon({ configPath: config, env: io.env, signal: io.signal });
+      done(end === 'ended' ? EXIT.passed : EXIT.cutShort);
     });
   program
     .command('check [files...]')

@@ -7,6 +7,8 @@ export const EXIT = {
   usage: 2,
   inconclusive: 3,
   unreachable: 4,
+  /** `serve` only: the shutdown did not end in time. */
+  cutShort: 5,
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

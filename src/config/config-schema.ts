@@ -78,6 +78,13 @@ const slack = mapping({
     .describe('Limit of one attempt; it is repeated. Default 5s.'),
 }).describe('Messages to on-call. Without it they go to the log only.');
 
+const deadMan = mapping({
+  url: secret().describe('What is requested (GET), as $NAME: who knows it can keep it quiet.'),
+  every: duration('10s', '1h', '1m')
+    .default('1m')
+    .describe('Pause between two pings; the monitor should wait for several. Default 1m.'),
+}).describe('Pings an outside monitor while canaryd does its work; silence should ring there.');
+
 const tokenSchema = mapping({
   name: word('the name of a token').describe('Who holds it; shown in the journal as "by".'),
   token: secret().describe('The token as $NAME; at least 16 random characters.'),
@@ -126,6 +133,7 @@ export const configSchema = mapping({
     })
     .describe('Where indicators are read, by the name that policies use.'),
   slack: slack.optional(),
+  dead_man: deadMan.optional(),
   tokens: z
     .array(tokenSchema, { error: 'a list of tokens with name, token and scopes' })
     .max(100, { error: 'at most 100 tokens' })

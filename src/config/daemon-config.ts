@@ -47,6 +47,8 @@ export type SlackConfig = {
   readonly timeoutMs: number;
 };
 
+export type DeadManConfig = { readonly url: Secret; readonly everyMs: number };
+
 export type TokenConfig = {
   readonly name: string;
   readonly token: Secret;
@@ -59,6 +61,7 @@ export type DaemonConfig = {
   readonly journal: { readonly sqlite: { readonly path: string } };
   readonly sources: Readonly<Record<string, SourceConfig>>;
   readonly slack: SlackConfig | null;
+  readonly deadMan: DeadManConfig | null;
   readonly tokens: readonly TokenConfig[];
   readonly hooks: HooksConfig;
   readonly retention: { readonly samplesMs: number; readonly watchesMs: number };
@@ -99,6 +102,7 @@ export function toDaemonConfig(input: ConfigInput, context: ConfigContext): Daem
       ]),
     ),
     slack: input.slack === undefined ? null : toSlack(input.slack, context),
+    deadMan: input.dead_man === undefined ? null : toDeadMan(input.dead_man, context),
     tokens: input.tokens.map((token, index) => ({
       name: token.name,
       token: secretAt(token.token, ['tokens', index, 'token'], context, tokenProblem),
@@ -227,6 +231,13 @@ function toSlack(slack: SlackInput, context: ConfigContext): SlackConfig {
     mention: slack.mention ?? null,
     timeoutMs: ms(slack.timeout),
   };
+}
+
+type DeadManInput = Exclude<ConfigInput['dead_man'], undefined>;
+
+function toDeadMan({ url, every }: DeadManInput, context: ConfigContext): DeadManConfig {
+  const path = ['dead_man', 'url'];
+  return { url: secretAt(url, path, context, urlProblem), everyMs: ms(every) };
 }
 
 /** For callers that have a problem list: throws all of it. */

@@ -1,5 +1,6 @@
 // The composition root: config → all parts, joined by hand, started in order and ended in the
 // reverse order within a bound.
+import { hostname } from 'node:os';
 import { createAct } from '../act/act.ts';
 import { loadConfig } from '../config/load.ts';
 import { checkParameters } from '../config/parameters.ts';
@@ -7,10 +8,11 @@ import { healthWithSecrets, missingSecrets } from '../config/secrets.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
+import type { Channel } from '../engine/lanes.ts';
 import { Observer } from '../engine/observe.ts';
+import { OutageAlarm } from '../engine/outage.ts';
 import { StandBy } from '../engine/stand-by.ts';
 import { Subscribers } from '../engine/subscribers.ts';
-import type { WatchKeeper } from '../engine/watch-keeper.ts';
 import { tokenMatcher } from '../http/auth.ts';
 import { buildServer } from '../http/server.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -20,17 +22,22 @@ import { CanarydError, messageOf } from '../kit/errors.ts';
 import { type Logger, openLog } from '../kit/logger.ts';
 import { newReplicaId, newWatchId, systemRandom } from '../kit/random.ts';
 import { VERSION } from '../kit/version.ts';
+import { within } from '../kit/within.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { createLogChannel } from '../notify/log.ts';
 import { createHealthReader } from '../source/health.ts';
 import { queryOf } from '../source/promql.ts';
+import { DeadMan } from './dead-man.ts';
+import { Health } from './health.ts';
 import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createChannels, createSource, policyHash } from './sources.ts';
+import { Systemd } from './systemd.ts';
 
 /** What is being sent may finish this long after the signal; then it is repeated by the next start. */
 const DRAIN_MS = 8_000;
-/** The journal was not looked at for this long: evaluation hangs, and a restart may mend it. */
-const LIVE_WITHIN_MS = 20_000;
+/** For the whole shutdown: whatever hangs then is left, and the next start goes on from the journal. */
+export const SHUTDOWN_WITHIN_MS = 15_000;
 
 export type DaemonOptions = {
   readonly configPath: string;
@@ -44,34 +51,55 @@ export type DaemonOptions = {
 };
 
 /**
- * Runs until the signal, then ends in order.
+ * Runs until the signal, then ends in order: `ended`, or `cut_short` when something hung for longer
+ * than the shutdown may take; then the caller ends the process.
  * Throws CanarydError: `config_invalid` with all problems, `journal_failed`, `usage` (port taken).
  */
-export async function runDaemon(options: DaemonOptions): Promise<void> {
+export async function runDaemon(options: DaemonOptions): Promise<'ended' | 'cut_short'> {
   const loaded = loadConfig(options.configPath, { env: options.env });
   await using stack = new AsyncDisposableStack();
+  let ending = 'nothing';
+  const onEnd = (name: string, end: () => unknown) =>
+    stack.defer(async () => {
+      ending = name;
+      await end();
+    });
   const { logger, close } = openLog(loaded.config.log.level, options.logPath);
-  stack.defer(close);
-  const journal = stack.use(await openJournal(loaded.config.journal));
-  const parts = assemble(loaded, journal, logger);
-  const { server, engine, standBy, drain } = parts;
-  stack.defer(startHousekeeping(journal, loaded.config.retention, systemClock, logger));
+  onEnd('log', close);
+  const journal = await openJournal(loaded.config.journal);
+  onEnd('journal', () => journal[Symbol.asyncDispose]());
+  const { server, engine, standBy, drain, watchdogs } = assemble(loaded, journal, logger, options);
+  onEnd('retention', startHousekeeping(journal, loaded.config.retention, systemClock, logger));
   standBy.start();
-  stack.defer(() => standBy.stop());
+  onEnd('stand-by', () => standBy.stop());
   engine.start();
-  stack.defer(() => engine.stop(DRAIN_MS));
+  onEnd('engine', () => engine.stop(DRAIN_MS));
+  watchdogs.start();
+  onEnd('watchdogs', watchdogs.stop);
   const url = await listen(server, loaded.config.listen);
-  stack.defer(() => server.close());
+  onEnd('server', () => server.close());
   for (const { policy, secrets } of loaded.missingSecrets) {
     logger.warn({ policy, missing: secrets }, 'policy cannot act until its secrets are set');
   }
   const policies = loaded.policies.map(({ name }) => name);
   logger.info({ listening: url, policies, version: VERSION }, 'ready');
   options.onListening?.(url);
+  await watchdogs.systemd.ready();
   await aborted(options.signal);
   // First no new work, then what is under way, then the stores: the stack's order.
   drain();
   logger.info('shutting down');
+  const inOrder = async () => {
+    await watchdogs.systemd.stopping();
+    await stack.disposeAsync();
+    return 'ended' as const;
+  };
+  const end = await within(systemClock, SHUTDOWN_WITHIN_MS, inOrder, () => 'cut_short' as const);
+  if (end === 'ended') return end;
+  const text = 'shutdown cut short; what was being sent is repeated under the same id';
+  logger.error({ hangs: ending, withinMs: SHUTDOWN_WITHIN_MS }, text);
+  await close();
+  return end;
 }
 
 async function listen(
@@ -93,7 +121,12 @@ function aborted(signal: AbortSignal): Promise<void> {
   );
 }
 
-function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logger: Logger) {
+function assemble(
+  loaded: ReturnType<typeof loadConfig>,
+  journal: Journal,
+  logger: Logger,
+  { env }: Pick<DaemonOptions, 'env'>,
+) {
   const { config, policies, secrets } = loaded;
   const clock = systemClock;
   const metrics = createMetrics(VERSION);
@@ -121,10 +154,11 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
     onError: (error) => onError(error, null),
   });
   let isDraining = false;
+  const replica = newReplicaId();
   const engine = createEngine({
     clock,
     random: systemRandom,
-    replica: newReplicaId(),
+    replica,
     journal,
     sources,
     channels,
@@ -139,7 +173,7 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
       checkParameters,
       missingSecrets: (policy) => missingSecrets(policy, secrets),
       subscribers,
-      health: () => health(journal, engine.keeper, isDraining),
+      health: (probe) => health.of(probe),
     },
     onAppended: (appended) => {
       observer.appended(appended);
@@ -159,9 +193,15 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
       onError(error, watchId);
     },
   });
+  const { vitals, guard, share } = engine;
+  const living = () => share.living;
+  const health = new Health({
+    ...{ clock, journal: guard.journal, vitals, replica, living },
+    isDraining: () => isDraining,
+  });
   const server = buildServer({
     control: engine.commands,
-    metricsText: () => metricsText(metrics, observer, journal, engine),
+    metricsText: () => metricsText(metrics, observer, engine),
     tokens: config.tokens.map(({ name, scopes, token }) => ({
       name,
       scopes,
@@ -175,7 +215,49 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
   const drain = () => {
     isDraining = true;
   };
-  return { server, engine, standBy, drain };
+  const watchdogs = watchdogsOf({ config, engine, channels, metrics, logger, env });
+  return { server, engine, standBy, drain, watchdogs };
+}
+
+/** Who watches the watcher: on-call, an outside monitor, systemd. */
+function watchdogsOf(parts: {
+  readonly config: ReturnType<typeof loadConfig>['config'];
+  readonly engine: Engine;
+  readonly channels: ReturnType<typeof createChannels>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly env: DaemonOptions['env'];
+}) {
+  const { config, engine, channels, metrics, logger, env } = parts;
+  const clock = systemClock;
+  const { vitals, guard, keeper } = engine;
+  const outage = new OutageAlarm({
+    clock,
+    host: hostname(),
+    journal: guard.journal,
+    state: () => guard.state(),
+    mayBeActive: () => keeper.mayBeActive,
+    // Also to the log: the channel may need the same disk or network as the journal.
+    channels: { ...channels, log: logChannel(logger) },
+    onError: (error) => logger.error({ err: error }, 'journal or its alarm failed'),
+  });
+  const { deadMan: wanted } = config;
+  const onSuccess = (atMs: number) => metrics.deadManSuccess.set(atMs / 1_000);
+  const deadMan = wanted && new DeadMan({ ...wanted, clock, vitals, onSuccess, logger });
+  const watches = () => keeper.size;
+  const systemd = new Systemd({ env, pid: process.pid, clock, vitals, watches, logger });
+  const start = () => {
+    outage.start();
+    deadMan?.start();
+  };
+  const stop = async () => {
+    await Promise.all([outage.stop(), deadMan?.stop()]);
+  };
+  return { systemd, start, stop };
+}
+
+function logChannel(logger: Logger): Channel {
+  return { send: createLogChannel(logger.child({ component: 'message' })), spacingMs: 0 };
 }
 
 /** The log is the last channel: what could not be told is written there in full. */
@@ -197,33 +279,10 @@ function logAttempt(
   }
 }
 
-async function metricsText(
-  metrics: Metrics,
-  observer: Observer,
-  journal: Journal,
-  { keeper, share }: Engine,
-) {
+async function metricsText(metrics: Metrics, observer: Observer, { keeper, share, guard }: Engine) {
+  const { journal } = guard;
   const here = { watches: keeper.size, replicas: share.size };
   await observer.refresh(journal, await journal.hold(), here);
   const { registry } = metrics;
   return { contentType: registry.contentType, body: await registry.metrics() };
-}
-
-/** Alive: evaluation makes progress. Ready: the journal takes writes, and we are not ending. */
-async function health(journal: Journal, keeper: WatchKeeper, isDraining: boolean) {
-  const idleMs = keeper.idleMs();
-  const isLive = idleMs < LIVE_WITHIN_MS;
-  const written = await journal.check().then(
-    () => 'ok',
-    (error: unknown) => messageOf(error),
-  );
-  return {
-    live: isLive,
-    ready: isLive && written === 'ok' && !isDraining,
-    checks: {
-      evaluation: isLive ? 'ok' : `no look at the journal for ${Math.round(idleMs / 1_000)} s`,
-      journal: written,
-      shutdown: isDraining ? 'shutting down' : 'ok',
-    },
-  };
 }

@@ -16,14 +16,23 @@ import { createScrapeSource } from '../source/scrape.ts';
 
 /** Slack takes one message a second for a webhook; a little more keeps clear of the edge. */
 const SLACK_SPACING_MS = 1_050;
+/** One read asks so many times in a row at most. */
+const ASKS_IN_A_ROW_MAX = 4;
 /** A webhook that refuses a critical message is asked again this often. */
 const REFUSED_CRITICAL_AGAIN_MS = 60_000;
 
-export function createSource(
-  name: string,
-  config: SourceConfig,
-  tools: { readonly clock: Clock; readonly metrics: Metrics; readonly logger: Logger },
-): Source {
+type SourceTools = {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+};
+
+export function createSource(name: string, config: SourceConfig, tools: SourceTools): Source {
+  const readWithinMs = ASKS_IN_A_ROW_MAX * config.timeoutMs;
+  return Object.assign(createReader(name, config, tools), { readWithinMs });
+}
+
+function createReader(name: string, config: SourceConfig, tools: SourceTools): Source {
   const { clock, metrics, logger } = tools;
   const count = (outcome: SourceOutcome, seconds: number) => {
     metrics.sourceRequests.inc({ source: name, outcome });

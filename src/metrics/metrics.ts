@@ -47,6 +47,7 @@ export type Metrics = {
   readonly tickDuration: Histogram;
   readonly tickErrors: Counter;
   readonly lastEvaluation: Gauge;
+  readonly deadManSuccess: Gauge;
   readonly sourceRequests: Counter<'source' | 'outcome'>;
   readonly sourceRequestDuration: Histogram<'source'>;
   readonly holdFire: Gauge;
@@ -186,6 +187,11 @@ function tickMetrics(registry: Registry) {
     lastEvaluation: new Gauge({
       name: 'canaryd_last_evaluation_timestamp_seconds',
       help: 'When a watch was last evaluated, in seconds since 1970',
+      registers,
+    }),
+    deadManSuccess: new Gauge({
+      name: 'canaryd_dead_man_success_timestamp_seconds',
+      help: 'When the dead-man monitor last took a ping, in seconds since 1970; 0 without one',
       registers,
     }),
   };

@@ -70,6 +70,7 @@ describe('canaryd.yaml', () => {
         },
       },
       slack: null,
+      deadMan: null,
       tokens: [],
       hooks: { github: null, gitlab: null, cdevents: null, generic: null },
       retention: { samplesMs: 30 * 86_400_000, watchesMs: 400 * 86_400_000 },
@@ -227,7 +228,7 @@ describe('a wrong canaryd.yaml', () => {
       'one of read, start, act',
     ],
     [{ tokens: [TOKEN, TOKEN] }, 'tokens[1].name', 'a second time'],
-    [{ journal: undefined }, 'journal', 'found nothing; wanted a mapping with sqlite'],
+    [{ journal: undefined }, 'journal', 'found nothing; wanted a mapping with sqlite, postgres'],
     [{ retention: { sample: '1d' } }, 'retention.sample', 'did you mean samples?'],
   ])('is refused: %j', (change, path, fragment) => {
     const env = { TOKEN: 'hunter2-hunter2-hunter2', WORD: 'hunter2' };

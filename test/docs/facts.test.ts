@@ -46,7 +46,7 @@ describe('docs/operations.md', () => {
   });
 
   it('has a unit that starts the program as package.json does', () => {
-    const unit = allFences('ini')[0]?.text ?? '';
+    const unit = read('config/systemd/canaryd.service');
     const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
     const [, verb = 'none'] = /^exec node (.+) --config/.exec(scripts.start) ?? [];
     expect(unit).toContain(`/node ${verb} --config`);

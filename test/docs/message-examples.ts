@@ -5,6 +5,11 @@ import { readPolicy } from '../../src/config/to-policy.ts';
 import type { Message } from '../../src/core/delivery.ts';
 import type { EventBody, EventType, Evidence, WatchEvent } from '../../src/core/event.ts';
 import { tell } from '../../src/core/message.ts';
+import {
+  journalFailed,
+  journalRecovered,
+  type OUTAGE_KINDS,
+} from '../../src/core/message-outage.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { fold } from '../../src/core/watch.ts';
 import { aDeploy, someEvidence, started, stopped, T0 } from '../support/build.ts';
@@ -12,7 +17,10 @@ import { read } from './markdown.ts';
 
 /** Events that nobody is told of: they are in the journal only. */
 export const UNTOLD = ['watch.baselined', 'window.entered'] as const;
-export type MessageKind = Exclude<EventType, (typeof UNTOLD)[number]>;
+type ToldEvent = Exclude<EventType, (typeof UNTOLD)[number]>;
+/** Not events: told while the journal takes none. */
+type OutageKind = (typeof OUTAGE_KINDS)[number];
+export type MessageKind = ToldEvent | OutageKind;
 
 /** When a message of the kind is sent. Complete, or it does not compile. */
 const WHEN: Readonly<Record<MessageKind, string>> = {
@@ -44,6 +52,9 @@ const WHEN: Readonly<Record<MessageKind, string>> = {
   'watch.extended': 'A person gave the last window more time.',
   'watch.held': 'A person turned the hold-fire switch on while the watch was open.',
   'watch.released': 'The hold-fire switch is off again.',
+  'journal.failed':
+    'The journal has taken no writes for 30 s while deploys are or may be watched; again every 15 minutes. By each replica, not in the journal.',
+  'journal.recovered': 'The journal takes writes again, after on-call was told that it does not.',
 };
 
 export const MESSAGE_KINDS = Object.keys(WHEN) as readonly MessageKind[];
@@ -109,7 +120,7 @@ const verified: Evidence = {
 };
 
 /** The event behind each example, and what came before it. */
-const STORIES: Readonly<Record<MessageKind, readonly EventBody[]>> = {
+const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
   'watch.started': [],
   'watch.armed': [{ type: 'watch.armed', armed: 13, total: 13 }],
   'watch.unarmed': [{ type: 'watch.unarmed', armed: 12, total: 13, conditions: [misspelt] }],
@@ -200,12 +211,28 @@ const STORIES: Readonly<Record<MessageKind, readonly EventBody[]>> = {
   ],
 };
 
+const OUTAGE = { host: 'node-1', forMs: 31_000, atMs: T0 + 190_000 };
+const failure =
+  'Cannot write to it: the journal /var/lib/canaryd/canaryd.db: database or disk is full';
+const OUTAGES: Readonly<Record<OutageKind, () => Message>> = {
+  'journal.failed': () => journalFailed({ ...OUTAGE, failure, isReminder: false }),
+  'journal.recovered': () => journalRecovered({ ...OUTAGE, forMs: 340_000 }),
+};
+
+function isOutage(kind: MessageKind): kind is OutageKind {
+  return Object.hasOwn(OUTAGES, kind);
+}
+
 const AFTER_MS: Readonly<Partial<Record<MessageKind, number>>> = {
   'watch.started': 0,
   'watch.passed': 65 * 60_000,
 };
 
 export function exampleOf(kind: MessageKind): Message {
+  return isOutage(kind) ? OUTAGES[kind]() : exampleOfEvent(kind);
+}
+
+function exampleOfEvent(kind: ToldEvent): Message {
   const policy = auroraPolicy();
   const deploy = aDeploy({
     service: 'aurora',
