@@ -15,6 +15,7 @@ import {
   word,
 } from './fields.ts';
 import { hooksSchema } from './hook-schema.ts';
+import { journalSchema } from './journal.ts';
 
 export const SCOPES = ['read', 'start', 'act'] as const;
 
@@ -116,11 +117,7 @@ export const configSchema = mapping({
   public_url: url()
     .optional()
     .describe('How people reach this daemon; links in messages begin with it. Default: none.'),
-  journal: mapping({
-    sqlite: mapping({
-      path: path('File of the journal, relative to this file. Its folder must be writable.'),
-    }).describe('One file, on a local disk.'),
-  }).describe('What survives a crash: watches, events, deliveries.'),
+  journal: journalSchema,
   policies: z
     .array(text(1_000, 'a file name or pattern'), { error: 'a list of file names or patterns' })
     .min(1, { error: 'at least one file name or pattern such as policies/*.yaml' })

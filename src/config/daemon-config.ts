@@ -6,6 +6,7 @@ import { CanarydError, type Problem } from '../kit/errors.ts';
 import type { ConfigInput, SCOPES } from './config-schema.ts';
 import { ms, SECRET_NAME, urlProblem } from './fields.ts';
 import { type HooksConfig, toHooks } from './hooks.ts';
+import { type JournalSettings, toJournal } from './journal.ts';
 import { found, type Path, pathText, problem } from './problems.ts';
 import { missingText, Secret, type Secrets } from './secrets.ts';
 
@@ -58,7 +59,7 @@ export type TokenConfig = {
 export type DaemonConfig = {
   readonly listen: { readonly host: string; readonly port: number };
   readonly publicUrl: string | null;
-  readonly journal: { readonly sqlite: { readonly path: string } };
+  readonly journal: JournalSettings;
   readonly sources: Readonly<Record<string, SourceConfig>>;
   readonly slack: SlackConfig | null;
   readonly deadMan: DeadManConfig | null;
@@ -94,7 +95,9 @@ export function toDaemonConfig(input: ConfigInput, context: ConfigContext): Daem
   return {
     listen: { host: input.listen?.host ?? '127.0.0.1', port: input.listen?.port ?? 7766 },
     publicUrl: input.public_url?.replace(/\/+$/, '') ?? null,
-    journal: { sqlite: { path: resolve(directory, input.journal.sqlite.path) } },
+    journal: toJournal(input.journal, directory, (written, path, wrong) =>
+      secretAt(written, path, context, wrong),
+    ),
     sources: Object.fromEntries(
       Object.entries(input.sources).map(([name, source]) => [
         name,
