@@ -1,0 +1,280 @@
+// What will happen in a world, drawn from its seed before it begins: replicas, policies, deploys,
+// spans of trouble, and what people do. Trouble of single calls is drawn as they come, at the
+// rates that stand here.
+import { Dice } from './dice.ts';
+import type { PolicyPlan } from './policies.ts';
+
+/** Trouble of one call, one scrape or one process, drawn as it comes. */
+export const CALL_FAULTS = [
+  'store slow',
+  'store error before the effect',
+  'store error after the effect',
+  'store late effect',
+  'store conflict',
+  'hint lost',
+  'hint late',
+  'crash before a call',
+  'crash after a call',
+  'source slow',
+  'source error',
+  'source empty',
+  'sample late',
+  'sample NaN',
+  'sample lies',
+] as const;
+
+/** Trouble that lasts. */
+export const SPAN_FAULTS = [
+  'store outage',
+  'store slow span',
+  'store partition',
+  'source down',
+  'source hangs',
+  'scrapes stop',
+  'health flapping',
+  'health hanging',
+  'health failing',
+  'action 500',
+  'action 429',
+  'action 410',
+  'action refused',
+  'action time-out after accepting',
+  'action hangs',
+  'chat 500',
+  'chat 429',
+  'chat slow',
+  'chat time-out after accepting',
+  'chat down',
+  'chat 410',
+] as const;
+
+/** What the story holds. */
+export const STORY_FAULTS = [
+  'crash asleep',
+  'all replicas away',
+  'graceful stop',
+  'clock skew',
+  'clock step forward',
+  'clock step back',
+  'counter reset',
+  'old series remain',
+  'second deploy',
+  'rollback deploy',
+  'human stop',
+  'human cancel',
+  'human acknowledge',
+  'human extend',
+  'hold fire',
+  'hold released',
+  'start repeated',
+  'command repeated',
+] as const;
+
+export type CallFault = (typeof CALL_FAULTS)[number];
+export type SpanFault = (typeof SPAN_FAULTS)[number];
+export type Fault = CallFault | SpanFault | (typeof STORY_FAULTS)[number];
+
+/** What can be wrong with a version, by what shows it. */
+export const AILMENTS = ['fill_rate', 'latency', 'positions', 'health', 'pnl', 'errors'] as const;
+export type Ailment = (typeof AILMENTS)[number];
+
+export type Span = {
+  readonly kind: SpanFault;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The replica's machine that is cut off. */
+  readonly machine: number;
+};
+
+export type ServicePlan = {
+  readonly policy: PolicyPlan;
+  readonly deployAtMs: number;
+  /** When the service gets ill, and with what; null: never. */
+  readonly illness: {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly ailments: readonly Ailment[];
+  } | null;
+  /** Pods of the old version remain beside the new one for so long. */
+  readonly oldRemainsMs: number;
+  /** The rollback cures it. */
+  readonly isCurable: boolean;
+  /** The pipeline says when it deployed; else the daemon's clock does. */
+  readonly saysWhen: boolean;
+  readonly namesPrevious: boolean;
+};
+
+export type Step = {
+  readonly atMs: number;
+  readonly service: number;
+  readonly what:
+    | 'second deploy'
+    | 'rollback deploy'
+    | 'human stop'
+    | 'human cancel'
+    | 'human acknowledge'
+    | 'human extend'
+    | 'hold fire'
+    | 'hold released'
+    | 'start repeated'
+    | 'counter reset'
+    | 'crash asleep'
+    | 'graceful stop'
+    | 'all replicas away'
+    | 'clock step forward'
+    | 'clock step back';
+  readonly machine: number;
+  readonly ms: number;
+};
+
+export type Plan = {
+  readonly seed: number;
+  readonly replicas: number;
+  readonly skewsMs: readonly number[];
+  readonly services: readonly ServicePlan[];
+  readonly rates: Readonly<Record<CallFault, number>>;
+  readonly spans: readonly Span[];
+  readonly steps: readonly Step[];
+  /** From then on nothing fails any more. */
+  readonly healAtMs: number;
+};
+
+/** Probability of one call (or scrape) in a seed that has much of this trouble. */
+const RATES: Readonly<Record<CallFault, number>> = {
+  'store slow': 0.05,
+  'store error before the effect': 0.05,
+  'store error after the effect': 0.08,
+  'store late effect': 0.05,
+  'store conflict': 0.15,
+  'hint lost': 0.8,
+  'hint late': 0.5,
+  'crash before a call': 0.004,
+  'crash after a call': 0.006,
+  'source slow': 0.2,
+  'source error': 0.15,
+  'source empty': 0.1,
+  'sample late': 0.2,
+  'sample NaN': 0.06,
+  'sample lies': 0.06,
+};
+
+const STEPS: readonly (readonly [Step['what'], number])[] = [
+  ['second deploy', 0.12],
+  ['rollback deploy', 0.12],
+  ['human stop', 0.1],
+  ['human cancel', 0.07],
+  ['human acknowledge', 0.12],
+  ['human extend', 0.12],
+  ['start repeated', 0.25],
+  ['counter reset', 0.15],
+  ['crash asleep', 0.3],
+  ['graceful stop', 0.25],
+  ['all replicas away', 0.08],
+  ['clock step forward', 0.12],
+  ['clock step back', 0.12],
+];
+
+export function planOf(seed: number, replicasGiven: number | null = null): Plan {
+  const dice = new Dice(seed).of('plan');
+  const isCalm = dice.chance(0.12);
+  const replicas = replicasGiven ?? dice.pick([1, 1, 2, 2, 3]);
+  const names = dice.chance(0.25) ? ['shop', 'cart'] : ['shop'];
+  const services = names.map((name) => serviceOf(name, dice.of(name)));
+  const healAtMs = isCalm ? 0 : dice.between(50_000, dice.chance(0.3) ? 260_000 : 150_000);
+  const skews = dice.of('skews');
+  const isSkewed = !isCalm && skews.chance(0.3);
+  return {
+    seed,
+    replicas,
+    skewsMs: Array.from({ length: replicas }, () =>
+      Math.round(isSkewed ? skews.between(-8_000, 8_000) : skews.between(-50, 50)),
+    ),
+    services,
+    rates: ratesOf(dice.of('rates'), isCalm),
+    spans: isCalm ? [] : spansOf(dice.of('spans'), replicas, healAtMs),
+    steps: stepsOf(dice.of('steps'), { replicas, services: names.length, healAtMs, isCalm }),
+    healAtMs,
+  };
+}
+
+function serviceOf(service: string, dice: Dice): ServicePlan {
+  const deployAtMs = dice.between(3_000, 15_000);
+  return {
+    policy: {
+      service,
+      isVersioned: dice.chance(0.5),
+      mode: dice.chance(0.08) ? 'observe' : 'act',
+      hasDisarm: dice.chance(0.7),
+      verifies: dice.chance(0.75),
+      attempts: dice.pick([1, 3, 8]),
+      actionDeadlineMs: dice.pick([45_000, 120_000]),
+      stopsWhenBlind: dice.chance(0.12),
+      intervalMs: dice.pick([5_000, 5_000, 3_000]),
+    },
+    deployAtMs,
+    illness: illnessOf(dice, deployAtMs),
+    oldRemainsMs: dice.chance(0.3) ? dice.between(10_000, 120_000) : 0,
+    isCurable: dice.chance(0.8),
+    saysWhen: dice.chance(0.6),
+    namesPrevious: dice.chance(0.85),
+  };
+}
+
+function illnessOf(dice: Dice, deployAtMs: number): ServicePlan['illness'] {
+  const ailments = AILMENTS.filter(() => dice.chance(0.25));
+  if (ailments.length === 0) ailments.push(dice.pick(AILMENTS));
+  const roll = dice.next();
+  const forEver = Number.POSITIVE_INFINITY;
+  if (roll < 0.4) return null;
+  if (roll < 0.65) return { fromMs: deployAtMs, toMs: forEver, ailments };
+  if (roll < 0.85) {
+    return { fromMs: deployAtMs + dice.between(10_000, 120_000), toMs: forEver, ailments };
+  }
+  const fromMs = deployAtMs + dice.between(5_000, 90_000);
+  if (roll < 0.93) return { fromMs, toMs: fromMs + dice.between(3_000, 25_000), ailments };
+  // Ill before the deploy already.
+  return { fromMs: Number.NEGATIVE_INFINITY, toMs: forEver, ailments };
+}
+
+function ratesOf(dice: Dice, isCalm: boolean): Plan['rates'] {
+  const rates = CALL_FAULTS.map((kind) => {
+    const isThere = !isCalm && dice.chance(0.4);
+    return [kind, isThere ? RATES[kind] * dice.next() ** 2 : 0];
+  });
+  return Object.fromEntries(rates) as Plan['rates'];
+}
+
+function spansOf(dice: Dice, replicas: number, healAtMs: number): readonly Span[] {
+  const many = dice.whole(0, 7);
+  return Array.from({ length: many }, () => {
+    const fromMs = dice.between(0, healAtMs);
+    const lasts = dice.chance(0.3) ? dice.between(30_000, 120_000) : dice.between(2_000, 30_000);
+    const toMs = Math.min(healAtMs, fromMs + lasts);
+    return { kind: dice.pick(SPAN_FAULTS), fromMs, toMs, machine: dice.whole(0, replicas - 1) };
+  });
+}
+
+function stepsOf(
+  dice: Dice,
+  of: { replicas: number; services: number; healAtMs: number; isCalm: boolean },
+): readonly Step[] {
+  const { replicas, services, healAtMs, isCalm } = of;
+  const endMs = Math.max(healAtMs, 60_000);
+  const steps: Step[] = [];
+  const add = (what: Step['what'], atMs: number, ms: number, machine: number) =>
+    steps.push({ atMs, what, ms, machine, service: dice.whole(0, services - 1) });
+  for (const [what, probability] of STEPS) {
+    const isTrouble = /crash|graceful|away|clock|counter/.test(what);
+    if (isTrouble && isCalm) continue;
+    while (dice.chance(probability)) {
+      const ms = what.startsWith('clock') ? dice.between(1_000, 60_000) : dice.between(0, 20_000);
+      add(what, dice.between(18_000, endMs), ms, dice.whole(0, replicas - 1));
+    }
+  }
+  if (!isCalm && dice.chance(0.12)) {
+    const atMs = dice.between(10_000, endMs);
+    add('hold fire', atMs, 0, 0);
+    add('hold released', Math.min(endMs, atMs + dice.between(5_000, 90_000)), 0, 0);
+  }
+  return steps.sort((a, b) => a.atMs - b.atMs);
+}

@@ -1,0 +1,202 @@
+// The shared store: the real SQLite journal in a file of memory, and for each life of a replica a
+// way to it that is slow, fails before or after the effect, or is cut off. It also does what a
+// store for several replicas does: leases by its own clock, and hints.
+import type { Append, AppendResult, Hold, Journal, Replica } from '../../src/journal/journal.ts';
+import { CanarydError } from '../../src/kit/errors.ts';
+import type { Dice } from './dice.ts';
+import type { Time } from './time.ts';
+import type { Trouble } from './trouble.ts';
+
+/** A call that takes longer is given up by its caller. */
+const CALL_MAX_MS = 6_000;
+/** There and back again, with an effect that comes late. */
+export const STORE_SLACK_MS = 20_000;
+
+/** What the checker hears of, at the instant of the effect. */
+export type StoreWatch = {
+  appended(by: string, batches: readonly Append[], result: AppendResult): void;
+  attemptBegan(by: string, id: string, attempt: number, began: boolean): void;
+  holdSet(hold: Hold | null): void;
+};
+
+/** Whose way to the store it is. */
+export type Caller = {
+  readonly id: string;
+  readonly machine: number;
+  isAlive(): boolean;
+  kill(why: string): void;
+};
+
+const NEVER = new Promise<never>(() => {});
+
+type Listener = { readonly caller: Caller; readonly call: (watchId: string | null) => void };
+
+export class Store {
+  readonly journal: Journal;
+  readonly #time: Time;
+  readonly #trouble: Trouble;
+  readonly #dice: Dice;
+  readonly #watch: StoreWatch;
+  readonly #members = new Map<string, { replica: Replica; untilMs: number }>();
+  readonly #listeners = new Set<Listener>();
+
+  constructor(parts: {
+    journal: Journal;
+    time: Time;
+    trouble: Trouble;
+    dice: Dice;
+    watch: StoreWatch;
+  }) {
+    this.journal = parts.journal;
+    this.#time = parts.time;
+    this.#trouble = parts.trouble;
+    this.#dice = parts.dice;
+    this.#watch = parts.watch;
+  }
+
+  /** The journal as one life of a replica has it. */
+  for(caller: Caller): Journal {
+    const { journal } = this;
+    const call = <T>(name: string, weight: number, effect: () => Promise<T>) =>
+      this.#call(caller, name, weight, effect);
+    return {
+      append: (batches) => this.#append(caller, batches),
+      watch: (id) => call('watch', 1, () => journal.watch(id)),
+      watchByIdempotencyKey: (key) => call('key', 1, () => journal.watchByIdempotencyKey(key)),
+      watches: (filter) => call('watches', 1, () => journal.watches(filter)),
+      activeIds: (limit) => call('activeIds', 1, () => journal.activeIds(limit)),
+      events: (...args) => call('events', 1, () => journal.events(...args)),
+      ticks: (...args) => call('ticks', 1, () => journal.ticks(...args)),
+      deliveries: (id) => call('deliveries', 1, () => journal.deliveries(id)),
+      pendingDeliveries: (...args) => call('pending', 1, () => journal.pendingDeliveries(...args)),
+      startAttempt: (id, attempt, atMs, holder) =>
+        call('startAttempt', 10, async () => {
+          const began = await journal.startAttempt(id, attempt, atMs, holder);
+          this.#watch.attemptBegan(caller.id, id, attempt, began);
+          return began;
+        }),
+      announce: (replica, ttlMs) => call('announce', 1, async () => this.#announce(replica, ttlMs)),
+      retire: (id) =>
+        call('retire', 1, async () => {
+          this.#members.delete(id);
+          this.#tell(caller, null);
+        }),
+      listen: (listener) => this.#listen({ caller, call: listener }),
+      hold: () => call('hold', 1, () => journal.hold()),
+      setHold: (hold) =>
+        call('setHold', 10, async () => {
+          await journal.setHold(hold);
+          this.#watch.holdSet(hold);
+        }),
+      counts: () => call('counts', 1, () => journal.counts()),
+      prune: (...args) => call('prune', 1, () => journal.prune(...args)),
+      check: () => call('check', 1, async () => {}),
+      [Symbol.asyncDispose]: async () => {},
+    };
+  }
+
+  #append(caller: Caller, batches: readonly Append[]): Promise<AppendResult> {
+    const isNews = batches.some(({ events }) => events.length > 0);
+    const name = isNews ? `append ${batches.flatMap(typesOf).join('+')}` : 'append tick';
+    return this.#call(caller, name, isNews ? 12 : 1, async () => {
+      if (this.#trouble.strikes('store conflict', `${caller.id} ${name}`)) return 'conflict';
+      const result = await this.journal.append(batches);
+      this.#watch.appended(caller.id, batches, result);
+      if (result === 'appended' && isNews) {
+        for (const { watchId } of batches) this.#tell(caller, watchId);
+      }
+      return result;
+    });
+  }
+
+  async #call<T>(
+    caller: Caller,
+    name: string,
+    weight: number,
+    effect: () => Promise<T>,
+  ): Promise<T> {
+    const trouble = this.#trouble;
+    const where = `${caller.id} ${name}`;
+    if (!caller.isAlive()) return NEVER;
+    if (trouble.isHealed) return this.#quick(caller, effect);
+    if (trouble.strikes('crash before a call', where, weight)) {
+      caller.kill(`before ${name}`);
+      return NEVER;
+    }
+    await this.#pause(caller, this.#waitMs(where));
+    const isCutOff =
+      trouble.during('store outage', where) ||
+      trouble.during('store partition', where, caller.machine) ||
+      trouble.strikes('store error before the effect', where);
+    if (isCutOff) throw failed(`${name} did not reach the store`);
+    const isWrite = weight > 1 || name === 'append tick';
+    if (isWrite && name !== 'setHold' && trouble.strikes('store late effect', where)) {
+      this.#time.in(this.#dice.between(100, CALL_MAX_MS), () => void effect().catch(() => {}));
+      throw failed(`${name} got no answer`);
+    }
+    const result = await effect();
+    if (trouble.strikes('crash after a call', where, weight)) {
+      caller.kill(`after ${name}`);
+      return NEVER;
+    }
+    if (isWrite && trouble.strikes('store error after the effect', where)) {
+      throw failed(`the answer to ${name} was lost`);
+    }
+    await this.#pause(caller, this.#waitMs(where));
+    return result;
+  }
+
+  async #quick<T>(caller: Caller, effect: () => Promise<T>): Promise<T> {
+    if (this.#dice.chance(0.05)) await this.#pause(caller, this.#dice.between(0, 2));
+    return effect();
+  }
+
+  #waitMs(where: string): number {
+    if (this.#trouble.strikes('store slow', where)) return this.#dice.between(100, 3_000);
+    if (this.#trouble.during('store slow span', where)) return this.#dice.between(50, 1_500);
+    return this.#dice.chance(0.15) ? this.#dice.between(0, 3) : 0;
+  }
+
+  async #pause(caller: Caller, ms: number): Promise<void> {
+    if (ms > 0) await this.#time.wait(ms);
+    if (!caller.isAlive()) await NEVER;
+  }
+
+  #announce(replica: Replica, ttlMs: number): readonly Replica[] {
+    const { now } = this.#time;
+    const known = this.#members.get(replica.id);
+    this.#members.set(replica.id, { replica, untilMs: now + ttlMs });
+    for (const [id, { untilMs }] of this.#members) if (untilMs < now) this.#members.delete(id);
+    if (known?.replica.takesWork !== replica.takesWork) this.#tell(null, null);
+    const all = [...this.#members.values()].map((member) => member.replica);
+    return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  #listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(from: Caller | null, watchId: string | null): void {
+    for (const listener of this.#listeners) {
+      if (!listener.caller.isAlive()) {
+        this.#listeners.delete(listener);
+        continue;
+      }
+      if (listener.caller === from) continue;
+      if (this.#trouble.strikes('hint lost', listener.caller.id)) continue;
+      const isLate = this.#trouble.strikes('hint late', listener.caller.id);
+      this.#time.in(isLate ? this.#dice.between(500, 10_000) : this.#dice.between(1, 20), () => {
+        if (listener.caller.isAlive() && this.#listeners.has(listener)) listener.call(watchId);
+      });
+    }
+  }
+}
+
+function typesOf({ events }: Append): readonly string[] {
+  return events.map(({ type }) => type);
+}
+
+function failed(problem: string): CanarydError {
+  return new CanarydError('journal_failed', `simulated: ${problem}`);
+}

@@ -1,0 +1,17 @@
+// What the checker may know of the simulated world: what is really so.
+import type { Ailment } from './plan.ts';
+import type { SampleSeries } from './samples.ts';
+
+export type Truth = {
+  /** True time, in ms of the world. */
+  now(): number;
+  /** Since when nothing fails any more; null while things still fail. */
+  calmSince(): number | null;
+  /** Version that runs. */
+  versionOf(service: string): string;
+  ailedWithin(service: string, ailment: Ailment, fromMs: number, toMs: number): boolean;
+  illSince(service: string, ailment: Ailment): number | null;
+  /** Whether a health endpoint was made to look bad in this span. */
+  healthTroubledWithin(fromMs: number, toMs: number): boolean;
+  samples(metric: string, labels: Readonly<Record<string, string>>): readonly SampleSeries[];
+};
