@@ -21,7 +21,7 @@ import type { DeliveryUpdate, Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
-import { type Channel, mayBePassed, messagesByLane } from './lanes.ts';
+import { type Channel, mayBePassed, messagesByLane, reasonKept } from './lanes.ts';
 import type { Decision, Ledger } from './ledger.ts';
 import type { Share } from './share.ts';
 
@@ -293,7 +293,7 @@ export class Dispatcher {
       attempt: delivery.attempts,
       state: 'pending',
       notBeforeMs: nextAtMs,
-      reason: outcome.reason,
+      reason: reasonKept(delivery, outcome),
       detail: outcome.detail,
     });
   }

@@ -51,3 +51,19 @@ export function mayBePassed({ attempts, lastReason }: Delivery): boolean {
   if (attempts === 0 || lastReason === null) return false;
   return attempts >= HOLDS_OTHERS_ATTEMPTS || !ROAD_REASONS.includes(lastReason);
 }
+
+/** After these nobody knows whether it arrived. */
+const OPEN_REASONS: readonly (DeliveryReason | null)[] = ['timeout', 'interrupted'];
+
+/**
+ * Why a message is tried again. That one of its tries may have arrived is not forgotten when a
+ * later one fails for certain: the next one still has to say so.
+ */
+export function reasonKept(
+  { content, inFlight, lastReason }: Delivery,
+  { reason, maybeDelivered }: Extract<Outcome, { kind: 'retryable' }>,
+): DeliveryReason {
+  if (content.kind === 'action' || OPEN_REASONS.includes(reason)) return reason;
+  const isOpen = maybeDelivered || inFlight || OPEN_REASONS.includes(lastReason);
+  return isOpen ? 'interrupted' : reason;
+}

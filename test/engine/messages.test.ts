@@ -117,6 +117,22 @@ describe('the messages of a channel', () => {
     expect(toldStarts(engine)).toHaveLength(5);
   });
 
+  it('say that they may have been seen, whatever failed since the try without an answer', async () => {
+    const engine = anEngine();
+    const outcomes = [
+      retryable({ reason: 'network', maybeDelivered: true }),
+      retryable({ reason: 'server_error' }),
+    ];
+    engine.world.message = async () => outcomes.shift() ?? DELIVERED;
+    engine.start();
+    await engine.watch();
+    await engine.clock.advance(10_000);
+    const [first, ...again] = engine.world.messages.slice(0, 3).map(({ lines }) => lines.join(' '));
+    expect(first).not.toContain('seen it before');
+    expect(again).toHaveLength(2);
+    expect(again.every((text) => text.includes('seen it before'))).toBe(true);
+  });
+
   it('of another lane neither wait for one that fails nor share its pause', async () => {
     const sent: (readonly [string, number])[] = [];
     const clock = new VirtualClock();
