@@ -66,6 +66,14 @@ export function historyMs(indicator: MeasuredIndicator): number | null {
 }
 
 export function measure(indicator: MeasuredIndicator, set: SeriesSet, view: MeasureView): Reading {
+  const reading = measureOne(indicator, set, view);
+  const counts = [reading.counts, reading.sinceDeploy].filter((one) => one !== undefined);
+  const areTold = counts.every(({ part, total }) => Number.isFinite(part + total));
+  // Numbers at the edge of what can be told overflow: a share of infinity would be 0, for sure.
+  return areTold ? reading : blind('not_finite', 'the counts are larger than any number');
+}
+
+function measureOne(indicator: MeasuredIndicator, set: SeriesSet, view: MeasureView): Reading {
   switch (indicator.kind) {
     case 'ratio':
       return measureRatio(indicator, set, view);
@@ -156,7 +164,10 @@ function measureRate(indicator: RateIndicator, set: SeriesSet, view: MeasureView
   const meant = indicator.aggregate === 'sum' ? selection.series : live;
   if (indicator.aggregate === 'one' && live.length > 1) return manySeries(indicator.counter, live);
   const steps = countSteps(meant, set, view, range);
-  const newestMs = Math.max(...live.map((series) => newestPoint(series, view.atMs)?.[0] ?? 0));
+  const newestMs = live.reduce(
+    (newest, series) => Math.max(newest, newestPoint(series, view.atMs)?.[0] ?? 0),
+    0,
+  );
   const rates: number[] = [];
   for (const series of meant) {
     const own = stepsAfter(steps.get(series), range);
@@ -301,9 +312,9 @@ function aggregate(how: Aggregate, values: readonly number[]): number {
     case 'avg':
       return sum / values.length;
     case 'min':
-      return Math.min(...values);
+      return values.reduce((least, value) => Math.min(least, value), Infinity);
     case 'max':
-      return Math.max(...values);
+      return values.reduce((most, value) => Math.max(most, value), -Infinity);
     default:
       return how satisfies never;
   }

@@ -63,7 +63,9 @@ function changed(root: unknown, mutation: Mutation): unknown {
       define(holder, key, structuredClone(mutation.value));
       return root;
     case 'rename':
-      define(holder, mutation.name, holder[key]);
+      // A list with a constructor of its own is no value any more.
+      if (Array.isArray(holder)) holder.push(mutation.name);
+      else define(holder, mutation.name, holder[key]);
       return root;
     case 'move': {
       const from = places[mutation.from % places.length] ?? [];

@@ -3,6 +3,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SeriesIndicator } from '../../src/core/read.ts';
 import type { Reading } from '../../src/core/sample.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createPrometheusSource } from '../../src/source/prometheus.ts';
@@ -229,6 +230,29 @@ const WIRE: readonly Case[] = [
   ['404 as plain text', () => http('404 page not found', [], '404 No'), { reason: 'rejected' }],
   ['503 timeout', () => http('{"errorType":"timeout"}', [], '503 X'), { reason: 'unreachable' }],
 ];
+
+describe('a flood', () => {
+  test('of series is read, or refused, and never too much for a call', async () => {
+    const flood = Array.from({ length: 200_000 }, (_, index) => ({
+      metric: { __name__: 'all', pod: `p${index}` },
+      values: [[second(AT_MS) - 5, '1']],
+    }));
+    const all = json(success('matrix', flood));
+    api.reply = () => all;
+    const kinds = ['min', 'max', 'sum', 'avg'] as const;
+    const metric = { metric: 'all', matchers: [] };
+    const common = { title: 'x', unit: 'number' };
+    const indicators = kinds.map((aggregate): SeriesIndicator => {
+      return { ...common, kind: 'gauge', id: aggregate, metric, aggregate, negate: false };
+    });
+    const readings = await source({ timeoutMs: 20_000 }).read(request({ indicators }));
+    expect(readings).toMatchObject({
+      min: { value: 1 },
+      max: { value: 1 },
+      sum: { value: 200_000 },
+    });
+  });
+});
 
 describe('on the wire', () => {
   test.each(WIRE)('%s blinds every indicator', async (_, reply, wanted) => {
