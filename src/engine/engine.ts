@@ -5,6 +5,7 @@ import type { Readings, Source } from '../core/read.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Random } from '../kit/random.ts';
+import { within } from '../kit/within.ts';
 import { Commands, type CommandsOptions } from './commands.ts';
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
 import { JournalGuard } from './journal-guard.ts';
@@ -43,6 +44,9 @@ export type EngineOptions = {
   readonly onError: (error: unknown, watchId: string | null) => void;
 };
 
+/** While stopping, each step that finishes something but deliveries; what hangs then is left. */
+const STEP_WITHIN_MS = 2_000;
+
 export type Engine = ReturnType<typeof createEngine>;
 
 /** Nothing runs until `start`. */
@@ -72,10 +76,12 @@ export function createEngine(options: EngineOptions) {
    */
   async function stop(withinMs: number): Promise<void> {
     unlisten();
-    await share.leave();
-    await keeper.stop();
-    await dispatcher.stop(withinMs);
-    await share.stop();
+    const step = (ms: number, work: () => Promise<void>) => within(clock, ms, work, () => {});
+    await step(STEP_WITHIN_MS, () => share.leave());
+    await step(STEP_WITHIN_MS, () => keeper.stop());
+    // A moment more: what was cut off may still be written down.
+    await step(withinMs + STEP_WITHIN_MS / 4, () => dispatcher.stop(withinMs));
+    await step(STEP_WITHIN_MS, () => share.stop());
   }
 
   const vitals = () => readVitals({ clock, keeper, dispatcher, guard });

@@ -5,7 +5,7 @@ import { PHASES } from '../../src/core/watch.ts';
 import { WATCHES_MAX } from '../../src/engine/watch-keeper.ts';
 import { SERIES_MAX, STANDBY_MS } from '../../src/source/scrape-history.ts';
 import { metricNamesIn, ownMetricNames, ownMetrics, rules } from '../ops/files.ts';
-import { allFences, DOCUMENTS, inlineCode, read } from './markdown.ts';
+import { DOCUMENTS, inlineCode, read } from './markdown.ts';
 
 const all = DOCUMENTS.map((file) => [file, read(file)] as const);
 const unwrapped = (file: string) => read(file).replaceAll(/\s+/g, ' ');

@@ -152,10 +152,15 @@ export function anEngine(options: EngineOptions = {}) {
     onDrop: (policy) => void dropped.push(policy.name),
     onError,
   });
-  const { ledger, dispatcher, keeper, commands } = engine;
+  const { ledger, dispatcher, keeper, commands, guard, vitals } = engine;
   const stop = async () => {
-    const stopped = engine.stop(SHUTDOWN_MS);
+    let isStopped = false;
+    const stopped = engine.stop(SHUTDOWN_MS).then(() => {
+      isStopped = true;
+    });
     await clock.advance(SHUTDOWN_MS);
+    // What hangs may take longer, but not for ever.
+    if (!isStopped) await clock.advance(SHUTDOWN_MS);
     await stopped;
   };
   return {
@@ -166,6 +171,8 @@ export function anEngine(options: EngineOptions = {}) {
     dispatcher,
     keeper,
     commands,
+    guard,
+    vitals,
     errors,
     appended,
     attempts,
