@@ -578,30 +578,6 @@ describe('A gauge', () => {
   });
 });
 
-describe('Figures without measure', () => {
-  it('of a count are no share', () => {
-    const set = setOf(
-      series('orders', { 1000: -1e308, 1010: 1e308 }),
-      series('filled', { 1000: 0, 1010: 5 }),
-    );
-    const reading = measure({ ...ratio, minTotal: 1 }, set, at(1_010));
-    expect(reading).toMatchObject({ kind: 'blind', reason: 'not_finite' });
-    expect(JSON.stringify(reading)).not.toContain('null');
-  });
-
-  it('of series are not too many for a call', () => {
-    const all = Array.from({ length: 200_000 }, (_, pod) => {
-      return series('positions', { 1010: pod }, { pod: `p${pod}` });
-    });
-    const positions: GaugeIndicator = {
-      ...{ ...common, kind: 'gauge', metric: selector('positions') },
-      ...{ aggregate: 'max', negate: false },
-    };
-    const set = { series: all, coveredFromMs: 0 };
-    expect(measure(positions, set, at(1_010))).toMatchObject({ value: 199_999 });
-  });
-});
-
 describe('NaN in a counter', () => {
   it('is a missing point while later ones are known', () => {
     const counter = series('orders', { 990: 1, 1005: 10, 1010: Number.NaN, 1015: 30 });
