@@ -122,7 +122,10 @@ function trackOf(
   const sinceDeploy = { ...track?.sinceDeploy };
   for (const [indicator, reading] of Object.entries(tick.readings)) {
     if (reading.sinceDeploy === undefined) continue;
-    sinceDeploy[indicator] = { atMs: tick.atMs, counts: reading.sinceDeploy };
+    // After a clock was set back, or from a replica whose clock is behind: counts up to a later
+    // time are not counted again.
+    const atMs = Math.max(tick.atMs, sinceDeploy[indicator]?.atMs ?? tick.atMs);
+    sinceDeploy[indicator] = { atMs, counts: reading.sinceDeploy };
   }
   const passes = due.filter(({ role }) => role === 'pass');
   const allHold = passes.length > 0 && passes.every(({ id }) => conditions[id]?.state === 'firing');

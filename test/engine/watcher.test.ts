@@ -165,6 +165,20 @@ describe('a tick', () => {
     expect(await engine.types('w_1')).toContain('watch.stopped');
   });
 
+  it('counts on from the latest counts when the wall clock is set back', async () => {
+    const engine = anEngine();
+    const counts = { part: 97, total: 100 };
+    engine.world.readings = { fill_rate: { kind: 'value', value: 0.97, sinceDeploy: counts } };
+    engine.start();
+    await engine.watch();
+    await engine.clock.advance(20_000);
+    engine.clock.setWall(-8_000);
+    await engine.clock.advance(10_000);
+    const last = engine.world.asked.at(-1)?.previous['fill_rate'];
+    // What was counted up to then may not be counted again.
+    expect(last).toEqual({ atMs: T0 + 20_000, counts });
+  });
+
   it('observes only while hold fire is on', async () => {
     const engine = await watching();
     await engine.commands.setHold({ by: 'ann', reason: 'storm' });
