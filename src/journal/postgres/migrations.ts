@@ -120,7 +120,7 @@ const FIRST = `
   );
 `;
 
-const MIGRATIONS: readonly Migration[] = [{ sql: FIRST, compatibleFrom: 1 }];
+export const MIGRATIONS: readonly Migration[] = [{ sql: FIRST, compatibleFrom: 1 }];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
