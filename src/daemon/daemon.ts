@@ -38,6 +38,8 @@ import { Systemd } from './systemd.ts';
 const DRAIN_MS = 8_000;
 /** For the whole shutdown: whatever hangs then is left, and the next start goes on from the journal. */
 export const SHUTDOWN_WITHIN_MS = 15_000;
+/** For each step of it that sends nothing: one that hangs must not take the time of the others. */
+const STEP_WITHIN_MS = 2_000;
 
 export type DaemonOptions = {
   readonly configPath: string;
@@ -58,14 +60,21 @@ export type DaemonOptions = {
 export async function runDaemon(options: DaemonOptions): Promise<'ended' | 'cut_short'> {
   const loaded = loadConfig(options.configPath, { env: options.env });
   await using stack = new AsyncDisposableStack();
-  let ending = 'nothing';
-  const onEnd = (name: string, end: () => unknown) =>
-    stack.defer(async () => {
+  let ending = '';
+  const left: string[] = [];
+  const onEnd = (name: string, end: () => unknown, withinMs = STEP_WITHIN_MS) =>
+    stack.defer(() => {
       ending = name;
-      await end();
+      const work = async () => void (await end());
+      return within(systemClock, withinMs, work, () => void left.push(name));
     });
   const { logger, close } = openLog(loaded.config.log.level, options.logPath);
-  onEnd('log', close);
+  const closeLog = () => {
+    const text = 'shutdown cut short; what was being sent is repeated under the same id';
+    if (left.length > 0) logger.error({ hangs: left }, text);
+    return close();
+  };
+  onEnd('log', closeLog);
   const journal = await openJournal(loaded.config.journal);
   onEnd('journal', () => journal[Symbol.asyncDispose]());
   const { server, engine, standBy, drain, watchdogs } = assemble(loaded, journal, logger, options);
@@ -73,7 +82,7 @@ export async function runDaemon(options: DaemonOptions): Promise<'ended' | 'cut_
   standBy.start();
   onEnd('stand-by', () => standBy.stop());
   engine.start();
-  onEnd('engine', () => engine.stop(DRAIN_MS));
+  onEnd('engine', () => engine.stop(DRAIN_MS), SHUTDOWN_WITHIN_MS);
   watchdogs.start();
   onEnd('watchdogs', watchdogs.stop);
   const url = await listen(server, loaded.config.listen);
@@ -90,15 +99,13 @@ export async function runDaemon(options: DaemonOptions): Promise<'ended' | 'cut_
   drain();
   logger.info('shutting down');
   const inOrder = async () => {
-    await watchdogs.systemd.stopping();
-    await stack.disposeAsync();
+    await Promise.all([watchdogs.systemd.stopping(), stack.disposeAsync()]);
     return 'ended' as const;
   };
   const end = await within(systemClock, SHUTDOWN_WITHIN_MS, inOrder, () => 'cut_short' as const);
-  if (end === 'ended') return end;
-  const text = 'shutdown cut short; what was being sent is repeated under the same id';
-  logger.error({ hangs: ending, withinMs: SHUTDOWN_WITHIN_MS }, text);
-  await close();
+  if (end === 'ended') return left.length === 0 ? end : 'cut_short';
+  left.push(ending);
+  await closeLog();
   return end;
 }
 
