@@ -1,5 +1,6 @@
 // `metric{label="value",other=~"a|b"}` → a Selector. Strict: what is not understood is refused,
 // because a selector that matches nothing makes a condition blind, after the deploy.
+import { compilePattern } from '../core/pattern.ts';
 import type { Matcher, Selector } from '../core/policy.ts';
 
 export type SelectorResult =
@@ -74,9 +75,8 @@ function matcherProblem(
     return refuse(`the label ${label} twice`, 'keep one of the two matchers');
   }
   if (op === '=~' || op === '!~') {
-    try {
-      new RegExp(`^(?:${value.replace(/\$\{[a-z_]+\}/g, 'x')})$`);
-    } catch {
+    const pattern = compilePattern(value.replace(/\$\{[a-z_]+\}/g, 'x'));
+    if (pattern === null) {
       return refuse(`a broken regular expression for ${label}`, 'mend it or use = or !=');
     }
   }

@@ -1,5 +1,6 @@
 // Which series a selector means. The rules are those of Prometheus: a missing label is an empty
 // one, and a regular expression must match the whole value.
+import { compilePattern } from './pattern.ts';
 import type { Matcher, Selector } from './policy.ts';
 import type { Blind } from './sample.ts';
 import type { Series } from './series.ts';
@@ -31,22 +32,8 @@ function testOf({ label, op, value }: Matcher): Test | null {
   const read = (labels: Series['labels']) =>
     Object.hasOwn(labels, label) ? (labels[label] ?? '') : '';
   if (op === '=' || op === '!=') return (labels) => (read(labels) === value) === wanted;
-  const regex = compile(value);
-  return regex && ((labels) => regex.test(read(labels)) === wanted);
-}
-
-function compile(pattern: string): RegExp | null {
-  const ignoresCase = pattern.startsWith('(?i)');
-  const source = `^(?:${ignoresCase ? pattern.slice(4) : pattern})$`;
-  // The Unicode mode is closer to RE2 but refuses needless escapes such as `\-`, which RE2 takes.
-  for (const mode of ['su', 's']) {
-    try {
-      return new RegExp(source, ignoresCase ? `${mode}i` : mode);
-    } catch {
-      // The next mode, or null.
-    }
-  }
-  return null;
+  const pattern = compilePattern(value);
+  return pattern && ((labels) => pattern.matches(read(labels)) === wanted);
 }
 
 /** `metric{label="value"}` as a person would write it. */

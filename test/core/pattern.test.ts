@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { compilePattern } from '../../src/core/pattern.ts';
+
+describe('a pattern', () => {
+  it.each([
+    ['5..', '503', true],
+    ['5..', '1503', false],
+    ['a|b', 'b', true],
+    ['', '', true],
+    ['.*', 'two\nlines', true],
+    ['(?i)prod', 'PROD', true],
+    ['a\\-b', 'a-b', true],
+    ['\\pL+', 'Straße', true],
+    ['(?P<name>x)', 'x', true],
+    ['\\Qa.b\\E', 'axb', false],
+  ])('%j on %j means what it means in Prometheus', (source, text, isMatch) => {
+    expect(compilePattern(source)?.matches(text)).toBe(isMatch);
+  });
+
+  it.each(['(', '[a-z', 'a(?=b)', '(?<!a)b', '\\1'])('%j is none', (source) => {
+    expect(compilePattern(source)).toBeNull();
+  });
+
+  it.each(['(a+)+', '(a|a)*', '(.*a){20}'])('%j is soon done with any text', (source) => {
+    // A backtracking engine would need longer than the universe has had.
+    expect(compilePattern(source)?.matches(`${'a'.repeat(2_000)}!`)).toBe(false);
+  });
+});
