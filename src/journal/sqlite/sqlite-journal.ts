@@ -42,6 +42,10 @@ const PAGE_BYTES = 4_096;
 const WAL_BYTES_MAX = 64_000_000;
 /** 0 for critical messages: few rows are pending, so that no index is needed. */
 const IS_NOT_CRITICAL = `json_extract(content, '$.message.severity') <> 'critical'`;
+/** Another value each time: SQLite writes no page that stays as it was, and a full disk would pass. */
+const CHECK = `
+  INSERT INTO settings (name, value) VALUES ('checked', '0')
+  ON CONFLICT (name) DO UPDATE SET value = CASE value WHEN '0' THEN '1' ELSE '0' END`;
 /** Rows that one transaction of `prune` removes: ticks of open watches wait at most that long. */
 const PRUNE_ROWS = 5_000;
 /** Removing a watch removes its events, deliveries and the samples that are left. */
@@ -352,7 +356,7 @@ class SqliteJournal implements Journal {
     if (!existsSync(this.#path)) {
       throw refuse(this.#path, 'the file is gone. Put it back, or restart with an empty journal.');
     }
-    this.#try('write to it', () => this.#sql.transaction(() => this.#set('checked', '')));
+    this.#try('write to it', () => this.#sql.transaction(() => this.#sql.run(CHECK)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
