@@ -111,9 +111,12 @@ export class DeliveryChecks {
     else this.#gaveUp(watchId, row);
   }
 
-  #delivered(watchId: string, { id, kind, headline }: DeliveryRow): void {
+  #delivered(watchId: string, row: DeliveryRow): void {
+    const { id, kind, headline } = row;
     const isThere =
-      kind === 'action' ? this.#taken.has(id) : this.#posts.has(`${watchId} ${headline}`);
+      kind === 'action'
+        ? this.#taken.has(id)
+        : this.#posts.has(`${watchId} ${row.created_at_ms} ${headline}`);
     if (!isThere) this.#report('J1', watchId, `${id} is called delivered and never arrived`);
   }
 
@@ -180,8 +183,11 @@ export class DeliveryChecks {
   /** A message stands in the channel now. */
   posted({ message }: Posted): void {
     const { watchId, headline, kind, lines } = message;
-    const key = `${watchId} ${headline}`;
-    const planned = this.#rows.deliveries(watchId).filter((row) => row.headline === headline);
+    const atMs = Math.ceil(message.atMs);
+    const key = `${watchId} ${atMs} ${headline}`;
+    const planned = this.#rows
+      .deliveries(watchId)
+      .filter((row) => row.headline === headline && row.created_at_ms === atMs);
     if (!planned.some(({ attempts }) => attempts > 0)) {
       this.#report('J1', watchId, `"${headline}" is posted and was not begun`);
     }

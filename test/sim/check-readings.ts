@@ -3,7 +3,7 @@
 import type { Book, Reading, TickFact } from './book.ts';
 import { labelsOf } from './check-judgement.ts';
 import { STALE_AFTER_MS } from './policies.ts';
-import type { SampleSeries } from './samples.ts';
+import type { Sample, SampleSeries } from './samples.ts';
 import type { Truth } from './truth.ts';
 
 type Found = readonly (readonly [rule: string, text: string])[];
@@ -87,21 +87,26 @@ function increaseOf(
   let sum = 0;
   for (const { labels, samples } of totals) {
     const same = (one: SampleSeries) => one.labels['instance'] === labels['instance'];
-    const falls = new Set([...totals, ...parts].filter(same).flatMap(fallsOf));
-    let before: { readonly atMs: number; readonly value: number } | null = null;
-    for (const { atMs, value } of samples) {
-      if (!Number.isFinite(value)) continue;
+    const falls = [...totals, ...parts].filter(same).flatMap(fallsOf);
+    let bases: readonly Sample[] = [];
+    for (const sample of samples.filter(({ value }) => Number.isFinite(value))) {
+      const { atMs, value } = sample;
       if (atMs > toMs) break;
-      if (atMs >= fromMs) {
-        const isFresh = before === null || value < before.value || falls.has(atMs);
-        const isAround = before !== null && before.atMs < deployedAtMs;
-        const went = isAround ? 0 : value - (before?.value ?? 0);
-        sum += Math.max(0, isFresh ? value : went);
-      }
-      before = { atMs, value };
+      const steps = bases.map((base) => {
+        const hasFallen = falls.some((fallMs) => fallMs > base.atMs && fallMs <= atMs);
+        if (value < base.value || hasFallen) return value;
+        return base.atMs < deployedAtMs ? 0 : value - base.value;
+      });
+      if (atMs >= fromMs) sum += Math.max(0, ...(bases.some(isOnTime) ? steps : [value, ...steps]));
+      // What came late may not have been there yet: then an earlier sample was the base.
+      bases = atMs < fromMs && !isOnTime(sample) ? [...bases, sample] : [sample];
     }
   }
   return sum;
+}
+
+function isOnTime({ atMs, visibleAtMs }: Sample): boolean {
+  return visibleAtMs <= atMs;
 }
 
 function fallsOf({ samples }: SampleSeries): readonly number[] {
