@@ -11,6 +11,7 @@ import {
   type Source,
 } from '../core/read.ts';
 import type { Tick } from '../core/sample.ts';
+import { CLOCK_SKEW_MS } from '../core/start.ts';
 import { templateValues } from '../core/template.ts';
 import { DEADLINE_GRACE_MS } from '../core/tick-end.ts';
 import type { Track } from '../core/track.ts';
@@ -179,6 +180,7 @@ export class Watcher {
     await this.#tellAbsence(loaded);
     const atMs = clock.now();
     const deployedAtMs = loaded.record.deploy.deployedAtMs;
+    refuseTimeBefore(deployedAtMs, atMs);
     const ids = policy.conditions.map(({ indicator }) => indicator);
     const [readings, baseline] = await Promise.all([
       this.#read(loaded, ids, atMs, deployedAtMs, signal),
@@ -322,6 +324,17 @@ export class Watcher {
       signal,
     });
   }
+}
+
+/**
+ * A wall clock that was set back that far is wrong, or was: what is read at such a time is the old
+ * version. The tick fails, which is counted and logged, and the watch is judged when the time is right.
+ */
+function refuseTimeBefore(deployedAtMs: number, atMs: number): void {
+  if (atMs >= deployedAtMs - CLOCK_SKEW_MS) return;
+  const [now, deploy] = [atMs, deployedAtMs].map((ms) => new Date(ms).toISOString());
+  const text = `the clock says ${now}, before the deploy (${deploy}): not judged; set the clock right`;
+  throw new Error(text);
 }
 
 /**
