@@ -45,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, Rule>> = {
   engine: { folders: ['core', 'kit', 'metrics'], files: ['src/journal/journal.ts'] },
   http: { folders: ['core', 'kit', 'engine', 'hooks'], files: ['src/journal/journal.ts'] },
   cli: {
-    folders: ['core', 'kit', 'config', 'daemon', 'demo', 'engine', 'http', 'source'],
+    folders: ['core', 'kit', 'config', 'daemon', 'demo', 'engine', 'http', 'journal', 'source'],
     files: ['package.json'],
   },
   daemon: {

@@ -176,7 +176,7 @@ function addReaders(program: Command, io: CliIo, done: (code: number) => void): 
     .action(async (id: string, options: Remote) => {
       done(await verbs.show(sessionOf(io, options), id));
     });
-  remote(program, 'journal <watch>', 'What happened, as a story')
+  const journal = remote(program, 'journal <watch>', 'What happened, as a story')
     .addOption(new Option('--jsonl', 'export as JSON Lines').conflicts(['verify', 'json']))
     .option('--verify', 'hold the journal against the rules that every journal keeps')
     .addHelpText(
@@ -185,6 +185,29 @@ function addReaders(program: Command, io: CliIo, done: (code: number) => void): 
     )
     .action(async (id: string, options: { jsonl?: boolean; verify?: boolean } & Remote) => {
       done(await verbs.journal(sessionOf(io, options), id, options));
+    });
+  addWholeJournal(journal, io, done);
+}
+
+/** Beside `journal <watch>`: no watch has such an id. */
+function addWholeJournal(journal: Command, io: CliIo, done: (code: number) => void): void {
+  const verb = (name: string, description: string) =>
+    journal
+      .command(name)
+      .description(description)
+      .option('--config <file>', 'the config, which says where the journal is', DEFAULT_CONFIG);
+  verb('export', 'Write the whole journal to a file, whatever store it is in')
+    .requiredOption('--to <file>', 'a new file, or - for standard output')
+    .addHelpText('after', examples('journal export --to journal.jsonl'))
+    .action(async (options: { config: string; to: string }) => {
+      const { exportVerb } = await import('./journal-verbs.ts');
+      done(await exportVerb(io, createOutput(io, false), options));
+    });
+  verb('import <file>', 'Read an exported journal into an empty one; canaryd must not run on it')
+    .addHelpText('after', examples('journal import journal.jsonl --config new/canaryd.yaml'))
+    .action(async (file: string, options: { config: string }) => {
+      const { importVerb } = await import('./journal-verbs.ts');
+      done(await importVerb(io, createOutput(io, false), file, options));
     });
 }
 

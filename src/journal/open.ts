@@ -1,7 +1,10 @@
 // The one place that knows which stores there are. Another store is one more branch here and one
 // more folder that passes the contract suite.
+import type { Archive } from './archive.ts';
 import type { Journal } from './journal.ts';
-import { openPostgresJournal, type PostgresOptions } from './postgres/open.ts';
+import { PostgresArchive } from './postgres/archive.ts';
+import { openDatabase, openPostgresJournal, type PostgresOptions } from './postgres/open.ts';
+import { openSqliteArchive } from './sqlite/archive.ts';
 import { openSqliteJournal } from './sqlite/sqlite-journal.ts';
 
 /** A text, or a secret that is read when it is needed. */
@@ -35,4 +38,14 @@ export async function openJournal(
 ): Promise<Journal> {
   if ('sqlite' in config) return openSqliteJournal({ path: config.sqlite.path, ...options });
   return openPostgresJournal({ ...postgresOptions(config.postgres), ...options });
+}
+
+/** The whole journal, to be read beside running daemons or written while there is none. */
+export async function openArchive(
+  config: JournalConfig,
+  purpose: 'dump' | 'restore',
+): Promise<Archive> {
+  if ('sqlite' in config) return openSqliteArchive(config.sqlite.path, purpose);
+  const options = { ...postgresOptions(config.postgres), readOnly: purpose === 'dump' };
+  return new PostgresArchive(await openDatabase(options));
 }

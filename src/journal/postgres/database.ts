@@ -109,6 +109,11 @@ export class Session {
     return (await this.all(text, ...values))[0] ?? null;
   }
 
+  /** Rows as they are. */
+  async records(text: string): Promise<readonly Record<string, unknown>[]> {
+    return (await this.#query(text, [])).rows;
+  }
+
   /** Returns the number of rows it changed. */
   async run(text: string, ...values: unknown[]): Promise<number> {
     return (await this.#query(text, values)).rowCount ?? 0;
@@ -179,6 +184,11 @@ export class Database {
 
   transaction<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
     return this.#try('transaction', work);
+  }
+
+  /** For work that cannot be begun again, such as reading a file. */
+  transactionOnce<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    return this.#once('transaction', work);
   }
 
   async #try<Result>(kind: Kind, work: (session: Session) => Promise<Result>): Promise<Result> {

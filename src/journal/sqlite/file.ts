@@ -1,6 +1,6 @@
 // The journal's file before the first write: made private, examined, and locked for one daemon.
 // Whatever is refused here is left as it was found.
-import { closeSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CanarydError, messageOf } from '../../kit/errors.ts';
@@ -78,6 +78,7 @@ export function lockFile(path: string): Lock {
 export function examine(path: string): number {
   let db: DatabaseSync | undefined;
   try {
+    demandLog(path);
     const { size } = statSync(path);
     if (size === 0) return examineEmpty(path);
     db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
@@ -104,6 +105,20 @@ export function examine(path: string): number {
   } finally {
     db?.close();
   }
+}
+
+/**
+ * SQLite removes the log last, when the journal is closed in order: its index without it is what a
+ * crash and somebody's tidying leave behind. Without the log, what was written last would be gone.
+ */
+function demandLog(path: string): void {
+  if (!existsSync(`${path}-shm`) || existsSync(`${path}-wal`)) return;
+  throw refuse(
+    path,
+    `canaryd was not ended in order, and ${path}-wal is gone: what it wrote last was in there. ` +
+      'Put it back. If the journal itself comes from a backup, or watches may be lost, remove ' +
+      `${path}-shm. Nothing was touched.`,
+  );
 }
 
 // An emptied file beside a full log is no new journal: opening it would throw the log away.
