@@ -78,9 +78,9 @@ export function lockFile(path: string): Lock {
 export function examine(path: string): number {
   let db: DatabaseSync | undefined;
   try {
-    demandLog(path);
     const { size } = statSync(path);
     if (size === 0) return examineEmpty(path);
+    demandLog(path);
     db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     const version = pragma(db, 'user_version');
     // A first start that was cut short leaves a database without any table.
