@@ -62,12 +62,16 @@ export type Lane = {
 /** What the policy's actions are signed with. */
 export const SECRETS = { SECRET };
 
-export async function openLane(journaled: Journaled): Promise<Lane> {
+/** @param over fields of the policy in place of the usual ones */
+export async function openLane(
+  journaled: Journaled,
+  over: Readonly<Record<string, unknown>> = {},
+): Promise<Lane> {
   const figures = await startFigures();
   const receiver = await startActions(figures);
   const slack = await startFakeSlack();
   const canaryd = await startCanaryd({
-    policies: { [SERVICE]: JSON.stringify(crashPolicy(receiver)) },
+    policies: { [SERVICE]: JSON.stringify(crashPolicy(receiver, over)) },
     env: { ...SECRETS, SLACK: slack.url, ...journaled.env },
     config: {
       ...figuresConfig(figures),
