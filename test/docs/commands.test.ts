@@ -46,8 +46,10 @@ function callsIn(shell: string): readonly Call[] {
 function problemsOf({ verb, options, text }: Call): readonly string[] {
   if (verb === '' || /^[<[…]/.test(verb)) return [];
   if (verb === '--help' || verb === '--version') return [];
-  const command = program.commands.find((candidate) => candidate.name() === verb);
-  if (command === undefined) return [`no verb '${verb}': ${text}`];
+  const group = program.commands.find((candidate) => candidate.name() === verb);
+  if (group === undefined) return [`no verb '${verb}': ${text}`];
+  const [, second] = text.split(' ');
+  const command = group.commands.find((candidate) => candidate.name() === second) ?? group;
   const known = ['--help', ...command.options.map(({ long }) => long)];
   return options.filter((option) => !known.includes(option)).map((option) => `${option}: ${text}`);
 }
