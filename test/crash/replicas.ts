@@ -23,6 +23,8 @@ const TRY_AGAIN_MS = 250;
 const END_WITHIN_MS = 120_000;
 
 export type ReplicasOptions = {
+  /** In place of a server of its own. */
+  readonly on?: Store;
   readonly replicas: number;
   readonly watches: number;
   readonly seconds: number;
@@ -65,7 +67,7 @@ type World = ReplicasOptions & {
 };
 
 export async function runReplicas(options: ReplicasOptions): Promise<ReplicasSummary> {
-  const store = await openStore('postgres');
+  const store = options.on ?? (await openStore('postgres'));
   const figures = await startFigures();
   const receiver = await startActions(figures);
   const daemons: Canaryd[] = [];
@@ -78,7 +80,7 @@ export async function runReplicas(options: ReplicasOptions): Promise<ReplicasSum
   } finally {
     for (const daemon of daemons) await daemon.dispose();
     await Promise.all([receiver.close(), figures.close()]);
-    await store.close();
+    if (options.on === undefined) await store.close();
   }
 }
 

@@ -6,13 +6,15 @@ import { check, type Found } from './check.ts';
 import { type Lane, openLane } from './lane.ts';
 import { MOMENTS, planOf } from './plan.ts';
 import { type Outcome, runRound } from './round.ts';
-import { openStore, type StoreName } from './stores.ts';
+import { openStore, type Store, type StoreName } from './stores.ts';
 
 /** Slack takes a message a second: what is left then has no bearing on being told twice. */
 const TOLD_WITHIN_MS = 60_000;
 
 export type RoundsOptions = {
   readonly store: StoreName;
+  /** In place of one of its own. */
+  readonly on?: Store;
   readonly rounds: number;
   readonly seed: number;
   /** Daemons at once. */
@@ -39,7 +41,7 @@ type Done = { readonly outcome: Outcome; readonly found: Found };
 
 export async function runRounds(options: RoundsOptions): Promise<Summary> {
   const { rounds, lanes, from = 1 } = options;
-  const store = await openStore(options.store);
+  const store = options.on ?? (await openStore(options.store));
   try {
     const waiting = Array.from({ length: rounds }, (_, index) => from + index);
     const each = Array.from({ length: Math.min(lanes, rounds) }, async () => {
@@ -55,7 +57,7 @@ export async function runRounds(options: RoundsOptions): Promise<Summary> {
     const broken = ended.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
     return summaryOf(options, done, broken);
   } finally {
-    await store.close();
+    if (options.on === undefined) await store.close();
   }
 }
 
