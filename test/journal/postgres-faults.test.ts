@@ -1,11 +1,12 @@
 // A real PostgreSQL that dies, hangs, is cut off or takes no writes: every failure is an error in
 // bounded time, what was acknowledged stays, and work goes on by itself.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openPostgresJournal } from '../../src/journal/postgres/open.ts';
-import { aTick, aTrack, T0 } from '../support/build.ts';
+import { aMessageDelivery, aTick, aTrack, T0 } from '../support/build.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { type SilentProxy, startProxy } from '../support/silent-proxy.ts';
+import { until } from '../support/until.ts';
 import { create, next } from './contract.ts';
 
 const resumed = (awayMs: number) => ({ type: 'watch.resumed', awayMs }) as const;
@@ -33,7 +34,7 @@ describe.runIf(hasPostgres())('the journal on a PostgreSQL', () => {
       `BEGIN; SELECT 1 FROM ${schema}.watches FOR UPDATE; SELECT pg_sleep(60)`,
     );
     const ended = holder.catch(() => {});
-    await vi.waitFor(async () => expect(await backends('%pg_sleep(60)%')).toHaveLength(1));
+    await until(async () => expect(await backends('%pg_sleep(60)%')).toHaveLength(1));
     await work();
     await terminate('%pg_sleep(60)%');
     await ended;
@@ -67,7 +68,7 @@ describe.runIf(hasPostgres())('the journal on a PostgreSQL', () => {
           revision += 1;
         }
       })();
-      await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(20));
+      await until(() => expect(acknowledged.length).toBeGreaterThan(20));
       await server.crash();
       await writing;
       expect(errors).toMatchObject([
@@ -106,11 +107,11 @@ describe.runIf(hasPostgres())('the journal on a PostgreSQL', () => {
     test('in the middle of a transaction: it is made again, once', async () => {
       await whileLocked(async () => {
         const append = journal.append([next('w_1', 1, { events: [resumed(1)] })]);
-        await vi.waitFor(async () => expect(await waiting()).toHaveLength(1));
+        await until(async () => expect(await waiting()).toHaveLength(1));
         await server.query(
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
         );
-        await vi.waitFor(async () => expect(await waiting()).toHaveLength(1));
+        await until(async () => expect(await waiting()).toHaveLength(1));
         await terminate('%pg_sleep(60)%');
         expect(await append).toBe('appended');
       });
@@ -122,7 +123,7 @@ describe.runIf(hasPostgres())('the journal on a PostgreSQL', () => {
         const tick = { tick: aTick(T0), track: aTrack(T0), previousAtMs: null };
         const append = journal.append([next('w_1', 1, { tick })]);
         const refused = expect(append).rejects.toThrow('nobody knows whether it was written');
-        await vi.waitFor(async () => expect(await waiting()).toHaveLength(1));
+        await until(async () => expect(await waiting()).toHaveLength(1));
         await server.query(
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
         );
@@ -155,14 +156,14 @@ describe.runIf(hasPostgres())('the journal on a PostgreSQL', () => {
 
     test('says what to do, still reads, and writes again when it may', async () => {
       await set('SET default_transaction_read_only = on');
-      await vi.waitFor(async () => {
+      await until(async () => {
         await expect(journal.check()).rejects.toThrow('Lead the URL to the primary');
       });
       expect(await journal.watch('w_1')).toMatchObject({ revision: 1 });
       const append = () => journal.append([next('w_1', 1, { events: [resumed(1)] })]);
       await expect(append()).rejects.toThrow('the server takes no writes');
       await set(RESET);
-      await vi.waitFor(() => expect(journal.check()).resolves.toBeUndefined());
+      await until(() => expect(journal.check()).resolves.toBeUndefined());
       expect(await append()).toBe('appended');
     });
   });
@@ -200,9 +201,21 @@ describe.runIf(hasPostgres())('the journal on a PostgreSQL', () => {
       expect(await behind.append([next('w_1', 1, { events: [resumed(1)] })])).toBe('appended');
     }, 30_000);
 
+    test('has begun an attempt whose answer was lost, when the journal says so', async () => {
+      await journal.append([next('w_1', 1, { deliveries: [aMessageDelivery('m', 'w_1')] })]);
+      proxy.silence();
+      const begun = behind.startAttempt('m', 1, T0, 'r_1');
+      await until(async () => {
+        expect((await journal.deliveries('w_1'))[0]).toMatchObject({ attempts: 1 });
+      });
+      proxy.recover();
+      expect(await begun).toBe(true);
+      expect((await journal.deliveries('w_1'))[0]).toMatchObject({ attempts: 1, holder: 'r_1' });
+    });
+
     test('can be left: closing does not wait for it', async () => {
       behind.listen(() => {});
-      await vi.waitFor(async () => expect(await backends('LISTEN%')).toHaveLength(1));
+      await until(async () => expect(await backends('LISTEN%')).toHaveLength(1));
       proxy.silence();
       await behind[Symbol.asyncDispose]();
       await expect(behind.check()).rejects.toThrow('it is closed');

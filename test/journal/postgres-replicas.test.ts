@@ -1,9 +1,10 @@
 // Several replicas on one schema of a real PostgreSQL: who was first, who lives, who is told.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openPostgresJournal } from '../../src/journal/postgres/open.ts';
 import { anActionDelivery, aTick, aTrack, stopped, T0 } from '../support/build.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
 import { create, next } from './contract.ts';
 
 /** Rounds of a race: the order within one is the scheduler's choice. */
@@ -110,7 +111,7 @@ describe.runIf(hasPostgres())('replicas on one PostgreSQL', () => {
     test('are forgotten when they are not heard of for as long as they said', async () => {
       await b.announce(me('r_2'), 300);
       expect(await a.announce(me('r_1'), 60_000)).toHaveLength(2);
-      await vi.waitFor(async () => {
+      await until(async () => {
         expect(await a.announce(me('r_1'), 60_000)).toEqual([me('r_1')]);
       });
       expect(await b.announce(me('r_2'), 60_000)).toHaveLength(2);
@@ -123,7 +124,7 @@ describe.runIf(hasPostgres())('replicas on one PostgreSQL', () => {
       const heard: (string | null)[] = [];
       const end = journal.listen((watchId) => heard.push(watchId));
       let tries = 0;
-      await vi.waitFor(async () => {
+      await until(async () => {
         tries += 1;
         await other.announce({ id: `try${tries}`, takesWork: true }, 60_000);
         expect(heard.length).toBeGreaterThan(0);
@@ -133,7 +134,7 @@ describe.runIf(hasPostgres())('replicas on one PostgreSQL', () => {
         settled += 1;
         const id = `end${settled}`;
         await other.append([create(id)]);
-        await vi.waitFor(() => expect(heard.at(-1)).toBe(id));
+        await until(() => expect(heard.at(-1)).toBe(id));
       };
       await settle();
       heard.length = 0;
@@ -147,7 +148,7 @@ describe.runIf(hasPostgres())('replicas on one PostgreSQL', () => {
       await b.append([create('w_1'), create('w_2')]);
       await b.append([next('w_1', 1, { tick })]);
       await b.append([next('w_2', 1, { events: [{ type: 'watch.resumed', awayMs: 1 }] })]);
-      await vi.waitFor(() => expect(heard).toHaveLength(3));
+      await until(() => expect(heard).toHaveLength(3));
       expect(heard).toEqual(['w_1', 'w_2', 'w_2']);
       end();
       await b.append([create('w_3')]);
@@ -159,7 +160,7 @@ describe.runIf(hasPostgres())('replicas on one PostgreSQL', () => {
       await b.announce({ id: 'r_2', takesWork: true }, 60_000);
       await b.announce({ id: 'r_2', takesWork: true }, 60_000);
       await b.announce({ id: 'r_2', takesWork: false }, 1);
-      await vi.waitFor(async () => {
+      await until(async () => {
         expect(await a.announce({ id: 'r_1', takesWork: true }, 1)).not.toContainEqual(
           expect.objectContaining({ id: 'r_2' }),
         );
@@ -176,7 +177,7 @@ describe.runIf(hasPostgres())('replicas on one PostgreSQL', () => {
       await server.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN "canaryd s${schemas}"'`,
       );
-      await vi.waitFor(() => expect(heard).toEqual([null]));
+      await until(() => expect(heard).toEqual([null]));
       await settle();
     });
   });

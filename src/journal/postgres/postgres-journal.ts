@@ -21,7 +21,7 @@ import { toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
 import { decodeTick } from '../tick-codec.ts';
 import { write, writeTick } from './append.ts';
 import { type Database, placeName, type Session } from './database.ts';
-import { failure, isUniqueViolation } from './failure.ts';
+import { Failed, failure, isUniqueViolation } from './failure.ts';
 import { type Hint, Listener } from './listener.ts';
 import { SCHEMA_VERSION, tooNew } from './migrations.ts';
 
@@ -86,12 +86,18 @@ export class PostgresJournal implements Journal {
   async #write<Result>(
     kind: 'statement' | 'repeatable' | 'transaction',
     work: Work<Result>,
+    /** Looks whether a write whose answer was lost stands in the journal; null: not known. */
+    settle: Work<Result | null> = async () => null,
   ): Promise<Result> {
     if (this.#outdated !== null) throw this.#outdated;
     try {
       return await this.#database[kind](work);
     } catch (error) {
       if (error instanceof Refused || isUniqueViolation(error)) throw new Refused();
+      if (error instanceof Failed && !error.isUndone) {
+        const settled = await this.#database.read(settle).catch(() => null);
+        if (settled !== null) return settled;
+      }
       throw this.#failed('write to it', error);
     }
   }
@@ -245,13 +251,25 @@ export class PostgresJournal implements Journal {
     atMs: number,
     holder: string,
   ): Promise<boolean> {
-    const changes = await this.#write('statement', (session) =>
-      session.run(
-        `UPDATE deliveries
-         SET attempts = attempts + 1, attempted_at_ms = $3, in_flight = true, holder = $4
-         WHERE id = $1 AND state = 'pending' AND attempts + 1 = $2 AND attempts < attempts_max`,
-        ...[deliveryId, attempt, wholeMs(atMs), holder],
-      ),
+    const values = [deliveryId, attempt, wholeMs(atMs), holder];
+    const changes = await this.#write(
+      'statement',
+      (session) =>
+        session.run(
+          `UPDATE deliveries
+           SET attempts = attempts + 1, attempted_at_ms = $3, in_flight = true, holder = $4
+           WHERE id = $1 AND state = 'pending' AND attempts + 1 = $2 AND attempts < attempts_max`,
+          ...values,
+        ),
+      // Begun and not sent would be taken for sent and perhaps arrived.
+      async (session) => {
+        const own = await session.one(
+          `SELECT 1 FROM deliveries WHERE id = $1 AND attempts = $2 AND attempted_at_ms = $3
+           AND holder = $4 AND in_flight`,
+          ...values,
+        );
+        return own === null ? null : 1;
+      },
     );
     return changes === 1;
   }
