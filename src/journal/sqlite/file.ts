@@ -116,7 +116,7 @@ function demandLog(path: string): void {
   throw refuse(
     path,
     `canaryd was not ended in order, and ${path}-wal is gone: what it wrote last was in there. ` +
-      'Put it back. If the journal itself comes from a backup, or watches may be lost, remove ' +
+      'Put it back. If the journal itself was restored from a backup, remove ' +
       `${path}-shm. Nothing was touched.`,
   );
 }
@@ -151,9 +151,9 @@ function unreadable(path: string, error: unknown): CanarydError {
 export function damagedFile(path: string, found: string, cause?: unknown): CanarydError {
   return refuse(
     path,
-    `the file is damaged (${found}) and was left untouched. Restore it from a backup, or move ` +
-      `it away together with ${path}-wal, and start again with an empty journal: ` +
-      'watches that were open are lost then.',
+    `the file is damaged (${found}) and was left untouched. Restore it from a backup, without ` +
+      `the old ${path}-wal and ${path}-shm; or move all three away and start again with an ` +
+      'empty journal: watches that were open are lost then.',
     cause,
   );
 }
