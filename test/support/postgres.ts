@@ -55,6 +55,22 @@ function completeLinks(native: string): void {
   }
 }
 
+/** The binaries where the server's user may run them: a checkout in root's home is closed to it. */
+function runnable(installed: string, folder: string, asUser: object): string {
+  const options = { ...asUser, cwd: folder, env: environment(installed) };
+  const tried = spawnSync(join(installed, 'bin', 'postgres'), ['--version'], options);
+  if (tried.status === 0) return installed;
+  const own = join(folder, 'native');
+  for (const [command, ...args] of [
+    ['cp', '-a', installed, own],
+    ['chown', '-R', `${NOBODY}:${NOBODY}`, own],
+  ] as const) {
+    const { status, stderr } = spawnSync(command, args);
+    if (status !== 0) throw new Error(`${command} of the binaries: ${stderr.toString()}`);
+  }
+  return own;
+}
+
 export type PostgresServer = {
   readonly port: number;
   /** Of the superuser. */
@@ -85,12 +101,14 @@ const GUARD = `
 export async function startPostgres(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer> {
-  const native = nativeFolder();
-  if (native === null) throw new Error('there is no PostgreSQL for this platform');
-  completeLinks(native);
+  const installed = nativeFolder();
+  if (installed === null) throw new Error('there is no PostgreSQL for this platform');
+  completeLinks(installed);
   const folder = mkdtempSync(join(tmpdir(), 'canaryd-postgres-'));
-  const asUser = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-  if (process.getuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
+  const isRoot = process.getuid?.() === 0;
+  const asUser = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  if (isRoot) chownSync(folder, NOBODY, NOBODY);
+  const native = runnable(installed, folder, asUser);
   const data = join(folder, 'data');
   initialise(native, folder, data, asUser);
   const port = await freePort();
