@@ -21,7 +21,8 @@ import type { DeliveryUpdate, Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
-import { type Channel, mayBePassed, messagesByLane, reasonKept } from './lanes.ts';
+import type { Channel } from './lanes.ts';
+import { isWorthRepeating, mayBePassed, messagesByLane, reasonKept } from './lanes.ts';
 import type { Decision, Ledger } from './ledger.ts';
 import type { Share } from './share.ts';
 
@@ -140,12 +141,13 @@ export class Dispatcher {
   }
 
   /**
-   * Actions go by their watch; all messages of a channel by one replica, which keeps their order and
-   * their pace. What another living replica has begun is left to it.
+   * Actions go by their watch; all messages of a channel by one replica, which keeps order and pace.
+   * What a living replica has begun is left to it, also when the answer to that was lost.
    */
   #isOurs({ content, watchId, inFlight, holder }: Delivery): boolean {
-    const { share } = this.#options;
+    const { share, replica } = this.#options;
     if (!share.isCurrent() || (inFlight && share.isOthers(holder))) return false;
+    if (inFlight && holder === replica) return true;
     return share.owns(content.kind === 'action' ? watchId : `channel ${content.channel}`);
   }
 
@@ -360,12 +362,6 @@ export class Dispatcher {
       await Promise.race([Promise.allSettled([...this.#flying.values()]), pause]);
     }
   }
-}
-
-const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
-/** Better read twice than missed: what is critical, and every verdict. */
-function isWorthRepeating({ severity, kind }: Message): boolean {
-  return severity === 'critical' || VERDICTS.includes(kind);
 }
 
 /** What is known of the attempts so far, for those who act by hand now. */

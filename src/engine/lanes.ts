@@ -67,3 +67,9 @@ export function reasonKept(
   const isOpen = maybeDelivered || inFlight || OPEN_REASONS.includes(lastReason);
   return isOpen ? 'interrupted' : reason;
 }
+
+const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
+/** Better read twice than missed: what is critical, and every verdict. */
+export function isWorthRepeating({ severity, kind }: Message): boolean {
+  return severity === 'critical' || VERDICTS.includes(kind);
+}

@@ -95,6 +95,32 @@ describe('the work of several replicas', () => {
     for (const id of ids) expect(await first.types(id)).not.toContain('watch.resumed');
   });
 
+  it('is not left by both: who began an attempt goes on when the answer to that was lost', async () => {
+    const clock = new VirtualClock();
+    const shared = new SharedJournal(tempJournal(), clock);
+    const world = new World();
+    const { journal } = shared.view();
+    let isLosing = true;
+    const startAttempt: typeof journal.startAttempt = async (...args) => {
+      const began = await journal.startAttempt(...args);
+      if (isLosing) throw new Error('the answer was lost');
+      return began;
+    };
+    const first = anEngine({ clock, world, journal: changed(journal, { startAttempt }) });
+    await startAll([first], clock);
+    const ids = await watchTwelve(first);
+    for (const id of ids) await first.commands.stop(id, BY);
+    await clock.advance(100);
+    isLosing = false;
+    // Half of them are the other one's now, which finds them begun by somebody who lives.
+    const second = anEngine({ clock, world, journal: shared.view().journal, replica: 'r_2' });
+    await startAll([second], clock);
+    await clock.advance(60_000);
+    for (const id of ids) {
+      expect(await first.delivery(`${id}-rollback`)).toMatchObject({ state: 'delivered' });
+    }
+  });
+
   it('is handed over by one that ends, without a tick that is missed by much', async () => {
     const { all, first, second, clock } = replicas(2);
     await startAll(all, clock);
