@@ -68,9 +68,15 @@ function evidenceViolations(book: Book, evidence: EvidenceFact, atMs: number, tr
 /** Ticks with a breach up to now, unbroken by a good value or by a long absence. */
 function runOf(book: Book, condition: ConditionFact): readonly TickFact[] {
   const gap = Math.max(BLIND_AFTER_MS, GAP_INTERVALS * book.policy.intervalMs);
+  const window = book.policy.windows.find(({ name }) => name === condition.window);
+  const isDue = ({ atMs, isVerifying }: TickFact) => {
+    const sinceMs = atMs - book.deploy.deployedAtMs;
+    const untilMs = window?.untilMs === endOf(book) ? endNow(book) : (window?.untilMs ?? 0);
+    return !isVerifying && sinceMs >= (window?.fromMs ?? 0) && sinceMs < untilMs;
+  };
   const run: TickFact[] = [];
   let later: TickFact | null = null;
-  for (const tick of book.ticks.filter(({ isVerifying }) => !isVerifying).toReversed()) {
+  for (const tick of book.ticks.filter(isDue).toReversed()) {
     if (later !== null && later.atMs - tick.atMs > gap) break;
     later = tick;
     const reading = tick.readings[condition.indicator];

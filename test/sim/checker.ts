@@ -52,9 +52,9 @@ export class Checker {
 
   /** A transaction has ended at this instant. */
   appended(by: string, watchIds: readonly string[], ticks: ReadonlyMap<string, WrittenTick>): void {
-    for (const id of watchIds) {
-      const book = this.#bookOf(id);
-      if (book === null) continue;
+    const books = watchIds.flatMap((id) => this.#bookOf(id) ?? []);
+    for (const book of books) {
+      const { id } = book;
       const tick = ticks.get(id);
       if (tick !== undefined) this.#tick(book, by, tick);
       const before = book.events.length;

@@ -158,6 +158,8 @@ const RATES: Readonly<Record<CallFault, number>> = {
   'sample lies': 0.06,
 };
 
+const ACTION_FAULTS = SPAN_FAULTS.filter((kind) => kind.startsWith('action'));
+
 const STEPS: readonly (readonly [Step['what'], number])[] = [
   ['second deploy', 0.12],
   ['rollback deploy', 0.12],
@@ -173,6 +175,8 @@ const STEPS: readonly (readonly [Step['what'], number])[] = [
   ['clock step forward', 0.12],
   ['clock step back', 0.12],
 ];
+
+const FIRST_STEP_MS = 18_000;
 
 export function planOf(seed: number, replicasGiven: number | null = null): Plan {
   const dice = new Dice(seed).of('plan');
@@ -247,10 +251,13 @@ function ratesOf(dice: Dice, isCalm: boolean): Plan['rates'] {
 function spansOf(dice: Dice, replicas: number, healAtMs: number): readonly Span[] {
   const many = dice.whole(0, 7);
   return Array.from({ length: many }, () => {
+    const kind = dice.pick(dice.chance(0.35) ? ACTION_FAULTS : SPAN_FAULTS);
+    // Actions are rare: what troubles them has to last, to be there when they come.
+    const isLong = dice.chance(kind.startsWith('action') ? 0.9 : 0.3);
     const fromMs = dice.between(0, healAtMs);
-    const lasts = dice.chance(0.3) ? dice.between(30_000, 120_000) : dice.between(2_000, 30_000);
+    const lasts = isLong ? dice.between(30_000, 120_000) : dice.between(2_000, 30_000);
     const toMs = Math.min(healAtMs, fromMs + lasts);
-    return { kind: dice.pick(SPAN_FAULTS), fromMs, toMs, machine: dice.whole(0, replicas - 1) };
+    return { kind, fromMs, toMs, machine: dice.whole(0, replicas - 1) };
   });
 }
 
@@ -265,10 +272,11 @@ function stepsOf(
     steps.push({ atMs, what, ms, machine, service: dice.whole(0, services - 1) });
   for (const [what, probability] of STEPS) {
     const isTrouble = /crash|graceful|away|clock|counter/.test(what);
-    if (isTrouble && isCalm) continue;
+    if (isTrouble && (isCalm || healAtMs < FIRST_STEP_MS)) continue;
+    const untilMs = isTrouble ? healAtMs : endMs;
     while (dice.chance(probability)) {
       const ms = what.startsWith('clock') ? dice.between(1_000, 60_000) : dice.between(0, 20_000);
-      add(what, dice.between(18_000, endMs), ms, dice.whole(0, replicas - 1));
+      add(what, dice.between(FIRST_STEP_MS, untilMs), ms, dice.whole(0, replicas - 1));
     }
   }
   if (!isCalm && dice.chance(0.12)) {

@@ -13,5 +13,7 @@ export type Truth = {
   illSince(service: string, ailment: Ailment): number | null;
   /** Whether a health endpoint was made to look bad in this span. */
   healthTroubledWithin(fromMs: number, toMs: number): boolean;
+  /** A source that answers "nothing" makes what it gave before look lost. */
+  hadEmptyAnswers(): boolean;
   samples(metric: string, labels: Readonly<Record<string, string>>): readonly SampleSeries[];
 };

@@ -143,6 +143,7 @@ class World {
         this.#plan.spans.some(
           (span) => span.kind.startsWith('health') && span.fromMs <= toMs && span.toMs >= fromMs,
         ),
+      hadEmptyAnswers: () => this.#trouble.counts.has('source empty'),
       samples: (metric, labels) => this.#samples.find(metric, labels),
     };
   }
