@@ -11,12 +11,15 @@ const END_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 150;
 const MESSAGE_LOOK_MS = 4;
 const STARTS_MAX = 8;
+const SLOW_STARTS_MAX = 3;
 
 export type Outcome = {
   readonly plan: Plan;
   readonly expected: Expected;
   /** Kills in all. */
   readonly kills: number;
+  /** Starts that took too long and were begun again. */
+  readonly slowStarts: number;
   /** The start was not answered before the kill. */
   readonly isStartRepeated: boolean;
   readonly tookMs: number;
@@ -41,17 +44,18 @@ export async function runRound(lane: Lane, plan: Plan): Promise<Outcome> {
   // The answer may have been on its way when the process died.
   const read = acknowledged ?? (await first);
   await lane.canaryd.kill9();
-  const kills = 1 + (await startAgain(lane, plan));
+  const { kills, slow } = await startAgain(lane, plan);
   if (read === null || plan.repeatsStart) {
     const repeated = await askUntilAnswered(lane, environment, key);
-    if (read !== null && repeated !== read) throw new Error(`${read} became ${repeated}`);
+    if (read !== null && repeated !== read) throw new Error(`LOST: ${read} became ${repeated}`);
   }
   if (acknowledged === null) turnBad(lane, plan);
   await untilEnded(lane, environment);
   return {
     plan,
     expected: { environment, isBad, heals, acknowledged: read },
-    kills,
+    kills: 1 + kills,
+    slowStarts: slow,
     isStartRepeated: read === null,
     tookMs: performance.now() - startedAt,
   };
@@ -147,7 +151,7 @@ async function askUntilAnswered(lane: Lane, environment: string, key: string): P
 }
 
 /** A new process after each kill; further kills hit it while it starts or just after. */
-async function startAgain({ canaryd }: Lane, { again }: Plan): Promise<number> {
+async function startAgain({ canaryd }: Lane, { again }: Plan) {
   let kills = 0;
   for (const { afterMs } of again) {
     const starting = canaryd.start().catch(() => undefined);
@@ -156,8 +160,16 @@ async function startAgain({ canaryd }: Lane, { again }: Plan): Promise<number> {
     await starting;
     kills += 1;
   }
-  await canaryd.start();
-  return kills;
+  for (let slow = 0; ; slow += 1) {
+    try {
+      await canaryd.start();
+      return { kills, slow };
+    } catch (error) {
+      // A machine that is too busy; one that ends by itself is a finding.
+      if (slow >= SLOW_STARTS_MAX || !String(error).includes('is not ready')) throw error;
+      await canaryd.kill9();
+    }
+  }
 }
 
 async function untilEnded({ canaryd }: Lane, environment: string): Promise<void> {
@@ -166,7 +178,8 @@ async function untilEnded({ canaryd }: Lane, environment: string): Promise<void>
     const watches = await watchesOf(canaryd.url, environment).catch(() => []);
     if (watches.length > 0 && watches.every(hasEnded)) return;
     if (performance.now() > deadline) {
-      throw new Error(`${environment} does not end: ${JSON.stringify(watches)}`);
+      const what = watches.length === 0 ? 'LOST: no watch of' : 'does not end:';
+      throw new Error(`${what} ${environment} ${JSON.stringify(watches)}`);
     }
     await elapsed(LOOK_EVERY_MS);
   }

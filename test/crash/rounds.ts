@@ -53,8 +53,12 @@ export async function runRounds(options: RoundsOptions): Promise<Summary> {
       }
     });
     const ended = await Promise.allSettled(each);
-    const done = ended.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-    const broken = ended.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
+    const lanesDone = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const done = lanesDone.flatMap((one) => one.done);
+    const broken = [
+      ...lanesDone.flatMap((one) => one.broken),
+      ...ended.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : [])),
+    ];
     return summaryOf(options, done, broken);
   } finally {
     if (options.on === undefined) await store.close();
@@ -65,19 +69,27 @@ async function runLane(
   lane: Lane,
   waiting: number[],
   { seed, say = () => {} }: RoundsOptions,
-): Promise<readonly Done[]> {
+): Promise<{ readonly done: readonly Done[]; readonly broken: readonly string[] }> {
   const outcomes: Outcome[] = [];
+  const broken: string[] = [];
   for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) {
     const plan = planOf(seed, number);
     const outcome = await runRound(lane, plan).catch((error: unknown) => {
       const tail = lane.canaryd.log().slice(-2_000);
-      throw new Error(`${JSON.stringify(plan)}: ${String(error)}\n${tail}`, { cause: error });
+      broken.push(`${JSON.stringify(plan)}: ${String(error)}\n${tail}`);
+      return null;
     });
-    outcomes.push(outcome);
     lane.figures.drop(plan.environment);
+    // Whatever it is in, the lane is of no more use; its other rounds are still judged.
+    if (outcome === null) break;
+    outcomes.push(outcome);
     const { kills, tookMs, isStartRepeated } = outcome;
     const start = isStartRepeated ? ', start repeated' : '';
     say(`round ${number}: ${plan.moment}, ${kills} kills, ${Math.round(tookMs)} ms${start}`);
+  }
+  if (broken.length > 0) {
+    await lane.canaryd.kill9();
+    await lane.canaryd.start();
   }
   await untilTold(lane);
   const reach = { ...lane, url: lane.canaryd.url };
@@ -85,7 +97,7 @@ async function runLane(
   for (const outcome of outcomes) {
     done.push({ outcome, found: await check(reach, outcome.expected) });
   }
-  return done;
+  return { done, broken };
 }
 
 /** Slack has gone quiet. */
@@ -111,10 +123,11 @@ function summaryOf(
     for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
     return counts;
   };
-  const lost = problems.filter((problem) => problem.includes('LOST')).length;
+  const lost = [...problems, ...broken].filter((problem) => problem.includes('LOST')).length;
   const exactlyOne = done.filter(({ found }) => found.problems.length === 0).length;
   const repeats = done.reduce((sum, { found }) => sum + found.repeats, 0);
   const kills = done.reduce((sum, { outcome }) => sum + outcome.kills, 0);
+  const slow = done.reduce((sum, { outcome }) => sum + outcome.slowStarts, 0);
   const moments = count(done.map(({ outcome }) => outcome.plan.moment));
   const byMoment = Object.fromEntries(MOMENTS.map((moment) => [moment, moments[moment] ?? 0]));
   const spread = MOMENTS.map((moment) => `${moment} ${byMoment[moment]}`).join(', ');
@@ -130,6 +143,7 @@ function summaryOf(
     problems: [...problems, ...broken],
     line:
       `${store}, seed ${seed}: ${rounds} rounds, ${exactlyOne} exactly one, ${lost} lost, ` +
-      `${repeats} repeats under the same key, ${kills} kills: ${spread}`,
+      `${repeats} repeats under the same key, ${kills} kills: ${spread}` +
+      (slow === 0 ? '' : `; ${slow} starts took over 15 s and were begun again`),
   };
 }
