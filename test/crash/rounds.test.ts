@@ -3,7 +3,7 @@ import { describe, it } from 'vitest';
 import { amount, SEED } from './amount.ts';
 import { runRounds } from './rounds.ts';
 
-const ROUNDS = amount(12, 48);
+const ROUNDS = amount(6, 48);
 
 describe('canaryd with a file, killed with kill -9 at any moment', () => {
   it('does each action under one key, loses no watch, and tells nothing twice', {
