@@ -175,16 +175,17 @@ class Soak {
         () => void this.#deploy(engine, service),
       );
     }
+    let tidied: Promise<unknown> = Promise.resolve();
     for (let hour = 1; hour <= this.#options.hours; hour += 1) {
       this.#time.in(hour * HOUR, () => {
-        void tidy(journal, RETENTION, T0 + this.#time.now);
+        tidied = tidy(journal, RETENTION, T0 + this.#time.now);
         this.#measure(hour, engine);
       });
     }
     await this.#time.run(this.#options.hours * HOUR + 1_000, () => false);
     const ended = engine.stop(1_000);
     await this.#time.run(this.#time.now + MINUTE, () => false);
-    await ended;
+    await Promise.all([ended, tidied]);
     await journal[Symbol.asyncDispose]();
     return {
       hours: this.#hours,
