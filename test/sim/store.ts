@@ -27,6 +27,9 @@ export type Caller = {
   kill(why: string): void;
 };
 
+/** What may read differently after an attempt began, and after a tick without anything else. */
+const SENT = ['pending', 'deliveries'];
+const JUDGED = ['watch'];
 const NEVER = new Promise<never>(() => {});
 
 type Listener = { readonly caller: Caller; readonly call: (watchId: string | null) => void };
@@ -39,6 +42,8 @@ export class Store {
   readonly #watch: StoreWatch;
   readonly #members = new Map<string, { replica: Replica; untilMs: number }>();
   readonly #listeners = new Set<Listener>();
+  /** What was read and not written to since: replicas ask the same every half second. */
+  readonly #known = new Map<string, Map<string, Promise<unknown>>>();
 
   constructor(parts: {
     journal: Journal;
@@ -59,19 +64,22 @@ export class Store {
     const { journal } = this;
     const call = <T>(name: string, weight: number, effect: () => Promise<T>) =>
       this.#call(caller, name, weight, effect);
+    const read = <T>(name: string, args: readonly unknown[], effect: () => Promise<T>) =>
+      this.#call(caller, name, 1, () => this.#read(name, JSON.stringify(args), effect));
     return {
       append: (batches) => this.#append(caller, batches),
-      watch: (id) => call('watch', 1, () => journal.watch(id)),
+      watch: (id) => read('watch', [id], () => journal.watch(id)),
       watchByIdempotencyKey: (key) => call('key', 1, () => journal.watchByIdempotencyKey(key)),
       watches: (filter) => call('watches', 1, () => journal.watches(filter)),
-      activeIds: (limit) => call('activeIds', 1, () => journal.activeIds(limit)),
-      events: (...args) => call('events', 1, () => journal.events(...args)),
+      activeIds: (limit) => read('activeIds', [limit], () => journal.activeIds(limit)),
+      events: (...args) => read('events', args, () => journal.events(...args)),
       ticks: (...args) => call('ticks', 1, () => journal.ticks(...args)),
-      deliveries: (id) => call('deliveries', 1, () => journal.deliveries(id)),
-      pendingDeliveries: (...args) => call('pending', 1, () => journal.pendingDeliveries(...args)),
+      deliveries: (id) => read('deliveries', [id], () => journal.deliveries(id)),
+      pendingDeliveries: (...args) =>
+        read('pending', args, () => journal.pendingDeliveries(...args)),
       startAttempt: (id, attempt, atMs, holder) =>
         call('startAttempt', 10, async () => {
-          const began = await journal.startAttempt(id, attempt, atMs, holder);
+          const began = await this.#written(journal.startAttempt(id, attempt, atMs, holder), SENT);
           this.#watch.attemptBegan(caller.id, id, attempt, began);
           return began;
         }),
@@ -82,25 +90,43 @@ export class Store {
           this.#tell(caller, null);
         }),
       listen: (listener) => this.#listen({ caller, call: listener }),
-      hold: () => call('hold', 1, () => journal.hold()),
+      hold: () => read('hold', [], () => journal.hold()),
       setHold: (hold) =>
         call('setHold', 10, async () => {
-          await journal.setHold(hold);
+          await this.#written(journal.setHold(hold));
           this.#watch.holdSet(hold);
         }),
       counts: () => call('counts', 1, () => journal.counts()),
-      prune: (...args) => call('prune', 1, () => journal.prune(...args)),
+      prune: (...args) => call('prune', 1, () => this.#written(journal.prune(...args))),
       check: () => call('check', 1, async () => {}),
       [Symbol.asyncDispose]: async () => {},
     };
   }
 
+  #read<T>(name: string, key: string, effect: () => Promise<T>): Promise<T> {
+    const answers = this.#known.get(name) ?? new Map<string, Promise<unknown>>();
+    this.#known.set(name, answers);
+    const known = answers.get(key) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const result = effect();
+    answers.set(key, result);
+    return result;
+  }
+
+  /** SQLite has written when the call returns, before anybody could read again. */
+  #written<T>(result: Promise<T>, changed: readonly string[] | null = null): Promise<T> {
+    if (changed === null) this.#known.clear();
+    for (const name of changed ?? []) this.#known.delete(name);
+    return result;
+  }
+
   #append(caller: Caller, batches: readonly Append[]): Promise<AppendResult> {
     const isNews = batches.some(({ events }) => events.length > 0);
+    const isTick = !isNews && batches.every(isTickOnly);
     const name = isNews ? `append ${batches.flatMap(typesOf).join('+')}` : 'append tick';
     return this.#call(caller, name, isNews ? 12 : 1, async () => {
       if (this.#trouble.strikes('store conflict', `${caller.id} ${name}`)) return 'conflict';
-      const result = await this.journal.append(batches);
+      const result = await this.#written(this.journal.append(batches), isTick ? JUDGED : null);
       this.#watch.appended(caller.id, batches, result);
       if (result === 'appended' && isNews) {
         for (const { watchId } of batches) this.#tell(caller, watchId);
@@ -191,6 +217,13 @@ export class Store {
       });
     }
   }
+}
+
+/** Nothing but samples and the track that goes on from them. */
+export function isTickOnly(batch: Append): boolean {
+  const { events, deliveries, updates = [], giveUpActions, create } = batch;
+  const more = [...events, ...deliveries, ...updates];
+  return more.length === 0 && giveUpActions === undefined && create === undefined;
 }
 
 function typesOf({ events }: Append): readonly string[] {
