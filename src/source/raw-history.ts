@@ -22,12 +22,15 @@ export class RawHistory {
     return this.#coveredFromMs;
   }
 
-  /** Query time of the last answer; null before the first. */
+  /** Query time of the last answer that held anything; null before the first. */
   get fetchedToMs(): number | null {
     return this.#fetchedToMs;
   }
 
-  /** Adds what an answer brought: all points of the window that ends at `atMs`. */
+  /**
+   * Adds what an answer brought: all points of the window that ends at `atMs`. An answer without
+   * any may be a source that has lost sight for a while: the same time is asked for once more.
+   */
   merge(answer: readonly MatrixSeries[], atMs: number): void {
     for (const { labels, points } of answer) {
       const { __name__: metric = '', ...others } = labels;
@@ -36,7 +39,7 @@ export class RawHistory {
       if (kept === undefined) this.#series.set(key, { metric, labels: others, points });
       else kept.points = merged(kept.points, points);
     }
-    this.#fetchedToMs = atMs;
+    if (answer.length > 0) this.#fetchedToMs = atMs;
   }
 
   /** Drops what no indicator asks for any more. */

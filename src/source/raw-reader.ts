@@ -108,11 +108,14 @@ export class RawReader {
 
   #failed(
     indicators: readonly MeasuredIndicator[],
-    { history }: Watched,
+    { key, deployedAtMs, history }: Watched,
     { reason, detail, fault }: Extract<QueryAnswer, { kind: 'failed' }>,
   ): ReadonlyMap<string, Reading> {
     // Too much for one answer or for the server's limits: next time without the time before.
-    if (fault !== 'server' && history.fetchedToMs === null) this.#isShort = true;
+    // Where the same was answered with nothing, it was not too much.
+    const before = this.#watched;
+    const isAnswered = before?.key === key && before.deployedAtMs === deployedAtMs;
+    if (fault !== 'server' && history.fetchedToMs === null && !isAnswered) this.#isShort = true;
     return sameForAll(indicators, { kind: 'blind', reason, detail });
   }
 
@@ -120,11 +123,13 @@ export class RawReader {
   #settle(
     indicators: readonly MeasuredIndicator[],
     watched: Watched,
-    request: Pick<ReadRequest, 'atMs' | 'deployedAtMs' | 'staleAfterMs'>,
+    request: Pick<ReadRequest, 'deployedAtMs' | 'staleAfterMs'>,
   ): void {
     const { deployedAtMs, staleAfterMs } = request;
-    const atMs = request.atMs - OVERLAP_MS;
-    if (deployedAtMs === null || atMs <= deployedAtMs) return;
+    const { fetchedToMs } = watched.history;
+    if (deployedAtMs === null || fetchedToMs === null) return;
+    const atMs = fetchedToMs - OVERLAP_MS;
+    if (atMs <= deployedAtMs) return;
     if (atMs - watched.settledAtMs < OVERLAP_MS) return;
     watched.settledAtMs = atMs;
     const set = watched.history.set();

@@ -447,6 +447,7 @@ describe('raw samples', () => {
     values: points.map(([atMs, value]) => [(T0 + atMs) / 1_000, String(value)]),
   });
   const ratio = aRatio({ minTotal: 1 });
+  const some = series('orders_submitted_total', [-5_000, 1_000]);
   const windowOf = (query: string) => /\[(.*)\]$/.exec(query)?.[1];
 
   it('of all structured indicators come in one request, which goes back before the deploy', async () => {
@@ -465,7 +466,7 @@ describe('raw samples', () => {
   });
 
   it('are asked since the last answer, with an overlap for those that come late', async () => {
-    const { url, requests } = await serve(() => success('matrix', []));
+    const { url, requests } = await serve(() => success('matrix', [some]));
     const source = sourceOf(url);
     await source.read(request([ratio], { atMs: T0 + 10_000 }));
     await source.read(request([ratio], { atMs: T0 + 15_000 }));
@@ -473,7 +474,7 @@ describe('raw samples', () => {
   });
 
   it('of the time before the deploy may be read beside a tick', async () => {
-    const { url, requests } = await serve(() => success('matrix', []));
+    const { url, requests } = await serve(() => success('matrix', [some]));
     const source = sourceOf(url);
     await Promise.all([
       source.read(request([ratio], { atMs: T0 + 10_000 })),
@@ -486,13 +487,23 @@ describe('raw samples', () => {
   });
 
   it('missed while the server was down are asked when it is back', async () => {
-    const answers: Answer[] = [success('matrix', []), 'reset', 'reset'];
-    const { url, requests } = await serve(() => answers.shift() ?? success('matrix', []));
+    const answers: Answer[] = [success('matrix', [some]), 'reset', 'reset'];
+    const { url, requests } = await serve(() => answers.shift() ?? success('matrix', [some]));
     const source = sourceOf(url);
     for (const atMs of [10_000, 20_000, 30_000, 130_000]) {
       await source.read(request([ratio], { atMs: T0 + atMs }));
     }
     expect(requests.map(({ query }) => windowOf(query))).toEqual(['5m10s', '40s', '50s', '2m30s']);
+  });
+
+  it('are asked for again where the answer held none', async () => {
+    const answers: Answer[] = [success('matrix', [some]), success('matrix', [])];
+    const { url, requests } = await serve(() => answers.shift() ?? success('matrix', [some]));
+    const source = sourceOf(url);
+    for (const atMs of [10_000, 20_000, 30_000, 40_000]) {
+      await source.read(request([ratio], { atMs: T0 + atMs }));
+    }
+    expect(requests.map(({ query }) => windowOf(query))).toEqual(['5m10s', '40s', '50s', '40s']);
   });
 
   it('that come late are counted since the deploy, though the tick before did not see them', async () => {

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { Readings } from '../../src/core/read.ts';
+import type { Point } from '../../src/core/series.ts';
+import type { QueryAnswer } from '../../src/source/prometheus-api.ts';
+import { RawReader } from '../../src/source/raw-reader.ts';
+import { aRatio, T0 } from '../support/build.ts';
+
+const SECOND = 1_000;
+const STEP = 5 * SECOND;
+const RESTARTED_MS = 45 * SECOND;
+const indicators = [
+  { ...aRatio({ overMs: 30 * SECOND, early: 'shorten', minTotal: 1 }), id: 'fill_rate' },
+];
+
+/** Ten orders per second since the deploy, scraped every 5 s; the service restarts after 45 s. */
+function samplesUntil(atMs: number, fromMs: number): Point[] {
+  const points: Point[] = [];
+  for (let at = T0 + STEP; at <= atMs; at += STEP) {
+    const sinceMs = at - T0 < RESTARTED_MS ? at - T0 : at - T0 - RESTARTED_MS;
+    if (at > fromMs) points.push([at, sinceMs / 100]);
+  }
+  return points;
+}
+
+function matrix(points: readonly Point[]): QueryAnswer {
+  const series = ['orders_filled_total', 'orders_submitted_total'].map((metric) => ({
+    labels: { __name__: metric, instance: 'a' },
+    points,
+    isNativeHistogram: false,
+  }));
+  return { kind: 'answered', result: { type: 'matrix', series }, warnings: [] };
+}
+
+function millis(duration: string): number {
+  const units: Readonly<Record<string, number>> = { ms: 1, s: SECOND, m: 60 * SECOND };
+  const parts = [...duration.matchAll(/(\d+)(ms|s|m)/g)];
+  return parts.reduce((sum, [, amount, unit = '']) => sum + Number(amount) * (units[unit] ?? 0), 0);
+}
+
+type Span = { readonly fromMs: number; readonly untilMs: number };
+
+/** What is read at every tick of two minutes, by a source that answers "nothing" in this span. */
+async function readings(empty: Span): Promise<readonly Readings[]> {
+  const asked: number[] = [];
+  const reader = new RawReader(async (promql, atMs) => {
+    const spanMs = millis(/\[(.*)\]$/.exec(promql)?.[1] ?? '');
+    asked.push(spanMs);
+    const isEmpty = atMs >= T0 + empty.fromMs && atMs < T0 + empty.untilMs;
+    return matrix(isEmpty ? [] : samplesUntil(atMs, atMs - spanMs));
+  });
+  const found: Readings[] = [];
+  for (let since = 15 * SECOND; since <= 120 * SECOND; since += STEP) {
+    const request = {
+      watchId: 'w_1',
+      atMs: T0 + since + 1,
+      deployedAtMs: T0,
+      staleAfterMs: 20 * SECOND,
+      previous: {},
+      signal: new AbortController().signal,
+      indicators,
+    };
+    found.push(Object.fromEntries(await reader.read(indicators, request)));
+  }
+  expect(asked.every((ms) => ms > 0)).toBe(true);
+  return found;
+}
+
+describe('a source that answers "nothing" for longer than answers overlap', () => {
+  const never = { fromMs: 0, untilMs: 0 };
+  const last = (all: readonly Readings[]) => all.at(-1)?.['fill_rate'];
+
+  it('is asked for that time again, and no count is lost, moved or doubled', async () => {
+    const whole = await readings(never);
+    const holed = await readings({ fromMs: 40 * SECOND, untilMs: 85 * SECOND });
+    expect(last(whole)).toMatchObject({ kind: 'value', sinceDeploy: { part: 1100, total: 1100 } });
+    expect(holed.map((tick) => tick['fill_rate']?.kind)).toContain('blind');
+    expect(holed.slice(-8)).toEqual(whole.slice(-8));
+  });
+
+  it('is asked for all time since the deploy when it never held anything before', async () => {
+    const holed = await readings({ fromMs: 0, untilMs: 70 * SECOND });
+    expect(holed.slice(-8)).toEqual((await readings(never)).slice(-8));
+  });
+});
