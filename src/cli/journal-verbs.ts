@@ -1,7 +1,7 @@
 // `journal export` and `journal import`: a whole journal to a file and back, so that a user can
 // move from one store to the other. They open the store of the config themselves: no daemon.
-import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { loadConfig } from '../config/load.ts';
 import { type Counts, exportJournal, importJournal } from '../journal/backup.ts';
 import { openArchive } from '../journal/open.ts';
@@ -39,8 +39,12 @@ export async function importVerb(
   { config }: Options,
 ): Promise<ExitCode> {
   const { config: daemon } = loadConfig(config, { env: io.env });
+  // Before the store: a wrong name must not leave an empty journal behind.
+  await using handle = await open(file).catch((error: unknown) => {
+    throw unread(file, error);
+  });
   await using archive = await openArchive(daemon.journal, 'restore');
-  const counts = await importJournal(archive, textOf(file));
+  const counts = await importJournal(archive, textOf(handle, file));
   output.line(`Imported ${countsText(counts)}.`);
   return EXIT.passed;
 }
@@ -89,10 +93,17 @@ function unwritten(error: Error): CanarydError {
   return new CanarydError('usage', `Cannot write the export: ${messageOf(error)}.`);
 }
 
-async function* textOf(file: string): AsyncGenerator<string> {
+async function* textOf(handle: FileHandle, file: string): AsyncGenerator<string> {
   try {
-    for await (const chunk of createReadStream(file, 'utf8')) yield String(chunk);
+    for await (const chunk of handle.createReadStream({ encoding: 'utf8' })) yield String(chunk);
   } catch (error) {
-    throw usage(`Cannot read ${file}: ${messageOf(error)}. Nothing was imported.`);
+    throw unread(file, error);
   }
+}
+
+function unread(file: string, error: unknown): CanarydError {
+  return new CanarydError(
+    'usage',
+    `Cannot read ${file}: ${messageOf(error)}; nothing was imported.`,
+  );
 }

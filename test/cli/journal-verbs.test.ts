@@ -1,5 +1,5 @@
 // `journal export` and `journal import`, on the store that the config names.
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -76,6 +76,13 @@ describe('journal export and import', () => {
     expect(result).toMatchObject({ code: 2, out: '' });
     expect(result.err).toContain(`Cannot create ${file('mine')}: EEXIST`);
     expect(readFileSync(file('mine'), 'utf8')).toBe('mine');
+  });
+
+  test('name a file that cannot be read, and leave no empty journal behind', async () => {
+    const { code, err } = await run('import', file('no.jsonl'), '--config', config('new'));
+    expect(code).toBe(2);
+    expect(err).toMatch(/^Cannot read \S+no\.jsonl: ENOENT\b.*; nothing was imported\.\n$/);
+    expect(existsSync(file('new.db'))).toBe(false);
   });
 
   test('refuse a journal that has watches, one in use, and a file that is not there', async () => {
