@@ -73,3 +73,9 @@ const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
 export function isWorthRepeating({ severity, kind }: Message): boolean {
   return severity === 'critical' || VERDICTS.includes(kind);
 }
+
+/** What is known of the attempts so far, for those who act by hand now. */
+export function soFar({ attempts, inFlight, lastDetail }: Delivery): string {
+  if (inFlight) return 'canaryd ended during an attempt; it may have arrived';
+  return attempts === 0 ? 'it was not sent' : `last attempt: ${lastDetail}`;
+}

@@ -142,7 +142,7 @@ const ENGINE: readonly Broken[] = [
         replace: 'if (this.#options.clock.now() > delivery.deadlineAtMs + 3_600_000) {',
       },
       {
-        file: 'src/engine/dispatcher.ts',
+        file: 'src/engine/outcome-writer.ts',
         find: 'if (nextAtMs > delivery.deadlineAtMs) return',
         replace: 'if (nextAtMs > delivery.deadlineAtMs + 3_600_000) return',
       },
@@ -155,8 +155,8 @@ const ENGINE: readonly Broken[] = [
     what: 'an action is tried as often as it likes',
     edits: [
       {
-        file: 'src/engine/dispatcher.ts',
-        find: 'if (delivery.attempts >= delivery.attemptsMax) {\n      return this.#end(',
+        file: 'src/engine/outcome-writer.ts',
+        find: 'if (delivery.attempts >= delivery.attemptsMax) {\n      return this.end(',
         replace: 'if (delivery.attempts >= 1_000) {\n      return this.#end(',
       },
       {
@@ -218,8 +218,8 @@ const ENGINE: readonly Broken[] = [
     what: 'a time-out counts as delivered',
     edits: [
       {
-        file: 'src/engine/dispatcher.ts',
-        find: "if (outcome.kind === 'delivered') return this.#end(delivery, outcome, null);",
+        file: 'src/engine/outcome-writer.ts',
+        find: "if (outcome.kind === 'delivered') return this.end(delivery, outcome, null);",
         replace:
           "if (outcome.kind === 'delivered' || outcome.reason === 'timeout') return this.#end(delivery, outcome, null);",
       },
@@ -316,7 +316,7 @@ const JOURNAL: readonly Broken[] = [
         replace: "AND (attempts >= ? OR ? = 'delivered')",
       },
       {
-        file: 'src/engine/dispatcher.ts',
+        file: 'src/engine/outcome-writer.ts',
         find: "      if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;\n",
         replace: '',
       },
@@ -337,6 +337,11 @@ const JOURNAL: readonly Broken[] = [
         file: 'src/journal/sqlite/sqlite-journal.ts',
         find: "WHERE id = ? AND state = 'pending' AND attempts + 1 = ?",
         replace: 'WHERE id = ? AND attempts + 1 = ?',
+      },
+      {
+        file: 'src/journal/sqlite/migrations.ts',
+        find: "CHECK (state = 'pending' OR in_flight = 0)",
+        replace: 'CHECK (in_flight >= 0)',
       },
     ],
   },
