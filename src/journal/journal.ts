@@ -8,6 +8,7 @@ import type { Policy } from '../core/policy.ts';
 import type { Tick } from '../core/sample.ts';
 import type { Track } from '../core/track.ts';
 import type { Phase } from '../core/watch.ts';
+import type { CanarydError } from '../kit/errors.ts';
 
 /** One watch as stored: what lists and resumption need without folding its events. */
 export type WatchRecord = {
@@ -111,11 +112,19 @@ export interface Journal {
   /** Ticks with `fromMs <= atMs <= toMs`, oldest first, at most `limit`. */
   ticks(watchId: string, fromMs: number, toMs: number, limit: number): Promise<readonly Tick[]>;
   deliveries(watchId: string): Promise<readonly Delivery[]>;
+  /** By itself, whatever became of the other rows of its watch. */
+  delivery(id: string): Promise<Delivery | null>;
   /**
    * Pending deliveries of all watches, in planned order, at most `limit`. Of one kind, when asked:
    * then thousands of waiting messages hide no action, and critical messages come first.
+   * A row that is damaged is left out and told, so that it hides no other; with nobody to tell, the
+   * call throws.
    */
-  pendingDeliveries(limit: number, kind?: 'action' | 'message'): Promise<readonly Delivery[]>;
+  pendingDeliveries(
+    limit: number,
+    kind?: 'action' | 'message',
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly Delivery[]>;
   /**
    * Marks an attempt as begun by a replica, before anything is sent; false when the delivery has
    * ended or somebody else has begun this attempt.

@@ -2,6 +2,7 @@
 import type { Delivery } from '../core/delivery.ts';
 import { DELIVERY_REASONS, type WatchEvent } from '../core/event.ts';
 import { PHASES } from '../core/watch.ts';
+import { CanarydError } from '../kit/errors.ts';
 import {
   damaged,
   decodeContent,
@@ -70,6 +71,23 @@ export function toDelivery(row: Row): Delivery {
       reason === null ? null : word(DELIVERY_REASONS, reason, `the reason of delivery ${id}`),
     lastDetail: row.textOrNull('last_detail'),
   };
+}
+
+/** A damaged row is told and left out; with nobody to tell, it is thrown. */
+export function toDeliveries(
+  rows: readonly Row[],
+  onDamaged?: (error: CanarydError) => void,
+): readonly Delivery[] {
+  if (onDamaged === undefined) return rows.map(toDelivery);
+  return rows.flatMap((row) => {
+    try {
+      return [toDelivery(row)];
+    } catch (error) {
+      if (!(error instanceof CanarydError)) throw error;
+      onDamaged(error);
+      return [];
+    }
+  });
 }
 
 function word<Word extends string>(known: readonly Word[], found: string, row: string): Word {

@@ -389,6 +389,13 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(ids(await journal.deliveries('w_1'))).toEqual(planned.slice(0, 3));
       });
 
+      test('can be read one by one', async () => {
+        const [, rollback] = await journal.deliveries('w_1');
+        expect(await journal.delivery('w_1.rollback')).toEqual(rollback);
+        expect(await journal.delivery('w_1')).toBeNull();
+        expect(await journal.delivery('\0')).toBeNull();
+      });
+
       test('are one per watch and action, whatever their id', async () => {
         const second = anActionDelivery('rollback', 'w_1', { id: 'another' });
         expect(await journal.append([update({ deliveries: [second] })])).toBe('conflict');

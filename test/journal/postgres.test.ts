@@ -217,6 +217,13 @@ describe.runIf(hasPostgres())('on PostgreSQL', () => {
         `the tick at ${T0} of watch w_1`,
       );
       await expect(journal.pendingDeliveries(9)).rejects.toThrow('delivery m does not hold');
+      await journal.append([create('w_2', { deliveries: [aMessageDelivery('n', 'w_2')] })]);
+      const told: string[] = [];
+      const tell = ({ message }: Error) => void told.push(message);
+      const others = await journal.deliveries('w_2');
+      expect(await journal.pendingDeliveries(9, 'message', tell)).toEqual(others);
+      expect(told).toEqual([expect.stringContaining('delivery m does not hold')]);
+      expect(await journal.delivery('n')).toEqual(others[0]);
     });
   });
 

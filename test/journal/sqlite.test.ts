@@ -21,7 +21,7 @@ import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/open.ts';
 import { SCHEMA_VERSION } from '../../src/journal/sqlite/migrations.ts';
 import { openSqliteJournal, type SqliteOptions } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { aMessageDelivery, aTick, aTrack, T0 } from '../support/build.ts';
+import { aMessageDelivery, anActionDelivery, aTick, aTrack, T0 } from '../support/build.ts';
 import { create, journalContract, next } from './contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'canaryd-journal-'));
@@ -247,6 +247,29 @@ describe('a damaged row', () => {
     const path = await written();
     alter(path, `UPDATE deliveries SET content = '{"kind":"pigeon"}'`);
     await expect(open({ path }).pendingDeliveries(9)).rejects.toThrow('delivery m does not hold');
+  });
+
+  test.each([
+    ['{', 'is not JSON'],
+    ['null', 'does not hold'],
+    ['{"kind":"pigeon"}', 'does not hold'],
+  ])('among the deliveries hides no other: %s', async (content, why) => {
+    const path = await written();
+    await using journal = openSqliteJournal({ path });
+    const deliveries = [anActionDelivery('disarm', 'w_2'), aMessageDelivery('n', 'w_2')];
+    await journal.append([create('w_2', { deliveries })]);
+    const rows = await journal.deliveries('w_2');
+    alter(path, `UPDATE deliveries SET content = '${content}' WHERE id = 'm'`);
+
+    const problem = `delivery m ${why}`;
+    const told: string[] = [];
+    const tell = ({ message }: Error) => void told.push(message);
+    expect(await journal.pendingDeliveries(9, undefined, tell)).toEqual(rows);
+    expect(await journal.pendingDeliveries(9, 'message', tell)).toEqual([rows[1]]);
+    expect(told).toEqual([expect.stringContaining(problem), expect.stringContaining(problem)]);
+    await expect(journal.pendingDeliveries(9, 'message')).rejects.toThrow(problem);
+    expect(await journal.delivery('n')).toEqual(rows[1]);
+    await expect(journal.delivery('m')).rejects.toThrow(problem);
   });
 });
 

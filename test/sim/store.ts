@@ -75,6 +75,7 @@ export class Store {
       events: (...args) => read('events', args, () => journal.events(...args)),
       ticks: (...args) => call('ticks', 1, () => journal.ticks(...args)),
       deliveries: (id) => read('deliveries', [id], () => journal.deliveries(id)),
+      delivery: (id) => call('delivery', 1, () => journal.delivery(id)),
       pendingDeliveries: (...args) =>
         read('pending', args, () => journal.pendingDeliveries(...args)),
       startAttempt: (id, attempt, atMs, holder) =>

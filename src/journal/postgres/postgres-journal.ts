@@ -17,7 +17,7 @@ import type {
   WatchRecord,
 } from '../journal.ts';
 import { Refused } from '../refusal.ts';
-import { toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
+import { toDeliveries, toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
 import { decodeTick } from '../tick-codec.ts';
 import { write, writeTick } from './append.ts';
 import { type Database, placeName, type Session } from './database.ts';
@@ -235,14 +235,21 @@ export class PostgresJournal implements Journal {
     return (await this.#rows((session) => session.all(sql, watchId), watchId)).map(toDelivery);
   }
 
+  async delivery(id: string): Promise<Delivery | null> {
+    const sql = `${DELIVERY} WHERE id = $1`;
+    const [row] = await this.#rows((session) => session.all(sql, id), id);
+    return row === undefined ? null : toDelivery(row);
+  }
+
   async pendingDeliveries(
     limit: number,
     kind?: 'action' | 'message',
+    onDamaged?: (error: CanarydError) => void,
   ): Promise<readonly Delivery[]> {
     const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
     const urgency = kind === 'message' ? 'NOT is_critical, ' : '';
     const sql = `${DELIVERY} WHERE state = 'pending' ${isKind} ORDER BY ${urgency}planned LIMIT $1`;
-    return (await this.#read((session) => session.all(sql, limit))).map(toDelivery);
+    return toDeliveries(await this.#read((session) => session.all(sql, limit)), onDamaged);
   }
 
   async startAttempt(

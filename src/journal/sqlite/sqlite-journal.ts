@@ -7,6 +7,7 @@ import type { Delivery } from '../../core/delivery.ts';
 import type { WatchEvent } from '../../core/event.ts';
 import type { Tick } from '../../core/sample.ts';
 import { PHASES, type Phase } from '../../core/watch.ts';
+import type { CanarydError } from '../../kit/errors.ts';
 import { damaged, decodeHold, encodeHold } from '../codec.ts';
 import type {
   Append,
@@ -18,7 +19,7 @@ import type {
   WatchRecord,
 } from '../journal.ts';
 import { Refused } from '../refusal.ts';
-import { toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
+import { toDeliveries, toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
 import { decodeTick } from '../tick-codec.ts';
 import { write } from './append.ts';
 import {
@@ -41,7 +42,8 @@ const PAGE_BYTES = 4_096;
 /** The write-ahead log is cut back to this after a checkpoint. */
 const WAL_BYTES_MAX = 64_000_000;
 /** 0 for critical messages: few rows are pending, so that no index is needed. */
-const IS_NOT_CRITICAL = `json_extract(content, '$.message.severity') <> 'critical'`;
+const IS_NOT_CRITICAL = `CASE WHEN json_valid(content)
+  THEN json_extract(content, '$.message.severity') IS NOT 'critical' ELSE 1 END`;
 /** Another value each time: SQLite writes no page that stays as it was, and a full disk would pass. */
 const CHECK = `
   INSERT INTO settings (name, value) VALUES ('checked', '0')
@@ -220,21 +222,23 @@ class SqliteJournal implements Journal {
     );
   }
 
+  async delivery(id: string): Promise<Delivery | null> {
+    return this.#try('read from it', () => {
+      const row = this.#sql.one('SELECT * FROM deliveries WHERE id = ?', id);
+      return row === null ? null : toDelivery(row);
+    });
+  }
+
   async pendingDeliveries(
     limit: number,
     kind?: 'action' | 'message',
+    onDamaged?: (error: CanarydError) => void,
   ): Promise<readonly Delivery[]> {
     const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
     const urgency = kind === 'message' ? `${IS_NOT_CRITICAL}, ` : '';
-    return this.#try('read from it', () =>
-      this.#sql
-        .all(
-          `SELECT * FROM deliveries WHERE state = 'pending' ${isKind}
-           ORDER BY ${urgency}planned LIMIT ?`,
-          limit,
-        )
-        .map(toDelivery),
-    );
+    const sql = `SELECT * FROM deliveries WHERE state = 'pending' ${isKind}
+      ORDER BY ${urgency}planned LIMIT ?`;
+    return this.#try('read from it', () => toDeliveries(this.#sql.all(sql, limit), onDamaged));
   }
 
   async activeIds(limit: number): Promise<readonly string[]> {
