@@ -105,12 +105,13 @@ const FIRST = `
 /** What several replicas need to know of each other; here, so that both stores hold the same. */
 const SECOND = `
   ALTER TABLE tracks ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
-  -- Rounded up, as every time is written.
-  UPDATE tracks SET at_ms = CAST(ceil(json_extract(track, '$.atMs')) AS INTEGER);
+  -- Rounded up, as every time is written. A damaged row costs its own watch, not the journal.
+  UPDATE tracks SET at_ms = CAST(CASE WHEN json_valid(track)
+    THEN coalesce(ceil(json_extract(track, '$.atMs')), 0) ELSE 0 END AS INTEGER);
   ALTER TABLE deliveries ADD COLUMN holder TEXT;
 `;
 
-const MIGRATIONS: readonly string[] = [FIRST, SECOND];
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
