@@ -16,6 +16,7 @@ import type { Action } from '../core/policy.ts';
 import { type TemplateValues, templateValues } from '../core/template.ts';
 import type { Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
+import type { CanarydError } from '../kit/errors.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
 import { type Channel, isWorthRepeating, mayBePassed, messagesByLane, soFar } from './lanes.ts';
@@ -30,6 +31,12 @@ const PENDING_MAX = 2_000;
 /** While shutting down: how soon a rollback is seen to be due although its disarm still hangs. */
 const DRAIN_LOOK_MS = 200;
 const ACTIONS_AT_ONCE_MAX = 64;
+const DAMAGED_TOLD_MAX = 1_000;
+/** What was read of a delivery holds for so long; then it is read again before anything is sent. */
+const STANDS_FOR_MS = 2_000;
+/** A journal that is slow throughout must not hold up a rollback for good. */
+const STANDS_AGAIN_FOR_MS = 6_000;
+const LOOKS_MAX = 3;
 /** Only with these the receiver itself has asked all of us to wait. */
 const ASKED_REASONS: readonly DeliveryReason[] = ['rate_limited', 'server_error'];
 
@@ -55,6 +62,9 @@ export type DispatcherOptions = {
   readonly onError: (error: unknown, watchId: string) => void;
 };
 
+/** What an action is sent with. */
+type Standing = { readonly action: Action; readonly values: TemplateValues };
+
 /** Free again at a monotonic time: a wall clock that is set back must not silence a lane. */
 type LaneState = { isBusy: boolean; freeAt: number };
 
@@ -64,6 +74,8 @@ export class Dispatcher {
   readonly #flying = new Map<string, Promise<void>>();
   /** Ended while the sweep was reading: what it read of them is no longer true. */
   readonly #landed = new Set<string>();
+  #actionsFlying = 0;
+  readonly #damaged = new Set<string>();
   readonly #lanes = new Map<string, LaneState>();
   readonly #aborting = new AbortController();
   #loop: Loop | null = null;
@@ -107,9 +119,10 @@ export class Dispatcher {
   async #sweep(): Promise<void> {
     const { journal, clock } = this.#options;
     this.#landed.clear();
-    const pending = await journal.pendingDeliveries(PENDING_MAX, 'message');
-    const messages = pending.filter((delivery) => this.#isOurs(delivery));
+    // Actions first, and whatever becomes of the messages.
     await this.#sweepActions({ onlyFirst: false });
+    const pending = await journal.pendingDeliveries(PENDING_MAX, 'message', this.#onDamaged);
+    const messages = this.#messagesOfOurs(pending);
     const nowMs = clock.now();
     const queues = messagesByLane(messages, this.#options.channels);
     for (const [lane, queue] of queues) this.#sweepLane(lane, queue, nowMs);
@@ -118,7 +131,7 @@ export class Dispatcher {
   /** @param only `onlyFirst`: no repetition is begun any more */
   async #sweepActions(only: { readonly onlyFirst: boolean }): Promise<void> {
     const { journal, clock } = this.#options;
-    const actions = await journal.pendingDeliveries(PENDING_MAX, 'action');
+    const actions = await journal.pendingDeliveries(PENDING_MAX, 'action', this.#onDamaged);
     const nowMs = clock.now();
     const waiting = new Set(actions.map(({ id }) => id));
     for (const delivery of actions) {
@@ -127,7 +140,7 @@ export class Dispatcher {
       if (only.onlyFirst && delivery.attempts > 0) continue;
       const isFreed = delivery.afterDelivery !== null && !waiting.has(delivery.afterDelivery);
       const goes = isDue(delivery, nowMs) || (isFreed && delivery.attempts === 0);
-      if (goes && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
+      if (goes && this.#actionsFlying < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
     }
   }
 
@@ -141,6 +154,27 @@ export class Dispatcher {
     if (inFlight && holder === replica) return true;
     return share.owns(content.kind === 'action' ? watchId : `channel ${content.channel}`);
   }
+
+  /** A channel that changes hands: what the other replica is still sending keeps its place. */
+  #messagesOfOurs(pending: readonly Delivery[]): readonly Delivery[] {
+    const { share } = this.#options;
+    const busy = new Set<string>();
+    for (const { content, inFlight, holder } of pending) {
+      if (content.kind !== 'message' || !inFlight || !share.isOthers(holder)) continue;
+      busy.add(content.channel);
+    }
+    return pending.filter((delivery) => {
+      const { content } = delivery;
+      return content.kind === 'message' && !busy.has(content.channel) && this.#isOurs(delivery);
+    });
+  }
+
+  /** One row that cannot be read must not hold up the others; it is told once. */
+  readonly #onDamaged = (error: CanarydError): void => {
+    if (this.#damaged.has(error.message) || this.#damaged.size >= DAMAGED_TOLD_MAX) return;
+    this.#damaged.add(error.message);
+    this.#options.onError(error, '');
+  };
 
   #sweepLane(name: string, queue: readonly Delivery[], nowMs: number): void {
     const state = this.#lanes.get(name) ?? { isBusy: false, freeAt: 0 };
@@ -158,11 +192,13 @@ export class Dispatcher {
   }
 
   #fly(delivery: Delivery, lane: LaneState | null): void {
-    if (lane !== null) lane.isBusy = true;
+    if (lane === null) this.#actionsFlying += 1;
+    else lane.isBusy = true;
     const landed = () => {
       this.#flying.delete(delivery.id);
       this.#landed.add(delivery.id);
-      if (lane !== null) lane.isBusy = false;
+      if (lane === null) this.#actionsFlying -= 1;
+      else lane.isBusy = false;
     };
     const flight = this.#attempt(delivery, lane).then(
       () => {
@@ -180,12 +216,15 @@ export class Dispatcher {
 
   async #attempt(delivery: Delivery, lane: LaneState | null): Promise<void> {
     const { clock, journal, replica } = this.#options;
+    const lookedAt = clock.monotonic();
     const barred = await this.#barred(delivery);
     if (barred !== null) return this.#outcomes.end(delivery, barred.outcome, barred.gaveUp);
     const attempts = delivery.attempts + 1;
     const begun = { ...delivery, attempts };
     if (!(await journal.startAttempt(delivery.id, attempts, clock.now(), replica))) return;
-    const outcome = await this.#send(begun).catch((error: unknown) => this.#failed(begun, error));
+    const outcome = await this.#sendStanding(begun, lookedAt).catch((error: unknown) =>
+      this.#failed(begun, error),
+    );
     if (lane !== null) this.#space(delivery, lane, outcome);
     await this.#outcomes.inTheEnd(begun, outcome, this.#aborting.signal);
   }
@@ -216,7 +255,41 @@ export class Dispatcher {
     return null;
   }
 
-  async #send(delivery: Delivery): Promise<Outcome> {
+  /**
+   * What was found before the attempt was begun may be out of date by now: the journal answered
+   * late, or the process was stopped for a while. A newer deploy, a human or another replica may
+   * have taken the delivery over; then nothing is sent.
+   */
+  async #sendStanding(begun: Delivery, lookedAt: number): Promise<Outcome> {
+    const { clock, journal, share } = this.#options;
+    const action = begun.content.kind === 'action' ? await this.#actionOf(begun) : null;
+    for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+      const holdsForMs = looks === 0 ? STANDS_FOR_MS : STANDS_AGAIN_FOR_MS;
+      if (clock.monotonic() - lookedAt < holdsForMs) return this.#send(begun, action);
+      lookedAt = clock.monotonic();
+      const [stored, barred] = await Promise.all([
+        journal.delivery(begun.id),
+        this.#barred({ ...begun, inFlight: false }),
+      ]);
+      if (barred !== null) return barred.outcome;
+      const isOurs = stored?.state === 'pending' && stored.attempts === begun.attempts;
+      if (!isOurs || !share.isCurrent()) break;
+    }
+    const detail = 'not sent: when its turn came it may have been called off or taken over';
+    const again = { retryAfterMs: null, maybeDelivered: false };
+    return { kind: 'retryable', reason: 'not_started', detail, ...again };
+  }
+
+  async #actionOf({ content, watchId }: Delivery): Promise<Standing | null> {
+    const record = await this.#options.journal.watch(watchId);
+    const action = record?.policy.actions.find(
+      ({ name }) => content.kind === 'action' && name === content.action,
+    );
+    if (record === null || action === undefined) return null;
+    return { action, values: templateValues(record.deploy, record.id) };
+  }
+
+  async #send(delivery: Delivery, standing: Standing | null): Promise<Outcome> {
     const { content } = delivery;
     const signal = this.#aborting.signal;
     if (content.kind === 'message') {
@@ -227,14 +300,11 @@ export class Dispatcher {
       }
       return channel.send(repeatMarked(content.message, delivery), signal);
     }
-    const record = await this.#options.journal.watch(delivery.watchId);
-    const action = record?.policy.actions.find(({ name }) => name === content.action);
-    if (record === null || record === undefined || action === undefined) {
+    if (standing === null) {
       const detail = `the policy of watch ${delivery.watchId} has no action '${content.action}'`;
       return { kind: 'refused', reason: 'misconfigured', detail };
     }
-    const values = templateValues(record.deploy, record.id);
-    return this.#options.sendAction(delivery, action, values, signal);
+    return this.#options.sendAction(delivery, standing.action, standing.values, signal);
   }
 
   /** A bug, or a secret that is gone: tried again at the pace of any other failure. */

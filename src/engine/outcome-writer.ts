@@ -92,13 +92,15 @@ export class OutcomeWriter {
     const { content, attempts } = delivery;
     const atMs = clock.now();
     await ledger.decide(delivery.watchId, atMs, async ({ state }) => {
-      const all = await journal.deliveries(delivery.watchId);
-      const stored = all.find(({ id }) => id === delivery.id);
+      const stored = await journal.delivery(delivery.id);
       // Given up meanwhile (superseded): the decision stands. But what was taken on all the same
       // may undo the newer deploy, and has to be known.
       if (stored?.state !== 'pending') return takenOnLate(delivery, outcome, state, atMs);
       // Held to be dead, another replica tries again: its attempt says what comes next.
       if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;
+      // An earlier write of this outcome went through, and only its answer was lost.
+      const isWritten = update.state === 'pending' && !stored.inFlight;
+      if (isWritten) return null;
       const events =
         content.kind === 'action'
           ? decideOutcome(state, { action: content.action, attempts, outcome, gaveUp, atMs })

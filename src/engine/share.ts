@@ -10,6 +10,8 @@ import { memberOf } from '../kit/rendezvous.ts';
 const ANNOUNCE_EVERY_MS = 1_000;
 /** A replica that was not heard of for this long is dead, and its share is taken over. */
 export const LEASE_MS = 4_000;
+/** Keys whose owner is remembered. */
+const OWNERS_MAX = 10_000;
 
 export type ShareOptions = {
   readonly replica: string;
@@ -30,7 +32,7 @@ export class Share {
   #living: ReadonlySet<string> | null = null;
   #takers: readonly string[] = [];
   /** Whose each key is among the present takers. */
-  #owners = new Map<string, string | null>();
+  readonly #owners = new Map<string, string | null>();
 
   constructor(options: ShareOptions) {
     this.#options = options;
@@ -60,7 +62,7 @@ export class Share {
     if (!isNews) return;
     // Nobody else there: what can still be begun in time is begun by us.
     this.#takers = takers.length > 0 ? takers : [replica];
-    this.#owners = new Map();
+    this.#owners.clear();
     onChange();
   }
 
@@ -87,6 +89,8 @@ export class Share {
     let owner = this.#owners.get(key);
     if (owner === undefined) {
       owner = memberOf(key, this.#takers);
+      // Watches come and go for months; what is forgotten is worked out again.
+      if (this.#owners.size >= OWNERS_MAX) this.#owners.clear();
       this.#owners.set(key, owner);
     }
     return owner === this.#options.replica;

@@ -14,6 +14,8 @@ import { Watcher } from './watcher.ts';
 const LOOK_EVERY_MS = 1_000;
 /** More active watches than this are not evaluated by one process; it says so. */
 export const WATCHES_MAX = 5_000;
+/** Of all replicas together: what a look reads. */
+const ACTIVE_MAX = 50_000;
 
 /** The config lost a source that an open watch reads: blind, told, and inconclusive in the end. */
 function missingSource(name: string): Source {
@@ -51,6 +53,8 @@ export type Hanging = { readonly watchId: string; readonly forMs: number };
 export class WatchKeeper {
   readonly #options: KeeperOptions;
   readonly #watchers = new Map<string, Watcher>();
+  /** Dropped, and in the middle of a run. */
+  readonly #ending = new Map<string, Watcher>();
   #loop: Loop | null = null;
   #isStopping = false;
   #lookedAt: number;
@@ -111,18 +115,20 @@ export class WatchKeeper {
   async #look(): Promise<void> {
     const { journal, share, onError } = this.#options;
     this.#mayBeActive = true;
-    const active = await journal.activeIds(WATCHES_MAX);
+    const active = await journal.activeIds(ACTIVE_MAX);
     this.#mayBeActive = active.length > 0;
-    if (active.length >= WATCHES_MAX) {
-      const text = `${WATCHES_MAX} watches are active, more are not evaluated; close some`;
-      onError(new Error(text), null);
-    }
     for (const [id, watcher] of this.#watchers) {
       if (!share.owns(id)) this.#drop(id, watcher);
     }
-    for (const id of active) {
+    const ours = active.filter((id) => share.owns(id));
+    if (ours.length > WATCHES_MAX || active.length >= ACTIVE_MAX) {
+      const text = `${ours.length} watches are this replica's, and it evaluates ${WATCHES_MAX} at most; close some, or start more replicas`;
+      onError(new Error(text), null);
+    }
+    for (const id of ours.slice(0, WATCHES_MAX)) {
       if (this.#isStopping) return;
-      if (this.#watchers.has(id) || !share.owns(id)) continue;
+      // One that is still ending shares what the source keeps with the next one: at the next look.
+      if (this.#watchers.has(id) || this.#ending.has(id)) continue;
       // One damaged row must not keep the others from being watched.
       await this.#keep(id).catch((error: unknown) => onError(error, id));
     }
@@ -138,9 +144,18 @@ export class WatchKeeper {
 
   /** Not awaited: the watcher may be in the middle of its own run. */
   #drop(id: string, watcher: Watcher): void {
+    const { onDrop, onError } = this.#options;
     this.#watchers.delete(id);
-    this.#options.onDrop(watcher.policy);
-    watcher.stop().catch((error: unknown) => this.#options.onError(error, id));
+    this.#ending.set(id, watcher);
+    const { policy } = watcher;
+    const rest = [...this.#watchers.values()];
+    // The next deploy of the service is shown under the same names.
+    if (!rest.some((other) => other.policy.service === policy.service)) onDrop(policy);
+    const ended = () => void this.#ending.delete(id);
+    watcher
+      .stop()
+      .catch((error: unknown) => onError(error, id))
+      .then(ended, ended);
   }
 
   #watcher(watchId: string, policy: Policy, source: Source): Watcher {
@@ -166,7 +181,8 @@ export class WatchKeeper {
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#loop?.stop();
-    await Promise.all([...this.#watchers.values()].map((watcher) => watcher.stop()));
+    const all = [...this.#watchers.values(), ...this.#ending.values()];
+    await Promise.all(all.map((watcher) => watcher.stop()));
     this.#watchers.clear();
   }
 }

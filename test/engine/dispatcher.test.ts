@@ -151,13 +151,13 @@ describe('Dispatcher', () => {
     const recorded = Promise.withResolvers<void>();
     const slow: Journal = Object.create(journal);
     let afterRead: () => Promise<void> = async () => undefined;
-    for (const name of ['append', 'watch', 'events', 'deliveries', 'startAttempt'] as const) {
+    for (const name of ['append', 'watch', 'events', 'delivery', 'startAttempt'] as const) {
       Object.assign(slow, { [name]: journal[name].bind(journal) });
     }
     Object.assign(slow, {
       pendingDeliveries: async (limit: number, kind: 'action' | 'message') => {
         const found = await journal.pendingDeliveries(limit, kind);
-        await afterRead();
+        await (kind === 'message' ? afterRead() : undefined);
         return found;
       },
     });

@@ -98,9 +98,9 @@ const ENGINE: readonly Broken[] = [
     edits: [
       {
         file: 'src/engine/dispatcher.ts',
-        find: 'return this.#options.sendAction(delivery, action, values, signal);',
+        find: 'return this.#options.sendAction(delivery, standing.action, standing.values, signal);',
         replace:
-          'return this.#options.sendAction({ ...delivery, id: `${delivery.id}-${delivery.attempts}` }, action, values, signal);',
+          'return this.#options.sendAction({ ...delivery, id: `${delivery.id}-${delivery.attempts}` }, standing.action, standing.values, signal);',
       },
     ],
   },
