@@ -1,6 +1,16 @@
 // A real PostgreSQL that dies, hangs, is cut off or takes no writes: every failure is an error in
 // bounded time, what was acknowledged stays, and work goes on by itself.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openPostgresJournal } from '../../src/journal/postgres/open.ts';
 import { aMessageDelivery, aTick, aTrack, T0 } from '../support/build.ts';
@@ -211,6 +221,14 @@ describe.runIf(hasPostgres())('the journal on a PostgreSQL', () => {
       proxy.recover();
       expect(await begun).toBe(true);
       expect((await journal.deliveries('w_1'))[0]).toMatchObject({ attempts: 1, holder: 'r_1' });
+    });
+
+    test('can be left while its listener connects, before any limit has passed', async () => {
+      proxy.silence();
+      vi.useFakeTimers({ toFake: ['setTimeout'] });
+      onTestFinished(() => void vi.useRealTimers());
+      behind.listen(() => {});
+      await expect(behind[Symbol.asyncDispose]()).resolves.toBeUndefined();
     });
 
     test('can be left: closing does not wait for it', async () => {

@@ -1,5 +1,6 @@
 // Hints from other replicas: one connection that listens, and comes back when it is cut. Whatever
 // is lost on the way is found by the engine's own looking.
+import { Socket } from 'node:net';
 import { Client } from 'pg';
 import { systemClock } from '../../kit/clock.ts';
 import { newReplicaId } from '../../kit/random.ts';
@@ -64,12 +65,14 @@ export class Listener {
   /** Until the connection ends; whether there was one. */
   async #listen(signal: AbortSignal, onReady: () => void): Promise<boolean> {
     const lost = new AbortController();
+    // Cut, it ends whatever waits for an answer on it; a farewell might never be heard.
+    const socket = new Socket();
+    const cut = () => socket.destroy();
     const end = () => lost.abort();
-    let client: Client | null = null;
     let isListening = false;
-    signal.addEventListener('abort', end, { once: true });
+    signal.addEventListener('abort', cut, { once: true });
     try {
-      client = new Client(clientConfig(this.#place));
+      const client = new Client({ ...clientConfig(this.#place), stream: () => socket });
       client.on('error', end).on('end', end);
       client.on('notification', ({ payload }) => this.#heard(payload ?? ''));
       await client.connect();
@@ -83,9 +86,8 @@ export class Listener {
     } catch {
       // Told by whatever needs the database; this one only tries again.
     } finally {
-      signal.removeEventListener('abort', end);
-      // Not waited for: a server that is silent would hold up the end.
-      client?.end().catch(() => {});
+      signal.removeEventListener('abort', cut);
+      cut();
     }
     return isListening;
   }
