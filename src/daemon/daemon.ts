@@ -31,6 +31,7 @@ import { DeadMan } from './dead-man.ts';
 import { Health } from './health.ts';
 import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
+import { Scrape } from './scrape.ts';
 import { createChannels, createSource, policyHash } from './sources.ts';
 import { Systemd } from './systemd.ts';
 
@@ -206,9 +207,11 @@ function assemble(
     ...{ clock, journal: guard.journal, vitals, replica, living },
     isDraining: () => isDraining,
   });
+  const here = () => ({ watches: engine.keeper.size, replicas: share.size });
+  const scrape = new Scrape({ clock, metrics, journal: guard.journal, here, logger });
   const server = buildServer({
     control: engine.commands,
-    metricsText: () => metricsText(metrics, observer, engine),
+    metricsText: () => scrape.text(),
     tokens: config.tokens.map(({ name, scopes, token }) => ({
       name,
       scopes,
@@ -284,12 +287,4 @@ function logAttempt(
     const words = { headline: untold?.headline, lines: untold?.lines };
     logger.error({ ...fields, reason: gaveUp, ...words }, 'delivery given up');
   }
-}
-
-async function metricsText(metrics: Metrics, observer: Observer, { keeper, share, guard }: Engine) {
-  const { journal } = guard;
-  const here = { watches: keeper.size, replicas: share.size };
-  await observer.refresh(journal, await journal.hold(), here);
-  const { registry } = metrics;
-  return { contentType: registry.contentType, body: await registry.metrics() };
 }

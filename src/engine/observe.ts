@@ -4,7 +4,6 @@ import type { DeliveryReason } from '../core/event.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Readings } from '../core/read.ts';
 import { isActive, verifiedAction, type WatchState } from '../core/watch.ts';
-import type { Hold, Journal } from '../journal/journal.ts';
 import { hideConditionState, type Metrics, showConditionState } from '../metrics/metrics.ts';
 import type { Appended } from './ledger.ts';
 import type { Subscribers } from './subscribers.ts';
@@ -77,25 +76,5 @@ export class Observer {
     if (content.kind === 'message' && gaveUp !== null) {
       this.#metrics.notificationFailures.inc({ channel: content.channel });
     }
-  }
-
-  /** Figures that are read from the journal when somebody asks for /metrics. */
-  async refresh(
-    journal: Journal,
-    hold: Hold | null,
-    engine: { readonly watches: number; readonly replicas: number },
-  ): Promise<void> {
-    const { watches, watchesActive, replicas, holdFire, deliveriesPending } = this.#metrics;
-    watchesActive.set(engine.watches);
-    replicas.set(engine.replicas);
-    holdFire.set(hold === null ? 0 : 1);
-    for (const [phase, count] of Object.entries(await journal.counts())) {
-      watches.set({ phase }, count);
-    }
-    const pending = { disarm: 0, rollback: 0, message: 0 };
-    for (const { content } of await journal.pendingDeliveries(10_000)) {
-      pending[content.kind === 'action' ? content.action : 'message'] += 1;
-    }
-    for (const [kind, count] of Object.entries(pending)) deliveriesPending.set({ kind }, count);
   }
 }

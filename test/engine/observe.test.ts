@@ -183,27 +183,4 @@ describe('Observer', () => {
       'canaryd_notification_failures_total{channel="oncall"} 1',
     ]);
   });
-
-  it('reads what is open and pending from the journal', async () => {
-    const { observer, shown } = observed();
-    const engine = anEngine();
-    await engine.watch();
-    await engine.watch({ environment: 'staging' });
-    await engine.commands.stop('w_1', { by: 'ann', reason: 'test' });
-    await engine.commands.setHold({ by: 'ann', reason: 'test' });
-    const here = { watches: 3, replicas: 2 };
-    await observer.refresh(engine.journal, await engine.journal.hold(), here);
-    expect(await shown('canaryd_watches')).toEqual([
-      'canaryd_watches{phase="watching"} 1',
-      'canaryd_watches{phase="stopped"} 1',
-      'canaryd_watches_active 3',
-    ]);
-    expect(await shown('canaryd_replicas')).toEqual(['canaryd_replicas 2']);
-    expect(await shown('canaryd_deliveries_pending')).toContain(
-      'canaryd_deliveries_pending{kind="rollback"} 1',
-    );
-    expect(await shown('canaryd_hold_fire')).toEqual(['canaryd_hold_fire 1']);
-    await observer.refresh(engine.journal, null, here);
-    expect(await shown('canaryd_hold_fire')).toEqual([]);
-  });
 });
