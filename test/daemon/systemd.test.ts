@@ -10,6 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Systemd } from '../../src/daemon/systemd.ts';
 import type { Vitals } from '../../src/engine/vitals.ts';
+import {
+  MIGRATE_WITHIN_MS,
+  MIGRATION_LOCK_WITHIN_MS,
+} from '../../src/journal/postgres/migrations.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const UNIT = fileURLToPath(new URL('../../config/systemd/canaryd.service', import.meta.url));
@@ -176,10 +180,12 @@ describe('config/systemd/canaryd.service', () => {
     expect(said).toBe('0 ');
   });
 
-  it('lets the shutdown take its time, and the watchdog wait for several feeds', () => {
+  it('lets start and shutdown take their time, and the watchdog wait for several feeds', () => {
     const unit = readFileSync(UNIT, 'utf8');
     const seconds = (name: string) => Number(new RegExp(`^${name}=(\\d+)$`, 'm').exec(unit)?.[1]);
     expect(seconds('TimeoutStopSec')).toBeGreaterThan(20);
+    const migration = MIGRATE_WITHIN_MS + MIGRATION_LOCK_WITHIN_MS;
+    expect(seconds('TimeoutStartSec') * 1_000).toBeGreaterThan(migration);
     expect(seconds('WatchdogSec')).toBeGreaterThanOrEqual(40);
     expect(unit).toMatch(/^NotifyAccess=all$/m);
     expect(unit).toMatch(/^Restart=always$/m);

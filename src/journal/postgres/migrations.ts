@@ -125,8 +125,8 @@ export const MIGRATIONS: readonly Migration[] = [{ sql: FIRST, compatibleFrom: 1
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** A migration waits for others, and may rewrite a large table. */
-const MIGRATE_WITHIN_MS = 600_000;
-const MIGRATION_LOCK_WITHIN_MS = 60_000;
+export const MIGRATE_WITHIN_MS = 600_000;
+export const MIGRATION_LOCK_WITHIN_MS = 60_000;
 
 type Version = { readonly version: number; readonly compatibleFrom: number };
 
