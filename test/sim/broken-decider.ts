@@ -4,7 +4,7 @@ import type { Broken } from './broken.ts';
 export const DECIDER: readonly Broken[] = [
   {
     name: 'pass-without-coverage',
-    seed: 4,
+    seed: 6,
     rule: 'J6',
     what: 'a watch passes however little was seen',
     edits: [
@@ -17,7 +17,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'blind-is-good',
-    seed: 22,
+    seed: 102,
     rule: 'J6',
     what: 'a pass condition that is blind counts as met',
     edits: [
@@ -30,7 +30,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'pass-at-once',
-    seed: 17,
+    seed: 15,
     rule: 'J6',
     what: 'a pass does not wait for its `for`',
     edits: [
@@ -82,8 +82,8 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'for-not-reset',
-    seed: null,
-    rule: 'rule 7',
+    seed: 6,
+    rule: 'false stop',
     what: 'a good sample does not reset `for`',
     edits: [
       {
@@ -96,8 +96,8 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'streak-not-reset',
-    seed: null,
-    rule: 'rule 7',
+    seed: 35,
+    rule: 'for',
     what: 'failed health checks need not be in a row',
     edits: [
       {
@@ -109,7 +109,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'stops-deaf',
-    seed: 6,
+    seed: 1,
     rule: 'missed',
     what: 'a condition that fires is told and not acted upon',
     edits: [
@@ -123,7 +123,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'deadline-ignored',
-    seed: 10,
+    seed: 2,
     rule: 'J8',
     what: 'the deadline of a watch does not close it',
     edits: [
@@ -136,7 +136,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'verification-never-ends',
-    seed: 41,
+    seed: 16,
     rule: 'J8',
     what: 'a rollback that does not help is verified for ever',
     edits: [
@@ -149,7 +149,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'confirmed-unproved',
-    seed: 1,
+    seed: 5,
     rule: 'J6',
     what: 'a rollback is confirmed when one verify condition holds',
     edits: [
@@ -162,7 +162,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'counts-twice',
-    seed: 30,
+    seed: 17,
     rule: 'J3',
     what: 'counts since the deploy are counted again after a clock was set back',
     edits: [
@@ -175,7 +175,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'observe-acts',
-    seed: 8,
+    seed: 4,
     rule: 'observe',
     what: 'a watch that only observes acts',
     edits: [

@@ -8,6 +8,20 @@ import type { Truth } from './truth.ts';
 
 type Report = (rule: string, watchId: string | null, text: string) => void;
 
+/** What came of an attempt, as it was handed to the store. */
+export type WrittenOutcome = {
+  readonly id: string;
+  readonly attempt: number;
+  readonly state: string;
+};
+
+/** What the row of an action says for each state of it that the events tell. */
+const ROW_OF: Readonly<Record<string, string>> = {
+  pending: 'pending',
+  accepted: 'delivered',
+  gave_up: 'gave_up',
+};
+
 /** Events that people must hear of. */
 const TOLD = [
   'watch.stopped',
@@ -17,6 +31,8 @@ const TOLD = [
   'rollback.confirmed',
   'rollback.not_confirmed',
 ];
+/** Older than any view of who lives on which somebody may act: a lease and slow calls. */
+const LEASE_SLACK_MS = 30_000;
 const REPEATED = /restarted while sending|got no answer/;
 
 export class DeliveryChecks {
@@ -29,6 +45,7 @@ export class DeliveryChecks {
   readonly #ids = new Map<string, Set<string>>();
   readonly #sends = new Map<string, number>();
   readonly #taken = new Set<string>();
+  /** How often each message was posted without a word that it may be a repetition. */
   readonly #posts = new Map<string, number>();
   readonly #endedAt = new Map<string, number>();
   #heldSince: number | null = null;
@@ -42,9 +59,13 @@ export class DeliveryChecks {
   }
 
   /** After an append: what its events imply is planned in the same transaction. */
-  planned(book: Book, events: readonly EventFact[]): void {
+  planned(book: Book, events: readonly EventFact[], outcomes: readonly WrittenOutcome[]): void {
+    for (const outcome of outcomes) this.#overtaken(book.id, outcome);
     const rows = this.#rows.deliveries(book.id);
-    for (const row of rows) this.#changed(book.id, row);
+    for (const row of rows) {
+      this.#changed(book.id, row);
+      this.#told(book, row);
+    }
     for (const event of events) {
       if (event.type === 'watch.stopped') this.#stopped(book, event, rows);
       if (!TOLD.includes(event.type) || this.#isSaidBySibling(event, events)) continue;
@@ -55,6 +76,21 @@ export class DeliveryChecks {
       const many = rows.filter((row) => row.action === action).length;
       if (many > 1) this.#report('J2', book.id, `${many} deliveries for ${action}`);
     }
+  }
+
+  /** An attempt that was overtaken says nothing of the one that is under way. */
+  #overtaken(watchId: string, { id, attempt, state }: WrittenOutcome): void {
+    const under = this.#known.get(id)?.attempts ?? attempt;
+    if (state === 'delivered' || under === attempt) return;
+    const text = `the outcome of attempt ${attempt} was written while attempt ${under} is under way`;
+    this.#report('J5', watchId, `${id}: ${text}`);
+  }
+
+  /** J7: the row of an action says what the events say of it. */
+  #told({ id, state }: Book, { action, state: stored, id: deliveryId }: DeliveryRow): void {
+    const told = action === null ? undefined : state.actions[action];
+    if (told === undefined || ROW_OF[told] === stored) return;
+    this.#report('J7', id, `${deliveryId} is ${stored}, and the events say ${told}`);
   }
 
   #isSaidBySibling({ type }: EventFact, events: readonly EventFact[]): boolean {
@@ -137,6 +173,7 @@ export class DeliveryChecks {
       return;
     }
     const watchId = watchOf(id);
+    this.#lease(watchId, by, attempt, this.#known.get(id));
     this.#changed(watchId, row);
     if (row.attempts !== attempt) {
       this.#report('J5', watchId, `${id}: attempt ${attempt} began as attempt ${row.attempts}`);
@@ -147,6 +184,16 @@ export class DeliveryChecks {
     if (row.kind === 'action' && this.#isHeldLong()) {
       this.#report('hold', watchId, `${id}: attempt ${attempt} began although hold fire is on`);
     }
+  }
+
+  /** What a replica has begun is left to it for as long as the others know that it lives. */
+  #lease(watchId: string, by: string, attempt: number, before: DeliveryRow | undefined): void {
+    const holder = before?.in_flight === 1 ? before.holder : null;
+    if (holder === null || holder === by) return;
+    const since = this.#truth.livesSince(holder);
+    if (since === null || this.#truth.now() - since < LEASE_SLACK_MS) return;
+    const text = `${by} began attempt ${attempt} while ${holder} lives and has one under way`;
+    this.#report('lease', watchId, `${before?.id}: ${text}`);
   }
 
   /** J1: at this instant a request leaves. */
@@ -191,9 +238,11 @@ export class DeliveryChecks {
     if (!planned.some(({ attempts }) => attempts > 0)) {
       this.#report('J1', watchId, `"${headline}" is posted and was not begun`);
     }
-    const posts = (this.#posts.get(key) ?? 0) + 1;
+    // The one that says so may arrive before the one it repeats: two replicas sent them.
+    const isSaid = lines.some((line) => REPEATED.test(line));
+    const posts = (this.#posts.get(key) ?? 0) + (isSaid ? 0 : 1);
     this.#posts.set(key, posts);
-    if (posts <= planned.length || lines.some((line) => REPEATED.test(line))) return;
+    if (isSaid || posts <= planned.length) return;
     this.#report('told', watchId, `${kind} is posted again and does not say so: "${headline}"`);
   }
 

@@ -43,8 +43,6 @@ function valueViolation(
     return `positions is ${reading.value}, samples since the deploy say ${[...sums].join(', ')}`;
   }
   if (indicator !== 'fill_rate' || reading.counts === undefined) return null;
-  // Known: what an empty answer left out is dated by a later sample, and may be counted again.
-  if (truth.hadEmptyAnswers()) return null;
   const all = truth.samples('orders_submitted_total', labels);
   const part = truth.samples('orders_filled_total', labels);
   const latestMs = Math.max(...book.ticks.map(({ atMs }) => atMs));

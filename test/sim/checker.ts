@@ -2,7 +2,7 @@
 // that arrives, it holds what is in the raw rows against J1 to J8. It shares no rule with the code
 // under test: what it believes are rows, recorded facts, and the truth of the simulated world.
 import { Book, CLOSING, type DeployFact, type PolicyFact, type Reading } from './book.ts';
-import { DeliveryChecks } from './check-deliveries.ts';
+import { DeliveryChecks, type WrittenOutcome } from './check-deliveries.ts';
 import { passViolations, stopViolations } from './check-judgement.ts';
 import { readingViolations } from './check-readings.ts';
 import { missedViolations, overdueViolations } from './check-time.ts';
@@ -20,6 +20,16 @@ export type Violation = {
 export type WrittenTick = {
   readonly atMs: number;
   readonly readings: Readonly<Record<string, Reading>>;
+};
+
+/** What a transaction was to write about one watch. */
+export type Written = {
+  readonly watchId: string;
+  readonly tick: WrittenTick | null;
+  /** The tick from whose track this one goes on. */
+  readonly previousTickMs: number | null;
+  readonly outcomes: readonly WrittenOutcome[];
+  readonly isTickOnly: boolean;
 };
 
 const AFTER_THE_END = [
@@ -51,44 +61,57 @@ export class Checker {
   }
 
   /** A transaction has ended at this instant. */
-  appended(by: string, watchIds: readonly string[], ticks: ReadonlyMap<string, WrittenTick>): void {
-    const books = watchIds.flatMap((id) => this.#bookOf(id) ?? []);
-    for (const book of books) {
-      const { id } = book;
-      const tick = ticks.get(id);
-      if (tick !== undefined) this.#tick(book, by, tick);
+  appended(by: string, batches: readonly Written[]): void {
+    // All of them first: what one batch says of a watch may rest on another one's.
+    for (const { watchId } of batches) this.#openBook(watchId);
+    for (const { watchId, tick, previousTickMs, outcomes, isTickOnly } of batches) {
+      const book = this.books.get(watchId);
+      if (book === undefined) continue;
+      if (tick !== null) this.#tick(book, by, tick, previousTickMs);
       const before = book.events.length;
-      for (const row of this.rows.events(id, before)) this.#event(book, row);
+      for (const row of this.rows.events(watchId, before)) this.#event(book, row);
       this.#row(book);
-      this.deliveries.planned(book, book.events.slice(before));
-      if (tick !== undefined) this.#report(book, missedViolations(book, this.#truth));
+      if (!isTickOnly) this.deliveries.planned(book, book.events.slice(before), outcomes);
+      if (tick !== null) this.#report(book, missedViolations(book, this.#truth));
     }
     for (const service of this.rows.doublyOpen()) {
       this.violation('J2', null, `${service} has two open watches`);
     }
   }
 
-  #bookOf(id: string): Book | null {
-    const known = this.books.get(id);
-    if (known !== undefined) return known;
+  /** The store has refused all of it: nothing may be left. */
+  refused(watchIds: readonly string[]): void {
+    for (const id of watchIds) {
+      const book = this.books.get(id);
+      const left = this.rows.events(id, book?.events.length ?? 0).length;
+      const isThere = book === undefined && this.rows.texts(id) !== undefined;
+      if (left === 0 && !isThere) continue;
+      this.violation('J7', id, `a write that was refused left ${left} events and half a watch`);
+    }
+  }
+
+  #openBook(id: string): void {
+    if (this.books.has(id)) return;
     const texts = this.rows.texts(id);
     if (texts === undefined) {
       this.violation('J1', id, 'was appended to and is not in the store');
-      return null;
+      return;
     }
     const deploy = JSON.parse(texts.deploy) as DeployFact;
-    const book = new Book(id, deploy, JSON.parse(texts.policy) as PolicyFact);
-    this.books.set(id, book);
-    return book;
+    this.books.set(id, new Book(id, deploy, JSON.parse(texts.policy) as PolicyFact));
   }
 
   #report(book: Book, found: readonly (readonly [rule: string, text: string])[]): void {
     for (const [rule, text] of found) this.violation(rule, book.id, text);
   }
 
-  #tick(book: Book, by: string, { atMs, readings }: WrittenTick): void {
+  #tick(book: Book, by: string, { atMs, readings }: WrittenTick, previousMs: number | null): void {
     const { id, state, ticks, policy } = book;
     const before = ticks.at(-1);
+    if ((before?.atMs ?? null) !== previousMs) {
+      const text = `a tick of ${by} goes on from ${previousMs}, the last one was at ${before?.atMs}`;
+      this.violation('J7', id, text);
+    }
     const isVerifying = state.phase !== 'watching';
     const fact = { atMs, by, readings, writtenAt: this.#truth.now(), isVerifying };
     if (isVerifying && state.verification !== 'verifying') {

@@ -28,6 +28,7 @@ export const SPAN_FAULTS = [
   'store outage',
   'store slow span',
   'store partition',
+  'replica unseen',
   'source down',
   'source hangs',
   'scrapes stop',
@@ -89,10 +90,9 @@ export type Span = {
 export type ServicePlan = {
   readonly policy: PolicyPlan;
   readonly deployAtMs: number;
-  /** When the service gets ill, and with what; null: never. */
+  /** When the service is ill, and with what; null: never. */
   readonly illness: {
-    readonly fromMs: number;
-    readonly toMs: number;
+    readonly spans: readonly { readonly fromMs: number; readonly toMs: number }[];
     readonly ailments: readonly Ailment[];
   } | null;
   /** Pods of the old version remain beside the new one for so long. */
@@ -127,6 +127,14 @@ export type Step = {
   readonly ms: number;
 };
 
+/** What somebody does soon after an action was sent: people come when something happens. */
+export type Reaction = {
+  readonly what: 'hold fire' | 'second deploy' | 'rollback deploy' | 'human stop' | 'human cancel';
+  readonly afterMs: number;
+  /** For so long fire is held. */
+  readonly lastsMs: number;
+};
+
 export type Plan = {
   readonly seed: number;
   readonly replicas: number;
@@ -135,6 +143,7 @@ export type Plan = {
   readonly rates: Readonly<Record<CallFault, number>>;
   readonly spans: readonly Span[];
   readonly steps: readonly Step[];
+  readonly reaction: Reaction | null;
   /** From then on nothing fails any more. */
   readonly healAtMs: number;
 };
@@ -187,6 +196,7 @@ export function planOf(seed: number, replicasGiven: number | null = null): Plan 
   const healAtMs = isCalm ? 0 : dice.between(50_000, dice.chance(0.3) ? 260_000 : 150_000);
   const skews = dice.of('skews');
   const isSkewed = !isCalm && skews.chance(0.3);
+  const reaction = isCalm ? null : reactionOf(dice.of('reaction'));
   return {
     seed,
     replicas,
@@ -195,8 +205,9 @@ export function planOf(seed: number, replicasGiven: number | null = null): Plan 
     ),
     services,
     rates: ratesOf(dice.of('rates'), isCalm),
-    spans: isCalm ? [] : spansOf(dice.of('spans'), replicas, healAtMs),
+    spans: isCalm ? [] : spansOf(dice.of('spans'), { replicas, healAtMs, reaction }),
     steps: stepsOf(dice.of('steps'), { replicas, services: names.length, healAtMs, isCalm }),
+    reaction,
     healAtMs,
   };
 }
@@ -230,14 +241,33 @@ function illnessOf(dice: Dice, deployAtMs: number): ServicePlan['illness'] {
   const roll = dice.next();
   const forEver = Number.POSITIVE_INFINITY;
   if (roll < 0.4) return null;
-  if (roll < 0.65) return { fromMs: deployAtMs, toMs: forEver, ailments };
-  if (roll < 0.85) {
-    return { fromMs: deployAtMs + dice.between(10_000, 120_000), toMs: forEver, ailments };
-  }
-  const fromMs = deployAtMs + dice.between(5_000, 90_000);
-  if (roll < 0.93) return { fromMs, toMs: fromMs + dice.between(3_000, 25_000), ailments };
+  const once = (fromMs: number, toMs: number) => ({ spans: [{ fromMs, toMs }], ailments });
+  if (roll < 0.62) return once(deployAtMs, forEver);
+  if (roll < 0.78) return once(deployAtMs + dice.between(10_000, 120_000), forEver);
+  if (roll < 0.94) return { spans: flaresOf(dice, deployAtMs), ailments };
   // Ill before the deploy already.
-  return { fromMs: Number.NEGATIVE_INFINITY, toMs: forEver, ailments };
+  return once(Number.NEGATIVE_INFINITY, forEver);
+}
+
+/** Illness that comes and goes: once for a while, or again and again for less than `for`. */
+function flaresOf(dice: Dice, deployAtMs: number) {
+  const isShort = dice.chance(0.7);
+  let atMs = deployAtMs + dice.between(5_000, isShort ? 30_000 : 90_000);
+  return Array.from({ length: isShort ? dice.whole(2, 8) : 1 }, () => {
+    const fromMs = atMs;
+    const toMs = fromMs + (isShort ? dice.between(3_000, 9_000) : dice.between(5_000, 25_000));
+    atMs = toMs + dice.between(4_000, 20_000);
+    return { fromMs, toMs };
+  });
+}
+
+function reactionOf(dice: Dice): Reaction | null {
+  if (!dice.chance(0.35)) return null;
+  const what = dice.pick([
+    ...(['hold fire', 'hold fire', 'second deploy', 'second deploy'] as const),
+    ...(['rollback deploy', 'human stop', 'human cancel'] as const),
+  ]);
+  return { what, afterMs: dice.between(0, 15_000), lastsMs: dice.between(10_000, 90_000) };
 }
 
 function ratesOf(dice: Dice, isCalm: boolean): Plan['rates'] {
@@ -248,17 +278,38 @@ function ratesOf(dice: Dice, isCalm: boolean): Plan['rates'] {
   return Object.fromEntries(rates) as Plan['rates'];
 }
 
-function spansOf(dice: Dice, replicas: number, healAtMs: number): readonly Span[] {
+function spansOf(
+  dice: Dice,
+  of: { replicas: number; healAtMs: number; reaction: Reaction | null },
+): readonly Span[] {
+  const { replicas, healAtMs, reaction } = of;
   const many = dice.whole(0, 7);
-  return Array.from({ length: many }, () => {
+  const spans = Array.from({ length: many }, () => {
     const kind = dice.pick(dice.chance(0.35) ? ACTION_FAULTS : SPAN_FAULTS);
     // Actions are rare: what troubles them has to last, to be there when they come.
-    const isLong = dice.chance(kind.startsWith('action') ? 0.9 : 0.3);
+    const isLong = dice.chance(/^action|flapping|unseen/.test(kind) ? 0.9 : 0.3);
     const fromMs = dice.between(0, healAtMs);
     const lasts = isLong ? dice.between(30_000, 120_000) : dice.between(2_000, 30_000);
     const toMs = Math.min(healAtMs, fromMs + lasts);
     return { kind, fromMs, toMs, machine: dice.whole(0, replicas - 1) };
   });
+  // People come when an action fails, not when all goes well.
+  if (reaction !== null && dice.chance(0.7)) {
+    spans.push({ kind: dice.pick(ACTION_FAULTS), fromMs: 0, toMs: healAtMs, machine: 0 });
+  }
+  if (replicas > 1 && dice.chance(0.4)) spans.push(...splitOf(dice, replicas, healAtMs));
+  return spans;
+}
+
+/** Replicas that do not see each other all believe that the work is theirs; best while it drags. */
+function splitOf(dice: Dice, replicas: number, healAtMs: number): readonly Span[] {
+  const fromMs = dice.between(0, healAtMs / 2);
+  const toMs = Math.min(healAtMs, fromMs + dice.between(20_000, 120_000));
+  const unseen = Array.from({ length: replicas }, (_, machine): Span => {
+    return { kind: 'replica unseen', fromMs, toMs, machine };
+  });
+  const slow: Span = { kind: 'store slow span', fromMs, toMs, machine: 0 };
+  return dice.chance(0.6) ? [...unseen, slow] : unseen;
 }
 
 function stepsOf(

@@ -27,6 +27,8 @@ export type DeliveryRow = {
   readonly attempts_max: number;
   readonly attempted_at_ms: number | null;
   readonly in_flight: number;
+  /** Who began the attempt that is under way. */
+  readonly holder: string | null;
   readonly deadline_at_ms: number;
   readonly created_at_ms: number;
   readonly last_reason: string | null;
@@ -34,7 +36,7 @@ export type DeliveryRow = {
   readonly headline: string | null;
 };
 
-const DELIVERY = `SELECT id, kind, action, state, attempts, attempts_max, attempted_at_ms, in_flight,
+const DELIVERY = `SELECT id, kind, action, state, attempts, attempts_max, attempted_at_ms, in_flight, holder,
   deadline_at_ms, created_at_ms, last_reason,
   json_extract(content, '$.message.kind') AS message_kind,
   json_extract(content, '$.message.headline') AS headline FROM deliveries`;

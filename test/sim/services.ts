@@ -44,6 +44,7 @@ export class Service {
   /** Rolled back: the illness belonged to this version. */
   version = '1.0.0';
   #isIll = false;
+  #isCured = false;
 
   constructor(plan: ServicePlan, time: Time, samples: Samples, faults: SampleFaults) {
     this.plan = plan;
@@ -53,15 +54,14 @@ export class Service {
     this.#faults = faults;
     this.#pods = [{ version: this.version, instance: `${this.name}-1`, counters: { ...FRESH } }];
     this.#scrapedAt = -HISTORY_MS;
-    if (plan.illness !== null && plan.illness.fromMs === Number.NEGATIVE_INFINITY) this.#fallIll();
+    if (plan.illness?.spans[0]?.fromMs === Number.NEGATIVE_INFINITY) this.#fallIll();
     for (let at = -HISTORY_MS; at < 0; at += HISTORY_EVERY_MS) this.#scrapeAt(at, false);
   }
 
   start(): void {
-    const { illness } = this.plan;
-    if (illness !== null && illness.fromMs > 0) {
-      this.#time.in(illness.fromMs, () => this.#fallIll());
-      if (Number.isFinite(illness.toMs)) this.#time.in(illness.toMs, () => this.heal());
+    for (const { fromMs, toMs } of this.plan.illness?.spans ?? []) {
+      if (fromMs > 0) this.#time.in(fromMs, () => this.#fallIll());
+      if (Number.isFinite(toMs)) this.#time.in(toMs, () => this.#recover());
     }
     this.#scrapeLater(this.#faults.dice.between(0, SCRAPE_EVERY_MS));
   }
@@ -87,13 +87,19 @@ export class Service {
 
   #fallIll(): void {
     const { illness } = this.plan;
-    if (illness === null || this.#isIll) return;
+    if (illness === null || this.#isIll || this.#isCured) return;
     this.#isIll = true;
     this.truths.push({ fromMs: this.#time.now, ailments: new Set(illness.ailments) });
-    if (illness.fromMs === Number.NEGATIVE_INFINITY) this.truths.splice(0, 1);
+    if (illness.spans[0]?.fromMs === Number.NEGATIVE_INFINITY) this.truths.splice(0, 1);
   }
 
-  heal(): void {
+  /** For good: the illness went with the version that had it. */
+  cure(): void {
+    this.#isCured = true;
+    this.#recover();
+  }
+
+  #recover(): void {
     if (!this.#isIll) return;
     this.#isIll = false;
     this.truths.push({ fromMs: this.#time.now, ailments: new Set() });

@@ -34,13 +34,21 @@ const NEVER = new Promise<never>(() => {});
 
 type Listener = { readonly caller: Caller; readonly call: (watchId: string | null) => void };
 
+type Member = {
+  readonly replica: Replica;
+  readonly machine: number;
+  readonly untilMs: number;
+  /** Seen by all others from then on. */
+  seenSinceMs: number;
+};
+
 export class Store {
   readonly journal: Journal;
   readonly #time: Time;
   readonly #trouble: Trouble;
   readonly #dice: Dice;
   readonly #watch: StoreWatch;
-  readonly #members = new Map<string, { replica: Replica; untilMs: number }>();
+  readonly #members = new Map<string, Member>();
   readonly #listeners = new Set<Listener>();
   /** What was read and not written to since: replicas ask the same every half second. */
   readonly #known = new Map<string, Map<string, Promise<unknown>>>();
@@ -84,7 +92,8 @@ export class Store {
           this.#watch.attemptBegan(caller.id, id, attempt, began);
           return began;
         }),
-      announce: (replica, ttlMs) => call('announce', 1, async () => this.#announce(replica, ttlMs)),
+      announce: (replica, ttlMs) =>
+        call('announce', 1, async () => this.#announce(caller, replica, ttlMs)),
       retire: (id) =>
         call('retire', 1, async () => {
           this.#members.delete(id);
@@ -189,14 +198,27 @@ export class Store {
     if (!caller.isAlive()) await NEVER;
   }
 
-  #announce(replica: Replica, ttlMs: number): readonly Replica[] {
+  #announce({ machine }: Caller, replica: Replica, ttlMs: number): readonly Replica[] {
     const { now } = this.#time;
     const known = this.#members.get(replica.id);
-    this.#members.set(replica.id, { replica, untilMs: now + ttlMs });
     for (const [id, { untilMs }] of this.#members) if (untilMs < now) this.#members.delete(id);
+    const seenSinceMs = this.#members.get(replica.id)?.seenSinceMs ?? now;
+    this.#members.set(replica.id, { replica, machine, untilMs: now + ttlMs, seenSinceMs });
     if (known?.replica.takesWork !== replica.takesWork) this.#tell(null, null);
-    const all = [...this.#members.values()].map((member) => member.replica);
+    const seen = [...this.#members.values()].filter((member) => {
+      const { id } = member.replica;
+      if (id === replica.id) return true;
+      const isUnseen = this.#trouble.during('replica unseen', id, member.machine);
+      if (isUnseen) member.seenSinceMs = now;
+      return !isUnseen;
+    });
+    const all = seen.map((member) => member.replica);
     return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  livesSince(replica: string): number | null {
+    const member = this.#members.get(replica);
+    return member === undefined || member.untilMs < this.#time.now ? null : member.seenSinceMs;
   }
 
   #listen(listener: Listener): () => void {

@@ -13,7 +13,7 @@ export type Truth = {
   illSince(service: string, ailment: Ailment): number | null;
   /** Whether a health endpoint was made to look bad in this span. */
   healthTroubledWithin(fromMs: number, toMs: number): boolean;
-  /** A source that answers "nothing" makes what it gave before look lost. */
-  hadEmptyAnswers(): boolean;
+  /** Since when the store has told everybody, without a break, that this replica lives. */
+  livesSince(replica: string): number | null;
   samples(metric: string, labels: Readonly<Record<string, string>>): readonly SampleSeries[];
 };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { Checker, type Violation, type WrittenTick } from './checker.ts';
+import { Checker, type Violation } from './checker.ts';
 import { Dice } from './dice.ts';
 import { People } from './people.ts';
 import { type Fault, type Plan, planOf, type Step } from './plan.ts';
@@ -15,7 +15,7 @@ import { Life } from './replica.ts';
 import { Rows } from './rows.ts';
 import { Samples } from './samples.ts';
 import { Service } from './services.ts';
-import { Store } from './store.ts';
+import { isTickOnly, Store } from './store.ts';
 import { MachineClock, T0, Time } from './time.ts';
 import { Trouble } from './trouble.ts';
 
@@ -91,6 +91,7 @@ class World {
   #watchCount = 0;
   #crashes = 0;
   #isEnded = false;
+  #hasReacted = false;
 
   constructor(
     { seed, replicas = null, keepsTrace = false }: WorldOptions,
@@ -143,7 +144,7 @@ class World {
         this.#plan.spans.some(
           (span) => span.kind.startsWith('health') && span.fromMs <= toMs && span.toMs >= fromMs,
         ),
-      hadEmptyAnswers: () => this.#trouble.counts.has('source empty'),
+      livesSince: (replica) => this.#store.livesSince(replica),
       samples: (metric, labels) => this.#samples.find(metric, labels),
     };
   }
@@ -157,14 +158,19 @@ class World {
       dice: this.#dice.of('store'),
       watch: {
         appended: (by, batches, result) => {
-          if (result !== 'appended') return;
           const ids = batches.map(({ watchId }) => watchId);
-          const ticks = new Map<string, WrittenTick>();
-          for (const { watchId, tick } of batches) {
-            if (tick !== undefined) ticks.set(watchId, tick.tick);
-          }
+          if (result !== 'appended') return checker.refused(ids);
           this.#log?.push(`${this.#time.now} ${by} appends ${ids.join()}`);
-          checker.appended(by, ids, ticks);
+          checker.appended(
+            by,
+            batches.map((batch) => ({
+              watchId: batch.watchId,
+              tick: batch.tick?.tick ?? null,
+              previousTickMs: batch.tick?.previousAtMs ?? null,
+              outcomes: batch.updates ?? [],
+              isTickOnly: isTickOnly(batch),
+            })),
+          );
         },
         attemptBegan: (by, id, attempt, began) =>
           checker.deliveries.attemptBegan(by, id, attempt, began),
@@ -179,7 +185,10 @@ class World {
       time: this.#time,
       trouble: this.#trouble,
       dice: this.#dice.of('receivers'),
-      onSent: (sent) => deliveries.sent(sent),
+      onSent: (sent) => {
+        deliveries.sent(sent);
+        this.#react(sent.watchId);
+      },
       onTaken: (sent) => {
         deliveries.taken(sent);
         if (sent.name === 'rollback') this.#rolledBack(sent.watchId);
@@ -188,13 +197,31 @@ class World {
     });
   }
 
+  /** Somebody sees that something happens, and does something about it. */
+  #react(watchId: string): void {
+    const { reaction } = this.#plan;
+    if (reaction === null || this.#hasReacted || this.#trouble.isHealed) return;
+    this.#hasReacted = true;
+    const service = this.#checker.books.get(watchId)?.deploy.service;
+    const index = this.#services.findIndex(({ name }) => name === service);
+    const step = { machine: 0, ms: 0, service: Math.max(0, index) };
+    const later = (what: Step['what'], atMs: number) => {
+      this.#storyLeft += 1;
+      const doIt = () => void this.#do({ ...step, what, atMs }).finally(() => this.#storyLeft--);
+      this.#time.in(atMs, doIt);
+    };
+    later(reaction.what, reaction.afterMs);
+    if (reaction.what !== 'hold fire') return;
+    later('hold released', reaction.afterMs + reaction.lastsMs);
+  }
+
   #rolledBack(watchId: string): void {
     const book = this.#checker.books.get(watchId);
     const service = this.#services.find(({ name }) => name === book?.deploy.service);
     if (service === undefined || service.version !== book?.deploy.version) return;
     this.#time.in(3_000, () => {
       service.deploy('1.0.0', 0);
-      if (service.plan.isCurable) service.heal();
+      if (service.plan.isCurable) service.cure();
     });
   }
 
@@ -263,7 +290,8 @@ class World {
     this.#lookAround();
     await this.#time.run(this.#lastMs(), () => this.#isEnded);
     this.#isEnded = true;
-    this.#checker.ended(this.#isDone());
+    // What ended early because of a violation is not done, and that says nothing.
+    if (this.#checker.violations.length === 0) this.#checker.ended(this.#isDone());
     return this.#result();
   }
 
