@@ -95,6 +95,41 @@ describe.runIf(hasPostgres())('replicas on one PostgreSQL', () => {
     });
   });
 
+  test('do not remove a watch while a message of it is being planned', async () => {
+    const closing = { events: [{ type: 'watch.passed', conditions: [], coverage: {} }] } as const;
+    const closed = { ...closing, phase: 'passed', isActive: false } as const;
+    await a.append([create('w_1'), next('w_1', 1, closed), create('w_2'), next('w_2', 1, closed)]);
+    const schema = `s${schemas}`;
+    // As an append does it: the watch is locked, then the message is written.
+    const planning = server.query(
+      `SET search_path TO ${schema}; BEGIN; SELECT 1 FROM watches WHERE id = 'w_1' FOR UPDATE;
+       DO $$ BEGIN
+         WHILE NOT EXISTS (SELECT 1 FROM settings WHERE name = 'go') LOOP
+           PERFORM pg_sleep(0.01);
+         END LOOP;
+       END $$;
+       INSERT INTO deliveries (id, watch_id, kind, content, is_critical, created_at_ms,
+         not_before_ms, deadline_at_ms, attempts_max)
+       VALUES ('m', 'w_1', 'message', '{}', true, 0, 0, 0, 1);
+       COMMIT`,
+    );
+    const free = `SELECT id FROM ${schema}.watches ORDER BY id FOR UPDATE SKIP LOCKED`;
+    await until(async () => expect(await server.query(free)).toEqual([{ id: 'w_2' }]));
+    const pruning = b.prune(T0 + 99_000, T0 + 99_000);
+    const waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    const isHeldUp = until(async () => {
+      expect(await server.query(waiting)).toHaveLength(1);
+    }, 5_000);
+    await Promise.race([pruning, isHeldUp]);
+    await server.query(`INSERT INTO ${schema}.settings VALUES ('go', '')`);
+    await planning;
+
+    expect(await pruning).toEqual({ samples: 0, watches: 1 });
+    const left = `SELECT watch_id FROM ${schema}.deliveries WHERE id = 'm'`;
+    expect(await server.query(left)).toEqual([{ watch_id: 'w_1' }]);
+    expect(await b.prune(T0 + 99_000, T0 + 99_000)).toEqual({ samples: 0, watches: 0 });
+  });
+
   describe('that announce themselves', () => {
     const me = (id: string, takesWork = true) => ({ id, takesWork });
 

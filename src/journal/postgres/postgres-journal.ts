@@ -24,6 +24,7 @@ import { type Database, placeName, type Session } from './database.ts';
 import { Failed, failure, isUniqueViolation } from './failure.ts';
 import { type Hint, Listener } from './listener.ts';
 import { SCHEMA_VERSION, tooNew } from './migrations.ts';
+import { pruneTicks, pruneWatches, type Step } from './prune.ts';
 
 // Columns by name: a newer canaryd may have added some.
 const WATCH = `
@@ -34,11 +35,6 @@ const DELIVERY = `
     created_at_ms, not_before_ms, after_delivery, deadline_at_ms, attempts_max, last_reason,
     last_detail FROM deliveries`;
 const NEWEST_FIRST = 'ORDER BY started_at_ms DESC, ordinal DESC';
-/** Rows that one statement of `prune` removes: ticks of open watches wait at most that long. */
-const PRUNE_ROWS = 5_000;
-/** Removing a watch removes its events, deliveries and the samples that are left. */
-const PRUNE_WATCHES = 20;
-
 type Work<Result> = (session: Session) => Promise<Result>;
 
 const ANNOUNCE = `
@@ -344,36 +340,24 @@ export class PostgresJournal implements Journal {
     samplesBeforeMs: number,
     watchesBeforeMs: number,
   ): Promise<{ samples: number; watches: number }> {
-    const samples = await this.#inSteps(
-      PRUNE_ROWS,
-      `DELETE FROM ticks WHERE (watch_id, at_ms) IN (
-         SELECT watch_id, at_ms FROM ticks JOIN watches ON id = watch_id
-         WHERE NOT is_active AND closed_at_ms < $1 LIMIT $2)`,
-      samplesBeforeMs,
-    );
-    // A message that is still on its way keeps its watch: every delivery ends (J5).
-    const watches = await this.#inSteps(
-      PRUNE_WATCHES,
-      `DELETE FROM watches WHERE ordinal IN (
-         SELECT ordinal FROM watches WHERE NOT is_active AND closed_at_ms < $1
-         AND NOT EXISTS (SELECT 1 FROM deliveries
-                         WHERE watch_id = watches.id AND state = 'pending') LIMIT $2)`,
-      watchesBeforeMs,
-    );
+    const samples = await this.#inSteps('repeatable', pruneTicks, samplesBeforeMs);
+    const watches = await this.#inSteps('transaction', pruneWatches, watchesBeforeMs);
     await this.#write('repeatable', (session) =>
       session.run("DELETE FROM replicas WHERE lives_until < clock_timestamp() - interval '1 day'"),
     );
     return { samples, watches };
   }
 
-  async #inSteps(rows: number, sql: string, beforeMs: number): Promise<number> {
-    let deleted = 0;
+  async #inSteps(
+    kind: 'repeatable' | 'transaction',
+    prune: (session: Session, beforeMs: number) => Promise<Step>,
+    beforeMs: number,
+  ): Promise<number> {
+    let removed = 0;
     for (;;) {
-      const changes = await this.#write('repeatable', (session) =>
-        session.run(sql, Math.ceil(beforeMs), rows),
-      );
-      deleted += changes;
-      if (changes < rows) return deleted;
+      const step = await this.#write(kind, (session) => prune(session, beforeMs));
+      removed += step.removed;
+      if (step.isLast) return removed;
     }
   }
 
