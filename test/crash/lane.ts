@@ -159,7 +159,7 @@ export function crashPolicy(
     windows: [
       {
         name: 'immediate',
-        until: '30s',
+        until: '2m',
         stop: { failures: { above: 0 } },
         pass: { failures: { at_most: 0 } },
         for: '4s',
