@@ -89,10 +89,10 @@ function fieldsOf(event: WatchEvent, { state, policy }: TellContext): Message['f
   return fields;
 }
 
-function linksOf({ state, policy, publicUrl, watchId }: TellContext): Message['links'] {
+export function linksOf({ state, policy, publicUrl, watchId }: TellContext): Message['links'] {
   const links = [];
   if (publicUrl !== null) {
-    links.push({ label: 'Watch', url: `${publicUrl}/v1/watches/${watchId}` });
+    links.push({ label: 'Watch', url: `${publicUrl}/watches/${watchId}` });
   }
   if (policy.dashboard !== null) links.push({ label: 'Dashboard', url: policy.dashboard });
   if (policy.runbook !== null) links.push({ label: 'Runbook', url: policy.runbook });
