@@ -151,7 +151,8 @@ function absentSecrets(raw: unknown, secrets: Secrets): Problem[] {
       for (const [key, item] of entriesOf(value)) visit(item, [...path, key]);
     }
   };
-  for (const field of ['sources', 'slack', 'tokens', 'hooks']) visit(fieldOf(raw, field), [field]);
+  for (const field of ['sources', 'slack', 'channels', 'tokens', 'hooks'])
+    visit(fieldOf(raw, field), [field]);
   return collected;
 }
 

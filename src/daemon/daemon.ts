@@ -23,9 +23,10 @@ import { VERSION } from '../kit/version.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createHealthReader } from '../source/health.ts';
 import { queryOf } from '../source/promql.ts';
+import { createChannels } from './channels.ts';
 import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
-import { createChannels, createSource, policyHash } from './sources.ts';
+import { createSource, policyHash } from './sources.ts';
 
 /** What is being sent may finish this long after the signal; then it is repeated by the next start. */
 const DRAIN_MS = 8_000;
@@ -104,7 +105,7 @@ function assemble(loaded: ReturnType<typeof loadConfig>, journal: Journal, logge
       metrics.journalErrors.inc();
     logger.error({ err: error, watchId }, 'evaluation or delivery failed; it is tried again');
   };
-  const channels = createChannels(config, clock, logger);
+  const channels = createChannels(config.channels, { clock, logger });
   const sources = Object.fromEntries(
     Object.entries(config.sources).map(([name, source]) => [
       name,

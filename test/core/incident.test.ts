@@ -48,8 +48,12 @@ describe('the incident of a watch', () => {
 
   it('stays open when the figures are good but nobody knows which version runs', () => {
     const confirmed = {
-      ...{ type: 'rollback.confirmed', action: 'rollback', conditions: [], afterMs: 1 },
-      ...{ seq: 9, atMs: 9 },
+      type: 'rollback.confirmed',
+      action: 'rollback',
+      conditions: [],
+      afterMs: 1,
+      seq: 9,
+      atMs: 9,
     } as const;
     expect(incidentStep(confirmed, 'info', UNSTARTED)).toBe('closes');
     expect(incidentStep(confirmed, 'warning', UNSTARTED)).toBeNull();
