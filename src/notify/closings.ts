@@ -23,7 +23,8 @@ export function createClosings(): Closings {
     },
     closedAfter({ watchId, atMs }) {
       const at = closedAt.get(watchId);
-      return at !== undefined && at >= atMs ? at : null;
+      // At the same time: closed and opened by one turn of events, in this order.
+      return at !== undefined && at > atMs ? at : null;
     },
   };
 }
