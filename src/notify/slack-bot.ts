@@ -191,7 +191,7 @@ function saidIn(answer: HttpAnswer, { token, clock }: SlackBotOptions): Said {
   if (error === 'ratelimited' || error === 'rate_limited' || answer.status === 429) {
     return failed(retryable('rate_limited', word, { retryAfterMs: asked }));
   }
-  if (TROUBLE.test(error) || answer.status >= 500) {
+  if (TROUBLE.has(error) || answer.status >= 500) {
     // Slack says of these that some of it may have been done.
     const more = { retryAfterMs: asked, maybeDelivered: true };
     return failed(retryable('server_error', word, more));
@@ -200,9 +200,9 @@ function saidIn(answer: HttpAnswer, { token, clock }: SlackBotOptions): Said {
   const detail = advice === undefined ? word : `${word}; ${advice}`;
   return {
     kind: 'failed',
-    outcome: refused(LOGIN.test(error) ? 'misconfigured' : 'client_error', detail),
-    isGone: GONE.test(error),
-    isRefusedForm: FORM.test(error),
+    outcome: refused(LOGIN.has(error) ? 'misconfigured' : 'client_error', detail),
+    isGone: GONE.has(error),
+    isRefusedForm: FORM.has(error),
   };
 }
 
@@ -210,14 +210,22 @@ function failed(outcome: Outcome): Said {
   return { kind: 'failed', outcome, isGone: false, isRefusedForm: false };
 }
 
-const TROUBLE =
-  /^(?:internal_error|fatal_error|service_unavailable|request_timeout|accesslimited)$/;
-const GONE =
-  /^(?:message_not_found|thread_not_found|cant_update_message|edit_window_closed|is_inactive|cannot_reply_to_message|restricted_action_thread_locked)$/;
-const FORM =
-  /^(?:invalid_blocks|invalid_blocks_format|invalid_attachments|msg_blocks_too_long|msg_too_long|no_text|too_many_attachments|block_mismatch)$/;
-const LOGIN =
-  /^(?:not_authed|invalid_auth|account_inactive|token_revoked|token_expired|no_permission|missing_scope|not_allowed_token_type|access_denied|org_login_required|ekm_access_denied)$/;
+const words = (text: string): ReadonlySet<string> => new Set(text.split(' '));
+const TROUBLE = words(
+  'internal_error fatal_error service_unavailable request_timeout accesslimited',
+);
+const GONE = words(
+  'message_not_found thread_not_found cant_update_message edit_window_closed is_inactive ' +
+    'cannot_reply_to_message restricted_action_thread_locked',
+);
+const FORM = words(
+  'invalid_blocks invalid_blocks_format invalid_attachments msg_blocks_too_long msg_too_long ' +
+    'no_text too_many_attachments block_mismatch',
+);
+const LOGIN = words(
+  'not_authed invalid_auth account_inactive token_revoked token_expired no_permission ' +
+    'missing_scope not_allowed_token_type access_denied org_login_required ekm_access_denied',
+);
 const ADVICE: Readonly<Record<string, string>> = {
   not_in_channel: 'invite the bot to the channel',
   channel_not_found: 'check the id of the channel, and invite the bot to it',
