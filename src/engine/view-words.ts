@@ -105,5 +105,6 @@ export function worstOf(
 }
 
 function summary({ condition, title, state, now, must }: ConditionView): WatchView['worst'] {
-  return { condition, state, text: `${title} ${now}, ${must}` };
+  const rule = state === 'blind' ? '' : `, ${must}`;
+  return { condition, state, text: `${title} ${now}${rule}` };
 }

@@ -42,7 +42,7 @@ function seriesOf({ control }: RouteDeps): RouteSpec {
       const toMs = Date.parse(query.to ?? lastTickAt ?? startedAt);
       const askedMs = Date.parse(query.from ?? deployedAt);
       const fromMs = Math.max(askedMs, toMs - TICKS_MAX * intervalMs);
-      const builder = new SeriesBuilder(fromMs, toMs, query.points);
+      const builder = new SeriesBuilder(fromMs, toMs, query.points, intervalMs);
       let next = fromMs;
       for (let read = 0; read < TICKS_MAX; read += PAGE) {
         const ticks = await control.ticks(params.id, next, toMs, PAGE);

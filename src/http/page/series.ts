@@ -22,18 +22,23 @@ type BlindSpan = {
 };
 
 const KEPT_PER_STEP = 4;
+/** A late tick does not end a blindness. */
+const JOINED_TICKS = 3;
 
 type Step = { first: Point; low: Point; high: Point; last: Point };
 
 class Thinner {
   readonly #stepMs: number;
+  readonly #joinMs: number;
   readonly #points: Point[] = [];
   readonly #blind: { fromAtMs: number; toAtMs: number; reason: BlindReason }[] = [];
   #step: Step | null = null;
   #lastWasBlind = false;
 
-  constructor(stepMs: number) {
+  /** @param joinMs spans of one blindness that are closer than this are one */
+  constructor(stepMs: number, joinMs: number) {
     this.#stepMs = stepMs;
+    this.#joinMs = Math.max(stepMs, joinMs);
   }
 
   value(atMs: number, value: number): void {
@@ -57,8 +62,7 @@ class Thinner {
     this.#close();
     this.#lastWasBlind = true;
     const open = this.#blind.at(-1);
-    // Spans closer than a step cannot be told apart on a chart.
-    if (open !== undefined && atMs - open.toAtMs <= this.#stepMs && open.reason === reason) {
+    if (open !== undefined && atMs - open.toAtMs <= this.#joinMs && open.reason === reason) {
       open.toAtMs = atMs;
     } else {
       this.#blind.push({ fromAtMs: atMs, toAtMs: atMs, reason });
@@ -84,10 +88,12 @@ export class SeriesBuilder {
   readonly #fromAtMs: number;
   readonly #toAtMs: number;
   readonly #stepMs: number;
+  readonly #joinMs: number;
   readonly #thinners = new Map<string, Thinner>();
   #ticks = 0;
 
-  constructor(fromAtMs: number, toAtMs: number, points: number) {
+  constructor(fromAtMs: number, toAtMs: number, points: number, intervalMs: number) {
+    this.#joinMs = JOINED_TICKS * intervalMs;
     this.#fromAtMs = fromAtMs;
     this.#toAtMs = Math.max(fromAtMs, toAtMs);
     const steps = Math.max(1, Math.floor(points / KEPT_PER_STEP));
@@ -99,7 +105,7 @@ export class SeriesBuilder {
     for (const [indicator, reading] of Object.entries(readings)) {
       let thinner = this.#thinners.get(indicator);
       if (thinner === undefined) {
-        thinner = new Thinner(this.#stepMs);
+        thinner = new Thinner(this.#stepMs, this.#joinMs);
         this.#thinners.set(indicator, thinner);
       }
       if (reading.kind === 'value') thinner.value(atMs, reading.value);
