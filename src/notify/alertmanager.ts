@@ -89,7 +89,11 @@ export function alertsOf(
     ...placeOf(message),
   });
   const forMs = isTrial(message) ? TRIAL_MS : expireMs;
-  const endsAtMs = closedAtMs ?? Math.max(Date.parse(startsAt), clock.now()) + forMs;
+  const startsAtMs = Date.parse(startsAt);
+  const endsAtMs =
+    closedAtMs === null
+      ? Math.max(startsAtMs, clock.now()) + forMs
+      : Math.max(startsAtMs, closedAtMs);
   const alert = (alertname: string, severity: string): Alert => ({
     labels: identity(alertname, severity),
     annotations: annotationsOf(message),

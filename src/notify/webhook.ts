@@ -17,7 +17,17 @@ import {
   type Send,
   saidBy,
 } from './outcome.ts';
-import { isoTime } from './text.ts';
+import {
+  cutLines,
+  cutUnits,
+  fieldsOf,
+  headlineOf,
+  isoTime,
+  linesOf,
+  linksOf,
+  nextOf,
+  oneLine,
+} from './text.ts';
 
 export type MessageWebhookOptions = {
   /** Of the channel: a part of the id of a delivery. */
@@ -50,26 +60,33 @@ export function createMessageWebhook(options: MessageWebhookOptions): Send {
   };
 }
 
+/** All lines together; the standard asks for less than 20 kB. */
+const LINES_MAX = 10_000;
+const NEXT_MAX = 1_000;
+const NAME_MAX = 250;
+
 /** What the receiver gets; documented in docs/channels.md. */
 export function webhookBody(message: Message) {
   const { deploy } = message;
+  const name = (text: string | null | undefined) =>
+    text === null || text === undefined ? null : cutUnits(oneLine(text), NAME_MAX);
   return {
     type: 'canaryd.message',
     timestamp: isoTime(message.atMs),
     data: {
-      watch: message.watchId,
-      kind: message.kind,
+      watch: name(message.watchId),
+      kind: name(message.kind),
       severity: message.severity,
       incident: message.incident ?? null,
-      service: deploy?.service ?? null,
-      environment: deploy?.environment ?? null,
-      version: deploy?.version ?? null,
-      previous_version: deploy?.previousVersion ?? null,
-      headline: message.headline,
-      lines: message.lines,
-      fields: message.fields.map(([title, value]) => ({ title, value })),
-      next: message.next,
-      links: message.links,
+      service: name(deploy?.service),
+      environment: name(deploy?.environment),
+      version: name(deploy?.version),
+      previous_version: name(deploy?.previousVersion),
+      headline: headlineOf(message, 300),
+      lines: cutLines(linesOf(message), LINES_MAX),
+      fields: fieldsOf(message).map(([title, value]) => ({ title, value })),
+      next: nextOf(message, NEXT_MAX) || null,
+      links: linksOf(message),
     },
   };
 }

@@ -6,7 +6,7 @@ import { trialMessage } from '../../src/notify/trial.ts';
 import { exampleOf } from '../docs/message-examples.ts';
 import { type FakeAlertmanager, startFakeAlertmanager } from '../support/fake-alertmanager.ts';
 import { fullOf, monsters } from './monsters.ts';
-import { httpTroubles } from './troubles.ts';
+import { httpTroubles, onlyItsOwnYes } from './troubles.ts';
 
 const AUTHORIZATION = `Basic ${Buffer.from('canaryd:am-secret-password').toString('base64')}`;
 let first: FakeAlertmanager;
@@ -176,6 +176,7 @@ describe('the Alertmanager channel', () => {
     );
   });
 
+  onlyItsOwnYes({ service: () => first, make });
   httpTroubles({
     service: () => first,
     make,

@@ -7,7 +7,7 @@ import { trialMessage } from '../../src/notify/trial.ts';
 import { exampleOf, MESSAGE_KINDS, type MessageKind } from '../docs/message-examples.ts';
 import { type FakePagerDuty, startFakePagerDuty } from '../support/fake-pagerduty.ts';
 import { fullOf, monsters } from './monsters.ts';
-import { httpTroubles } from './troubles.ts';
+import { httpTroubles, onlyItsOwnYes } from './troubles.ts';
 
 let pagerduty: FakePagerDuty;
 beforeAll(async () => {
@@ -175,5 +175,6 @@ describe('the PagerDuty channel', () => {
     );
   });
 
+  onlyItsOwnYes({ service: () => pagerduty, make });
   httpTroubles({ service: () => pagerduty, make, secrets: () => [pagerduty.routingKey] });
 });

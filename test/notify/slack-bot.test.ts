@@ -7,7 +7,7 @@ import { exampleOf, type MessageKind } from '../docs/message-examples.ts';
 import { type FakeSlackApi, startFakeSlackApi } from '../support/fake-slack-api.ts';
 import { fullOf, monsters } from './monsters.ts';
 import { aStopMessage } from './sample.ts';
-import { httpTroubles } from './troubles.ts';
+import { httpTroubles, onlyItsOwnYes } from './troubles.ts';
 
 let slack: FakeSlackApi;
 beforeAll(async () => {
@@ -208,5 +208,6 @@ describe('the Slack bot', () => {
     );
   });
 
+  onlyItsOwnYes({ service: () => slack, make });
   httpTroubles({ service: () => slack, make, secrets: () => [slack.token] });
 });

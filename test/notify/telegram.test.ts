@@ -5,7 +5,7 @@ import { createTelegram, TELEGRAM_MAX } from '../../src/notify/telegram.ts';
 import { type FakeTelegram, startFakeTelegram } from '../support/fake-telegram.ts';
 import { fullOf, monsters } from './monsters.ts';
 import { aStopMessage } from './sample.ts';
-import { httpTroubles } from './troubles.ts';
+import { httpTroubles, onlyItsOwnYes } from './troubles.ts';
 
 let telegram: FakeTelegram;
 beforeAll(async () => {
@@ -137,6 +137,7 @@ describe('the Telegram channel', () => {
     );
   });
 
+  onlyItsOwnYes({ service: () => telegram, make });
   httpTroubles({
     service: () => telegram,
     make,

@@ -6,15 +6,26 @@ import { aStopMessage } from './sample.ts';
 
 type Make = (over: { readonly url?: string; readonly timeoutMs?: number }) => Send;
 
-/** @param secrets what no outcome may hold */
-export function httpTroubles(options: {
+type Troubles = {
   readonly service: () => FakeService;
   readonly make: Make;
   readonly secrets: () => readonly string[];
-}): void {
+};
+const aSignal = () => new AbortController().signal;
+
+/** For services that say more than 2xx when they took it. */
+export function onlyItsOwnYes(options: Pick<Troubles, 'service' | 'make'>): void {
+  it('does not take a page of a proxy for a yes', async () => {
+    options.service().respondOnce(203, '<html>log in</html>');
+    const outcome = await options.make({})(aStopMessage({ incident: 'opens' }), aSignal());
+    expect(outcome).toMatchObject({ kind: 'retryable', reason: 'bad_response' });
+  });
+}
+
+/** @param secrets what no outcome may hold */
+export function httpTroubles(options: Troubles): void {
   const message = aStopMessage({ incident: 'opens' });
-  const signal = () => new AbortController().signal;
-  const send = (over: Parameters<Make>[0] = {}) => options.make(over)(message, signal());
+  const send = (over: Parameters<Make>[0] = {}) => options.make(over)(message, aSignal());
 
   describe('in trouble', () => {
     it.each([
@@ -29,11 +40,6 @@ export function httpTroubles(options: {
         ...expected,
         detail: expect.stringContaining(`HTTP ${status}: the proxy says no`),
       });
-    });
-
-    it('does not take a page of a proxy for a yes', async () => {
-      options.service().respondOnce(203, '<html>log in</html>');
-      expect(await send()).toMatchObject({ kind: 'retryable', reason: 'bad_response' });
     });
 
     it('does not follow a redirect', async () => {
