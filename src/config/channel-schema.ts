@@ -19,6 +19,7 @@ const CHANNELS_MAX = 50;
 const RECIPIENTS_MAX = 50;
 const URLS_MAX = 10;
 const LABELS_MAX = 20;
+const OWN_LABELS = ['alertname', 'environment', 'job', 'service', 'severity'];
 
 const matching = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
 
@@ -159,6 +160,9 @@ const alertmanager = mapping({
     )
     .refine((entries) => Object.keys(entries).length <= LABELS_MAX, {
       error: `at most ${LABELS_MAX} labels`,
+    })
+    .refine((entries) => OWN_LABELS.every((own) => !Object.hasOwn(entries, own)), {
+      error: `labels besides those that canaryd sets itself (${OWN_LABELS.join(', ')}); rename it`,
     })
     .optional()
     .describe('More labels of each alert, such as team: trading.'),

@@ -35,9 +35,9 @@ const LABEL_MAX = 200;
 const TRIAL_MS = 300_000;
 
 const ALERTS = {
-  critical: 'CanarydDeployStopped',
-  warning: 'CanarydDeployWarning',
-  trial: 'CanarydTest',
+  critical: 'DeployStopped',
+  warning: 'DeployWarning',
+  trial: 'NotifyTest',
 } as const;
 
 export type AlertmanagerOptions = {
@@ -84,6 +84,7 @@ export function alertsOf(
   const startsAt = isoTime(message.atMs) ?? isoTime(clock.now()) ?? '';
   const identity = (alertname: string, severity: string) => ({
     ...labels,
+    job: 'canaryd',
     alertname,
     severity,
     ...placeOf(message),

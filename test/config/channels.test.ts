@@ -215,6 +215,11 @@ describe('the channels of the config', () => {
       'channels.a.alertmanager.labels.a-b',
       'the name of a label',
     ],
+    [
+      { a: { alertmanager: { urls: ['http://am:9093'], labels: { severity: 'page' } } } },
+      'channels.a.alertmanager.labels',
+      'labels besides those that canaryd sets itself',
+    ],
   ])('are refused: %j', (channels, path, fragment) => {
     const { problems } = read({ channels });
     expect(problems).toContainEqual({ path, message: expect.stringContaining(fragment) });

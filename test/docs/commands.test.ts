@@ -48,7 +48,8 @@ function problemsOf({ verb, options, text }: Call): readonly string[] {
   if (verb === '--help' || verb === '--version') return [];
   const command = program.commands.find((candidate) => candidate.name() === verb);
   if (command === undefined) return [`no verb '${verb}': ${text}`];
-  const known = ['--help', ...command.options.map(({ long }) => long)];
+  const own = [command, ...command.commands].flatMap((one) => one.options);
+  const known = ['--help', ...own.map(({ long }) => long)];
   return options.filter((option) => !known.includes(option)).map((option) => `${option}: ${text}`);
 }
 

@@ -46,7 +46,8 @@ describe('the Alertmanager channel', () => {
     expect(await make()(exampleOf('watch.stopped'), signal)).toMatchObject({ kind: 'delivered' });
     const [alert] = first.alerts();
     expect(alert?.labels).toEqual({
-      alertname: 'CanarydDeployStopped',
+      job: 'canaryd',
+      alertname: 'DeployStopped',
       severity: 'critical',
       service: 'aurora',
       environment: 'testnet',
@@ -110,7 +111,7 @@ describe('the Alertmanager channel', () => {
     const before = Date.now();
     await make()(trialMessage({ isCritical: false, channels: 1, atMs: before }), signal);
     expect(active(first)).toEqual([
-      { alertname: 'CanarydTest', severity: 'info', team: 'trading' },
+      { job: 'canaryd', alertname: 'NotifyTest', severity: 'info', team: 'trading' },
     ]);
     expect(first.active(Date.now() + 300_001)).toEqual([]);
   });
