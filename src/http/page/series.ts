@@ -60,9 +60,11 @@ class Thinner {
 
   blind(atMs: number, reason: BlindReason): void {
     this.#close();
-    this.#lastWasBlind = true;
     const open = this.#blind.at(-1);
-    if (open !== undefined && atMs - open.toAtMs <= this.#joinMs && open.reason === reason) {
+    // With a value in between they are one only where a chart could not tell them apart.
+    const joinMs = this.#lastWasBlind ? this.#joinMs : this.#stepMs;
+    this.#lastWasBlind = true;
+    if (open !== undefined && atMs - open.toAtMs <= joinMs && open.reason === reason) {
       open.toAtMs = atMs;
     } else {
       this.#blind.push({ fromAtMs: atMs, toAtMs: atMs, reason });
