@@ -5,7 +5,12 @@ import type { ActionName } from './policy.ts';
 
 /** How one attempt ended. A time-out is `maybeDelivered`, never simply "failed". */
 export type Outcome =
-  | { readonly kind: 'delivered'; readonly detail: string }
+  | {
+      readonly kind: 'delivered';
+      readonly detail: string;
+      /** What the channel wants to be shown again with later messages of the watch. */
+      readonly receipt?: string;
+    }
   | {
       readonly kind: 'retryable';
       readonly reason: DeliveryReason;
@@ -16,9 +21,22 @@ export type Outcome =
     }
   | { readonly kind: 'refused'; readonly reason: DeliveryReason; readonly detail: string };
 
+/** Of a message that a channel delivered; only that channel can read the receipt. */
+export type Receipt = { readonly kind: Message['kind']; readonly receipt: string };
+
+/** What an attempt may know besides its message. */
+export type SendContext = {
+  readonly deliveryId: string;
+  /** Of what this channel has delivered for the watch, the oldest first. */
+  readonly receipts: (watchId: string) => Promise<readonly Receipt[]>;
+};
+
 export type DeliveryState = 'pending' | 'delivered' | 'gave_up';
 
 export type Severity = 'critical' | 'warning' | 'info';
+
+/** What a message does to the incident of its watch, in services that know incidents. */
+export type IncidentStep = 'opens' | 'acknowledges' | 'closes';
 
 /** What a person is told: plain text only; each channel escapes, formats and cuts it. */
 export type Message = {
@@ -35,6 +53,15 @@ export type Message = {
   readonly links: readonly { readonly label: string; readonly url: string }[];
   readonly watchId: string;
   readonly atMs: number;
+  /** Absent in messages of old journals, and when no deploy is known. */
+  readonly deploy?: {
+    readonly service: string;
+    readonly environment: string;
+    readonly version: string;
+    readonly previousVersion: string | null;
+  };
+  /** Absent: the incident stays as it is. */
+  readonly incident?: IncidentStep;
 };
 
 /** What the webhook's or command's receiver is told. */

@@ -1,6 +1,6 @@
 // Which message goes next: queues of messages that must keep their order and their pace. Sends
 // nothing and knows no time.
-import type { Delivery, Message, Outcome, Severity } from '../core/delivery.ts';
+import type { Delivery, Message, Outcome, SendContext, Severity } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 
 /** About two minutes: then the trouble may be the message's own, and the others pass it. */
@@ -16,7 +16,7 @@ const ROAD_REASONS: readonly DeliveryReason[] = [
 ];
 
 export type Channel = {
-  readonly send: (message: Message, signal: AbortSignal) => Promise<Outcome>;
+  readonly send: (message: Message, signal: AbortSignal, context?: SendContext) => Promise<Outcome>;
   /** Messages of different lanes neither wait for each other nor share a pace; default: one lane. */
   readonly lane?: (message: Message) => string;
   /** Least time between two sends. */

@@ -1,6 +1,6 @@
 // Builds the HTTP server: limits, time limits, validation, errors. It does not listen; the daemon
 // does. A GET never acts. Whatever goes wrong, the caller gets a problem and never a stack.
-import { STATUS_CODES } from 'node:http';
+import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -10,6 +10,8 @@ import Fastify, {
 import type { z } from 'zod';
 import { authorize, refuseForeign, type Token } from './auth.ts';
 import { openapiDocument } from './openapi.ts';
+import { dataRoutes } from './page/data-routes.ts';
+import { PAGE_URLS, pageRoutes } from './page/routes.ts';
 import { HttpError, rawProblem, sendProblem } from './problem.ts';
 import { takeRawBodies } from './raw-body.ts';
 import type { RouteDeps, RouteSpec } from './route.ts';
@@ -55,7 +57,7 @@ export const SERVER_LIMITS: ServerLimits = {
 
 const HEADER_BYTES_MAX = 16_384;
 
-/** All routes, in one list: what is registered and what the document describes. */
+/** All routes of the API: what is registered and what the document describes. */
 export function allRoutes(
   deps: RouteDeps,
   streams: Streams,
@@ -68,6 +70,7 @@ export function allRoutes(
     eventsRoute(deps, streams, limits),
     hookRoute(deps),
     ...holdRoutes(deps),
+    ...dataRoutes(deps),
     ...daemonRoutes(deps, () => {
       document ??= openapiDocument(routes, deps.version);
       return document;
@@ -104,7 +107,7 @@ export function buildServer(deps: ServerDeps, limits = SERVER_LIMITS): FastifyIn
     },
   });
   const streams: Streams = { open: new Set() };
-  const routes = allRoutes(deps, streams, limits.stream);
+  const routes = [...allRoutes(deps, streams, limits.stream), ...pageRoutes()];
   // Fastify reads text/plain by itself; here a body is JSON or nothing.
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('tokenName', null);
@@ -151,8 +154,15 @@ function guard(
       const detail = `found ${request.url.length} characters, at most ${limits.urlLengthMax}`;
       throw new HttpError('url_too_long', detail);
     }
-    if (tokens.length === 0) refuseForeign(request.headers);
+    if (tokens.length === 0) refuseForeign(withoutLink(request));
   });
+}
+
+/** A link from a chat or a mail may open the page: it holds no data, and no foreign page sees it. */
+function withoutLink({ headers, method, routeOptions }: FastifyRequest): IncomingHttpHeaders {
+  const isPage = PAGE_URLS.some((url) => url === routeOptions.url);
+  if (!isPage || method !== 'GET' || headers['sec-fetch-mode'] !== 'navigate') return headers;
+  return { ...headers, 'sec-fetch-site': 'none' };
 }
 
 function register(app: FastifyInstance, spec: RouteSpec, tokens: readonly Token[]): void {

@@ -3,6 +3,7 @@
 // below them whatever the message holds. All text of a message is foreign: it is escaped, so that
 // an error body cannot ping a channel.
 import type { Message, Severity } from '../core/delivery.ts';
+import { clean, oneLine } from './text.ts';
 
 type Text = { type: 'mrkdwn'; text: string; verbatim: true };
 export type SlackBlock =
@@ -201,17 +202,4 @@ function shorten(text: string, max: number): string {
 
 function escapeText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-/** Without control characters and half surrogates; line ends stay. */
-function clean(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/\r\n?|[\u2028\u2029]/g, '\n')
-    .replace(/(?!\n)\p{Cc}|[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu, ' ')
-    .trim();
-}
-
-function oneLine(text: string): string {
-  return clean(text).replace(/\s+/g, ' ');
 }

@@ -176,7 +176,7 @@ function blocksOf(payload: Json): readonly Json[] {
 }
 
 /** The word Slack refuses a payload with; null when it takes it. */
-function refusalOf(payload: unknown, refuseBlocks: boolean): string | null {
+export function refusalOf(payload: unknown, refuseBlocks: boolean): string | null {
   if (!isObject(payload)) return 'invalid_payload';
   if (listOf(payload['attachments']).length > 100) return 'too_many_attachments';
   const blocks = blocksOf(payload);
@@ -228,7 +228,8 @@ function textsOf(block: Json): readonly string[] {
   return parts.filter(isObject).map((part) => String(part['text']));
 }
 
-function messageOf(payload: Json, atMs: number): SlackMessage {
+/** What people see of a payload that was taken. */
+export function messageOf(payload: Json, atMs: number): SlackMessage {
   const notification = typeof payload['text'] === 'string' ? payload['text'] : '';
   const attachments = listOf(payload['attachments']);
   const blocks = blocksOf(payload);
