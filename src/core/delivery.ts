@@ -117,6 +117,8 @@ export type Delivery = {
   readonly attemptsMax: number;
   readonly lastReason: DeliveryReason | null;
   readonly lastDetail: string | null;
+  /** What its channel gave out when it delivered it; null when nothing. */
+  readonly receipt: string | null;
 };
 
 export type NewDelivery = Omit<
@@ -129,6 +131,7 @@ export type NewDelivery = Omit<
   | 'holder'
   | 'lastReason'
   | 'lastDetail'
+  | 'receipt'
 >;
 
 /** A dead disarm endpoint delays the rollback by this much at most. */

@@ -61,6 +61,7 @@ export class JournalGuard {
       events: (...args) => read(() => journal.events(...args)),
       ticks: (...args) => read(() => journal.ticks(...args)),
       deliveries: (watchId) => read(() => journal.deliveries(watchId)),
+      receipts: (...args) => read(() => journal.receipts(...args)),
       pendingDeliveries: (...args) => read(() => journal.pendingDeliveries(...args)),
       hold: () => read(() => journal.hold()),
       counts: () => read(() => journal.counts()),

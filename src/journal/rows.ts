@@ -1,5 +1,5 @@
 // Rows of a store → the journal's own types. Both stores name and type their columns alike.
-import type { Delivery } from '../core/delivery.ts';
+import type { Delivery, Receipt } from '../core/delivery.ts';
 import { DELIVERY_REASONS, type WatchEvent } from '../core/event.ts';
 import { PHASES } from '../core/watch.ts';
 import {
@@ -69,7 +69,17 @@ export function toDelivery(row: Row): Delivery {
     lastReason:
       reason === null ? null : word(DELIVERY_REASONS, reason, `the reason of delivery ${id}`),
     lastDetail: row.textOrNull('last_detail'),
+    receipt: row.textOrNull('receipt'),
   };
+}
+
+/** Rows from the newest to the oldest. The channel is in the text: few rows, no index of its own. */
+export function toReceipts(rows: readonly Row[], channel: string): readonly Receipt[] {
+  return rows.toReversed().flatMap((row) => {
+    const content = decodeContent(row.text('content'), row.text('id'));
+    if (content.kind !== 'message' || content.channel !== channel) return [];
+    return [{ kind: content.message.kind, receipt: row.text('receipt') }];
+  });
 }
 
 function word<Word extends string>(known: readonly Word[], found: string, row: string): Word {

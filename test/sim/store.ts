@@ -68,6 +68,7 @@ export class Store {
       events: (...args) => call('events', 1, () => journal.events(...args)),
       ticks: (...args) => call('ticks', 1, () => journal.ticks(...args)),
       deliveries: (id) => call('deliveries', 1, () => journal.deliveries(id)),
+      receipts: (...args) => call('receipts', 1, () => journal.receipts(...args)),
       pendingDeliveries: (...args) => call('pending', 1, () => journal.pendingDeliveries(...args)),
       startAttempt: (id, attempt, atMs, holder) =>
         call('startAttempt', 10, async () => {

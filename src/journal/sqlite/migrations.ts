@@ -110,7 +110,12 @@ const SECOND = `
   ALTER TABLE deliveries ADD COLUMN holder TEXT;
 `;
 
-const MIGRATIONS: readonly string[] = [FIRST, SECOND];
+/** So that a message of a watch finds the earlier ones after a restart. */
+const THIRD = `
+  ALTER TABLE deliveries ADD COLUMN receipt TEXT;
+`;
+
+const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
