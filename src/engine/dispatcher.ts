@@ -9,20 +9,25 @@ import {
   isDue,
   MESSAGE_ASKED_MAX_MS,
   type Message,
-  nextAttemptAtMs,
   type Outcome,
 } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import type { Action } from '../core/policy.ts';
 import { type TemplateValues, templateValues } from '../core/template.ts';
-import { decideOutcome } from '../core/verify.ts';
-import type { WatchState } from '../core/watch.ts';
-import type { DeliveryUpdate, Hold, Journal } from '../journal/journal.ts';
+import type { Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
-import { type Channel, mayBePassed, messagesByLane, reasonKept } from './lanes.ts';
-import type { Decision, Ledger } from './ledger.ts';
+import {
+  type Channel,
+  isWorthRepeating,
+  mayBePassed,
+  messagesByLane,
+  sendContext,
+  soFar,
+} from './lanes.ts';
+import type { Ledger } from './ledger.ts';
+import { OutcomeWriter } from './outcome-writer.ts';
 import type { Share } from './share.ts';
 
 /** The sweep finds what a lost poke left behind. */
@@ -32,14 +37,6 @@ const PENDING_MAX = 2_000;
 /** While shutting down: how soon a rollback is seen to be due although its disarm still hangs. */
 const DRAIN_LOOK_MS = 200;
 const ACTIONS_AT_ONCE_MAX = 64;
-/**
- * What came of an attempt is known, but the journal takes no writes: written again after these
- * waits, so that nothing is sent again meanwhile. Then the attempt is repeated under its id.
- */
-const OUTCOME_AGAIN_MS: readonly number[] = [
-  ...[500, 1_000, 2_000, 4_000, 8_000, 15_000],
-  ...[20_000, 20_000, 20_000, 20_000, 20_000, 20_000],
-];
 /** Only with these the receiver itself has asked all of us to wait. */
 const ASKED_REASONS: readonly DeliveryReason[] = ['rate_limited', 'server_error'];
 
@@ -70,6 +67,7 @@ type LaneState = { isBusy: boolean; freeAt: number };
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #outcomes: OutcomeWriter;
   readonly #flying = new Map<string, Promise<void>>();
   /** Ended while the sweep was reading: what it read of them is no longer true. */
   readonly #landed = new Set<string>();
@@ -81,6 +79,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#outcomes = new OutcomeWriter(options);
     this.#sweptAt = options.clock.monotonic();
   }
 
@@ -188,30 +187,13 @@ export class Dispatcher {
   async #attempt(delivery: Delivery, lane: LaneState | null): Promise<void> {
     const { clock, journal, replica } = this.#options;
     const barred = await this.#barred(delivery);
-    if (barred !== null) return this.#end(delivery, barred.outcome, barred.gaveUp);
+    if (barred !== null) return this.#outcomes.end(delivery, barred.outcome, barred.gaveUp);
     const attempts = delivery.attempts + 1;
     const begun = { ...delivery, attempts };
     if (!(await journal.startAttempt(delivery.id, attempts, clock.now(), replica))) return;
     const outcome = await this.#send(begun).catch((error: unknown) => this.#failed(begun, error));
     if (lane !== null) this.#space(delivery, lane, outcome);
-    await this.#recordInTheEnd(begun, outcome);
-  }
-
-  /** Its place is kept meanwhile: nobody sends again what only could not be written down. */
-  async #recordInTheEnd(begun: Delivery, outcome: Outcome): Promise<void> {
-    const { clock, onError } = this.#options;
-    for (const waitMs of OUTCOME_AGAIN_MS) {
-      try {
-        return await this.#record(begun, outcome);
-      } catch (error) {
-        onError(error, begun.watchId);
-        // Shutting down: the next start, or another replica, repeats it under the same id.
-        await clock.sleep(waitMs, this.#aborting.signal).catch(() => {
-          throw error;
-        });
-      }
-    }
-    await this.#record(begun, outcome);
+    await this.#outcomes.inTheEnd(begun, outcome, this.#aborting.signal);
   }
 
   /** Why nothing may be sent any more, if so. */
@@ -249,7 +231,8 @@ export class Dispatcher {
         const detail = `the config no longer defines the channel '${content.channel}'`;
         return { kind: 'refused', reason: 'misconfigured', detail };
       }
-      return channel.send(repeatMarked(content.message, delivery), signal);
+      const context = sendContext(delivery.id, content.channel, this.#options.journal);
+      return channel.send(repeatMarked(content.message, delivery), signal, context);
     }
     const record = await this.#options.journal.watch(delivery.watchId);
     const action = record?.policy.actions.find(({ name }) => name === content.action);
@@ -279,62 +262,6 @@ export class Dispatcher {
     state.freeAt = this.#options.clock.monotonic() + pauseMs;
   }
 
-  async #record(delivery: Delivery, outcome: Outcome): Promise<void> {
-    const { clock, random } = this.#options;
-    if (outcome.kind === 'delivered') return this.#end(delivery, outcome, null);
-    if (outcome.kind === 'refused') return this.#end(delivery, outcome, outcome.reason);
-    if (delivery.attempts >= delivery.attemptsMax) {
-      return this.#end(delivery, outcome, 'attempts_exhausted');
-    }
-    const nextAtMs = nextAttemptAtMs(delivery, outcome, clock.now(), random());
-    if (nextAtMs > delivery.deadlineAtMs) return this.#end(delivery, outcome, 'deadline');
-    await this.#write(delivery, outcome, null, {
-      id: delivery.id,
-      attempt: delivery.attempts,
-      state: 'pending',
-      notBeforeMs: nextAtMs,
-      reason: reasonKept(delivery, outcome),
-      detail: outcome.detail,
-    });
-  }
-
-  #end(delivery: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null): Promise<void> {
-    return this.#write(delivery, outcome, gaveUp, {
-      id: delivery.id,
-      attempt: delivery.attempts,
-      state: gaveUp === null ? 'delivered' : 'gave_up',
-      notBeforeMs: delivery.notBeforeMs,
-      reason: gaveUp ?? 'ok',
-      detail: outcome.detail,
-    });
-  }
-
-  async #write(
-    delivery: Delivery,
-    outcome: Outcome,
-    gaveUp: DeliveryReason | null,
-    update: DeliveryUpdate,
-  ): Promise<void> {
-    const { clock, ledger, journal, onAttempt } = this.#options;
-    const { content, attempts } = delivery;
-    const atMs = clock.now();
-    await ledger.decide(delivery.watchId, atMs, async ({ state }) => {
-      const all = await journal.deliveries(delivery.watchId);
-      const stored = all.find(({ id }) => id === delivery.id);
-      // Given up meanwhile (superseded): the decision stands. But what was taken on all the same
-      // may undo the newer deploy, and has to be known.
-      if (stored?.state !== 'pending') return takenOnLate(delivery, outcome, state, atMs);
-      // Held to be dead, another replica tries again: its attempt says what comes next.
-      if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;
-      const events =
-        content.kind === 'action'
-          ? decideOutcome(state, { action: content.action, attempts, outcome, gaveUp, atMs })
-          : [];
-      return { events, updates: [update] };
-    });
-    onAttempt(delivery, outcome, gaveUp);
-  }
-
   /**
    * Finishes what is being sent and the actions that wait for it (a rollback for its disarm), at
    * most `withinMs`; then aborts: the next start repeats it under the same id.
@@ -360,33 +287,6 @@ export class Dispatcher {
       await Promise.race([Promise.allSettled([...this.#flying.values()]), pause]);
     }
   }
-}
-
-const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
-/** Better read twice than missed: what is critical, and every verdict. */
-function isWorthRepeating({ severity, kind }: Message): boolean {
-  return severity === 'critical' || VERDICTS.includes(kind);
-}
-
-/** What is known of the attempts so far, for those who act by hand now. */
-function soFar({ attempts, inFlight, lastDetail }: Delivery): string {
-  if (inFlight) return 'canaryd ended during an attempt; it may have arrived';
-  return attempts === 0 ? 'it was not sent' : `last attempt: ${lastDetail}`;
-}
-
-/** An action was given up while its last attempt was under way, and the receiver took it on. */
-function takenOnLate(
-  { content, attempts }: Delivery,
-  outcome: Outcome,
-  state: WatchState,
-  atMs: number,
-): Decision | null {
-  if (content.kind !== 'action' || outcome.kind !== 'delivered') return null;
-  const { action } = content;
-  if (state.actions[action] !== 'gave_up') return null;
-  const detail = `It was taken on after canaryd had given it up: check which version runs (${outcome.detail})`;
-  const afterMs = atMs - (state.stop?.atMs ?? atMs);
-  return { events: [{ type: 'action.accepted', action, attempts, detail, afterMs }] };
 }
 
 /** A message that may have arrived before says so: Slack cannot tell a repetition. */

@@ -2,6 +2,7 @@
 // nothing and knows no time.
 import type { Delivery, Message, Outcome, SendContext, Severity } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
+import type { DeliveryUpdate, Journal } from '../journal/journal.ts';
 
 /** About two minutes: then the trouble may be the message's own, and the others pass it. */
 const HOLDS_OTHERS_ATTEMPTS = 8;
@@ -50,6 +51,28 @@ export function messagesByLane(
 export function mayBePassed({ attempts, lastReason }: Delivery): boolean {
   if (attempts === 0 || lastReason === null) return false;
   return attempts >= HOLDS_OTHERS_ATTEMPTS || !ROAD_REASONS.includes(lastReason);
+}
+
+const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
+
+/** Better read twice than missed: what is critical, and every verdict. */
+export function isWorthRepeating({ severity, kind }: Message): boolean {
+  return severity === 'critical' || VERDICTS.includes(kind);
+}
+
+/** What is known of the attempts so far, for those who act by hand now. */
+export function soFar({ attempts, inFlight, lastDetail }: Delivery): string {
+  if (inFlight) return 'canaryd ended during an attempt; it may have arrived';
+  return attempts === 0 ? 'it was not sent' : `last attempt: ${lastDetail}`;
+}
+
+export function sendContext(deliveryId: string, channel: string, journal: Journal): SendContext {
+  return { deliveryId, receipts: (watchId) => journal.receipts(watchId, channel) };
+}
+
+export function receiptOf(outcome: Outcome): Pick<DeliveryUpdate, 'receipt'> {
+  const { receipt } = outcome.kind === 'delivered' ? outcome : {};
+  return receipt === undefined ? {} : { receipt };
 }
 
 /** After these nobody knows whether it arrived. */

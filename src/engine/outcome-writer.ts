@@ -1,0 +1,125 @@
+// Writes down what came of an attempt, until it is written: together with what it decides of the
+// watch (`src/core/verify.ts`), in one transaction. Sends nothing.
+import { type Delivery, nextAttemptAtMs, type Outcome } from '../core/delivery.ts';
+import type { DeliveryReason } from '../core/event.ts';
+import { decideOutcome } from '../core/verify.ts';
+import type { WatchState } from '../core/watch.ts';
+import type { DeliveryUpdate, Journal } from '../journal/journal.ts';
+import type { Clock } from '../kit/clock.ts';
+import type { Random } from '../kit/random.ts';
+import { reasonKept, receiptOf } from './lanes.ts';
+import type { Decision, Ledger } from './ledger.ts';
+
+/**
+ * What came of an attempt is known, but the journal takes no writes: written again after these
+ * waits, so that nothing is sent again meanwhile. Then the attempt is repeated under its id.
+ */
+const OUTCOME_AGAIN_MS: readonly number[] = [
+  ...[500, 1_000, 2_000, 4_000, 8_000, 15_000],
+  ...[20_000, 20_000, 20_000, 20_000, 20_000, 20_000],
+];
+export type OutcomeWriterOptions = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly ledger: Ledger;
+  readonly onAttempt: (delivery: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null) => void;
+  readonly onError: (error: unknown, watchId: string) => void;
+};
+
+export class OutcomeWriter {
+  readonly #options: OutcomeWriterOptions;
+
+  constructor(options: OutcomeWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Its place is kept meanwhile: nobody sends again what only could not be written down. */
+  async inTheEnd(begun: Delivery, outcome: Outcome, signal: AbortSignal): Promise<void> {
+    const { clock, onError } = this.#options;
+    for (const waitMs of OUTCOME_AGAIN_MS) {
+      try {
+        return await this.#record(begun, outcome);
+      } catch (error) {
+        onError(error, begun.watchId);
+        // Shutting down: the next start, or another replica, repeats it under the same id.
+        await clock.sleep(waitMs, signal).catch(() => {
+          throw error;
+        });
+      }
+    }
+    await this.#record(begun, outcome);
+  }
+
+  async #record(delivery: Delivery, outcome: Outcome): Promise<void> {
+    const { clock, random } = this.#options;
+    if (outcome.kind === 'delivered') return this.end(delivery, outcome, null);
+    if (outcome.kind === 'refused') return this.end(delivery, outcome, outcome.reason);
+    if (delivery.attempts >= delivery.attemptsMax) {
+      return this.end(delivery, outcome, 'attempts_exhausted');
+    }
+    const nextAtMs = nextAttemptAtMs(delivery, outcome, clock.now(), random());
+    if (nextAtMs > delivery.deadlineAtMs) return this.end(delivery, outcome, 'deadline');
+    await this.#write(delivery, outcome, null, {
+      id: delivery.id,
+      attempt: delivery.attempts,
+      state: 'pending',
+      notBeforeMs: nextAtMs,
+      reason: reasonKept(delivery, outcome),
+      detail: outcome.detail,
+    });
+  }
+
+  end(delivery: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null): Promise<void> {
+    return this.#write(delivery, outcome, gaveUp, {
+      id: delivery.id,
+      attempt: delivery.attempts,
+      state: gaveUp === null ? 'delivered' : 'gave_up',
+      notBeforeMs: delivery.notBeforeMs,
+      reason: gaveUp ?? 'ok',
+      detail: outcome.detail,
+      ...receiptOf(outcome),
+    });
+  }
+
+  async #write(
+    delivery: Delivery,
+    outcome: Outcome,
+    gaveUp: DeliveryReason | null,
+    update: DeliveryUpdate,
+  ): Promise<void> {
+    const { clock, ledger, journal, onAttempt } = this.#options;
+    const { content, attempts } = delivery;
+    const atMs = clock.now();
+    await ledger.decide(delivery.watchId, atMs, async ({ state }) => {
+      const all = await journal.deliveries(delivery.watchId);
+      const stored = all.find(({ id }) => id === delivery.id);
+      // Given up meanwhile (superseded): the decision stands. But what was taken on all the same
+      // may undo the newer deploy, and has to be known.
+      if (stored?.state !== 'pending') return takenOnLate(delivery, outcome, state, atMs);
+      // Held to be dead, another replica tries again: its attempt says what comes next.
+      if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;
+      const events =
+        content.kind === 'action'
+          ? decideOutcome(state, { action: content.action, attempts, outcome, gaveUp, atMs })
+          : [];
+      return { events, updates: [update] };
+    });
+    onAttempt(delivery, outcome, gaveUp);
+  }
+}
+
+/** An action was given up while its last attempt was under way, and the receiver took it on. */
+function takenOnLate(
+  { content, attempts }: Delivery,
+  outcome: Outcome,
+  state: WatchState,
+  atMs: number,
+): Decision | null {
+  if (content.kind !== 'action' || outcome.kind !== 'delivered') return null;
+  const { action } = content;
+  if (state.actions[action] !== 'gave_up') return null;
+  const detail = `It was taken on after canaryd had given it up: check which version runs (${outcome.detail})`;
+  const afterMs = atMs - (state.stop?.atMs ?? atMs);
+  return { events: [{ type: 'action.accepted', action, attempts, detail, afterMs }] };
+}
