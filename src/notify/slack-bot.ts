@@ -38,6 +38,14 @@ const HEADS_MAX = 1_000;
 
 export function createSlackBot(options: SlackBotOptions): Send {
   const heads = new Map<string, Head>();
+  /** Messages that somebody has deleted; receipts still name them. */
+  const gone = new Set<string>();
+  const forget = (watchId: string, { ts }: Head) => {
+    heads.delete(watchId);
+    gone.add(ts);
+    const [oldest] = gone;
+    if (gone.size > HEADS_MAX && oldest !== undefined) gone.delete(oldest);
+  };
   const remember = (watchId: string, head: Head) => {
     heads.delete(watchId);
     heads.set(watchId, head);
@@ -47,8 +55,9 @@ export function createSlackBot(options: SlackBotOptions): Send {
 
   return async (message, signal, context) => {
     const say = (method: Method, payload: Payload) => call(options, method, payload, signal);
-    const known =
-      heads.get(message.watchId) ?? (await headOf(message.watchId, options.channel, context));
+    // Another replica may have begun a newer one.
+    const told = await headOf(message.watchId, options.channel, gone, context);
+    const known = newer(heads.get(message.watchId) ?? null, told);
     const begun = await putHead(message, known, options, say);
     if (begun.kind === 'failed') return begun.outcome;
     remember(message.watchId, begun.head);
@@ -58,7 +67,7 @@ export function createSlackBot(options: SlackBotOptions): Send {
       return { kind: 'delivered', detail, receipt: JSON.stringify(begun.head) };
     }
     // The thread is gone: the next attempt begins a new one.
-    if (reply.isGone) heads.delete(message.watchId);
+    if (reply.isGone) forget(message.watchId, begun.head);
     return reply.outcome;
   };
 }
@@ -140,17 +149,23 @@ async function inAnyForm(
   return say(plainSlackMessage(message, { mention }));
 }
 
+function newer(own: Head | null, told: Head | null): Head | null {
+  if (own === null || told === null) return own ?? told;
+  return told.atMs > own.atMs ? told : own;
+}
+
 /** From the receipts: the last one in this channel. */
 async function headOf(
   watchId: string,
   channel: string,
+  gone: ReadonlySet<string>,
   context: SendContext | undefined,
 ): Promise<Head | null> {
   const receipts = (await context?.receipts(watchId)) ?? [];
   return receipts.reduce<Head | null>((last, { receipt }) => {
     const { channel: where, ts, atMs } = objectOf(receipt);
-    const isHead = where === channel && typeof ts === 'string' && typeof atMs === 'number';
-    return isHead && (last === null || atMs >= last.atMs) ? { channel, ts, atMs } : last;
+    if (where !== channel || typeof ts !== 'string' || typeof atMs !== 'number') return last;
+    return !gone.has(ts) && (last === null || atMs >= last.atMs) ? { channel, ts, atMs } : last;
   }, null);
 }
 
