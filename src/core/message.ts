@@ -29,6 +29,7 @@ export function tell(event: WatchEvent, context: TellContext): Message | null {
     atMs: event.atMs,
     ...(deploy === null ? {} : { deploy: named(deploy) }),
     ...(step === null ? {} : { incident: step }),
+    ...(draft.cause === undefined ? {} : { cause: draft.cause }),
   };
 }
 

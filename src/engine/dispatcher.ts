@@ -11,6 +11,7 @@ import {
   type Message,
   type Outcome,
 } from '../core/delivery.ts';
+import { callEnded, callLines } from '../core/escalation.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import type { Action } from '../core/policy.ts';
 import { type TemplateValues, templateValues } from '../core/template.ts';
@@ -20,7 +21,10 @@ import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
 import {
   type Channel,
+  companyOf,
   isWorthRepeating,
+  joined,
+  type MessageContent,
   mayBePassed,
   messagesByLane,
   sendContext,
@@ -61,6 +65,8 @@ export type DispatcherOptions = {
   readonly onAttempt: (delivery: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null) => void;
   readonly onError: (error: unknown, watchId: string) => void;
 };
+
+type BegunMessage = Delivery & { readonly content: MessageContent };
 
 /** Free again at a monotonic time: a wall clock that is set back must not silence a lane. */
 type LaneState = { isBusy: boolean; freeAt: number };
@@ -114,7 +120,7 @@ export class Dispatcher {
   async #sweep(): Promise<void> {
     const { journal, clock } = this.#options;
     this.#landed.clear();
-    const pending = await journal.pendingDeliveries(PENDING_MAX, 'message');
+    const pending = await journal.pendingDeliveries(PENDING_MAX, 'message', clock.now());
     const messages = pending.filter((delivery) => this.#isOurs(delivery));
     await this.#sweepActions({ onlyFirst: false });
     const nowMs = clock.now();
@@ -134,7 +140,7 @@ export class Dispatcher {
       if (only.onlyFirst && delivery.attempts > 0) continue;
       const isFreed = delivery.afterDelivery !== null && !waiting.has(delivery.afterDelivery);
       const goes = isDue(delivery, nowMs) || (isFreed && delivery.attempts === 0);
-      if (goes && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
+      if (goes && this.#flying.size < ACTIONS_AT_ONCE_MAX) this.#fly(delivery);
     }
   }
 
@@ -156,21 +162,38 @@ export class Dispatcher {
       // What has just ended was read before it did: the next look knows more.
       if (this.#landed.has(delivery.id)) return;
       if (isDue(delivery, nowMs)) {
-        this.#fly(delivery, state);
+        this.#flyTogether(companyOf(delivery, queue, this.#options.channels, nowMs), state);
         return;
       }
       if (!mayBePassed(delivery)) return;
     }
   }
 
-  #fly(delivery: Delivery, lane: LaneState | null): void {
-    if (lane !== null) lane.isBusy = true;
+  #fly(delivery: Delivery): void {
+    const flight = this.#landing(this.#attempt(delivery), [delivery], null);
+    this.#flying.set(delivery.id, flight);
+  }
+
+  /** Messages that go out as one; each keeps its own attempts and its own end. */
+  #flyTogether(company: readonly [Delivery, ...Delivery[]], lane: LaneState): void {
+    lane.isBusy = true;
+    const flight = this.#landing(this.#attemptTogether(company, lane), company, lane);
+    for (const { id } of company) this.#flying.set(id, flight);
+  }
+
+  #landing(
+    attempt: Promise<void>,
+    company: readonly [Delivery, ...Delivery[]],
+    lane: LaneState | null,
+  ): Promise<void> {
     const landed = () => {
-      this.#flying.delete(delivery.id);
-      this.#landed.add(delivery.id);
+      for (const { id } of company) {
+        this.#flying.delete(id);
+        this.#landed.add(id);
+      }
       if (lane !== null) lane.isBusy = false;
     };
-    const flight = this.#attempt(delivery, lane).then(
+    return attempt.then(
       () => {
         landed();
         this.poke();
@@ -178,22 +201,46 @@ export class Dispatcher {
       (error: unknown) => {
         landed();
         // No poke: a journal that cannot be written is asked again by the sweep, not at once.
-        this.#options.onError(error, delivery.watchId);
+        this.#options.onError(error, company[0].watchId);
       },
     );
-    this.#flying.set(delivery.id, flight);
   }
 
-  async #attempt(delivery: Delivery, lane: LaneState | null): Promise<void> {
+  async #attempt(delivery: Delivery): Promise<void> {
+    const begun = await this.#begin(delivery);
+    if (begun === null) return;
+    const outcome = await this.#send(begun).catch((error: unknown) => this.#failed(begun, error));
+    await this.#outcomes.inTheEnd([begun], outcome, this.#aborting.signal);
+  }
+
+  async #attemptTogether(company: readonly Delivery[], lane: LaneState): Promise<void> {
+    const begun: BegunMessage[] = [];
+    for (const delivery of company) {
+      const one = await this.#begin(delivery);
+      if (one !== null && one.content.kind === 'message') {
+        begun.push({ ...one, content: one.content });
+      }
+    }
+    const [first, ...others] = begun;
+    if (first === undefined) return;
+    const outcome = await this.#tell([first, ...others]).catch((error: unknown) =>
+      this.#failed(first, error),
+    );
+    this.#space(first, lane, outcome);
+    await this.#outcomes.inTheEnd(begun, outcome, this.#aborting.signal);
+  }
+
+  /** Written as begun, before anything leaves (J1); null: it is not sent now. */
+  async #begin(delivery: Delivery): Promise<Delivery | null> {
     const { clock, journal, replica } = this.#options;
     const barred = await this.#barred(delivery);
-    if (barred !== null) return this.#outcomes.end(delivery, barred.outcome, barred.gaveUp);
+    if (barred !== null) {
+      await this.#outcomes.end(delivery, barred.outcome, barred.gaveUp);
+      return null;
+    }
     const attempts = delivery.attempts + 1;
-    const begun = { ...delivery, attempts };
-    if (!(await journal.startAttempt(delivery.id, attempts, clock.now(), replica))) return;
-    const outcome = await this.#send(begun).catch((error: unknown) => this.#failed(begun, error));
-    if (lane !== null) this.#space(delivery, lane, outcome);
-    await this.#outcomes.inTheEnd(begun, outcome, this.#aborting.signal);
+    const isBegun = await journal.startAttempt(delivery.id, attempts, clock.now(), replica);
+    return isBegun ? { ...delivery, attempts } : null;
   }
 
   /** Why nothing may be sent any more, if so. */
@@ -208,12 +255,17 @@ export class Dispatcher {
         return refuse('hold_fire', `hold fire by ${held.by}: ${held.reason}; ${soFar(delivery)}`);
       }
     }
+    if (content.kind === 'message' && content.call !== undefined) {
+      const loaded = await this.#options.ledger.load(delivery.watchId);
+      const ended = loaded === null ? null : callEnded(loaded.state, content.call);
+      if (ended !== null) return refuse(ended.reason, ended.detail);
+    }
     if (this.#options.clock.now() > delivery.deadlineAtMs) {
       return refuse('deadline', `its deadline has passed; ${soFar(delivery)}`);
     }
     if (!delivery.inFlight) return null;
     // An attempt of an earlier life: nobody knows whether it arrived.
-    if (content.kind === 'message' && !isWorthRepeating(content.message)) {
+    if (content.kind === 'message' && !isWorthRepeating(content)) {
       return refuse('interrupted', 'canaryd ended while it was being sent; it may have arrived');
     }
     if (delivery.attempts >= delivery.attemptsMax) {
@@ -222,18 +274,39 @@ export class Dispatcher {
     return null;
   }
 
+  async #tell(begun: readonly [BegunMessage, ...BegunMessage[]]): Promise<Outcome> {
+    const [first, ...others] = begun;
+    const { content } = first;
+    const channel = this.#options.channels[content.channel];
+    if (channel === undefined) {
+      const detail = `the config no longer defines the channel '${content.channel}'`;
+      return { kind: 'refused', reason: 'misconfigured', detail };
+    }
+    const message = joined([content, ...others.map((one) => one.content)]);
+    const context = sendContext(first.id, content.channel, this.#options.journal);
+    const outcome = await channel.send(
+      repeatMarked(await this.#current(first, message), begun),
+      this.#aborting.signal,
+      context,
+    );
+    if (outcome.kind !== 'delivered' || others.length === 0) return outcome;
+    // It stands for no single watch: later messages of one must not be hung on to it.
+    return { kind: 'delivered', detail: outcome.detail };
+  }
+
+  /** A call says how far things have come when it is made, not when it was planned. */
+  async #current({ content, watchId }: BegunMessage, message: Message): Promise<Message> {
+    if (content.call === undefined) return message;
+    const loaded = await this.#options.ledger.load(watchId);
+    if (loaded === null) return message;
+    const { record, state } = loaded;
+    return { ...message, lines: callLines({ watchId, policy: record.policy, state }) };
+  }
+
   async #send(delivery: Delivery): Promise<Outcome> {
     const { content } = delivery;
     const signal = this.#aborting.signal;
-    if (content.kind === 'message') {
-      const channel = this.#options.channels[content.channel];
-      if (channel === undefined) {
-        const detail = `the config no longer defines the channel '${content.channel}'`;
-        return { kind: 'refused', reason: 'misconfigured', detail };
-      }
-      const context = sendContext(delivery.id, content.channel, this.#options.journal);
-      return channel.send(repeatMarked(content.message, delivery), signal, context);
-    }
+    if (content.kind === 'message') throw new Error('a message is sent by its lane');
     const record = await this.#options.journal.watch(delivery.watchId);
     const action = record?.policy.actions.find(({ name }) => name === content.action);
     if (record === null || record === undefined || action === undefined) {
@@ -252,9 +325,7 @@ export class Dispatcher {
     return { kind: 'retryable', reason: 'not_started', detail, ...again };
   }
 
-  #space(delivery: Delivery, state: LaneState, outcome: Outcome): void {
-    const { content } = delivery;
-    if (content.kind !== 'message') return;
+  #space({ content }: BegunMessage, state: LaneState, outcome: Outcome): void {
     const spacing = this.#options.channels[content.channel]?.spacingMs ?? 0;
     const isAsked = outcome.kind === 'retryable' && ASKED_REASONS.includes(outcome.reason);
     const asked = isAsked ? (outcome.retryAfterMs ?? 0) : 0;
@@ -290,10 +361,12 @@ export class Dispatcher {
 }
 
 /** A message that may have arrived before says so: Slack cannot tell a repetition. */
-function repeatMarked(message: Message, { inFlight, attempts, lastReason }: Delivery): Message {
-  const line = inFlight
+function repeatMarked(message: Message, begun: readonly Delivery[]): Message {
+  const isOpen = ({ attempts, lastReason }: Delivery) =>
+    attempts > 1 && (lastReason === 'timeout' || lastReason === 'interrupted');
+  const line = begun.some(({ inFlight }) => inFlight)
     ? 'canaryd was restarted while sending this: you may have seen it before.'
-    : attempts > 1 && (lastReason === 'timeout' || lastReason === 'interrupted')
+    : begun.some(isOpen)
       ? 'An earlier try of this message got no answer: you may have seen it before.'
       : null;
   return line === null ? message : { ...message, lines: [...message.lines, line] };

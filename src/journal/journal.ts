@@ -124,8 +124,13 @@ export interface Journal {
   /**
    * Pending deliveries of all watches, in planned order, at most `limit`. Of one kind, when asked:
    * then thousands of waiting messages hide no action, and critical messages come first.
+   * @param dueAtMs what was planned for later than this, and never tried, comes last
    */
-  pendingDeliveries(limit: number, kind?: 'action' | 'message'): Promise<readonly Delivery[]>;
+  pendingDeliveries(
+    limit: number,
+    kind?: 'action' | 'message',
+    dueAtMs?: number,
+  ): Promise<readonly Delivery[]>;
   /**
    * Marks an attempt as begun by a replica, before anything is sent; false when the delivery has
    * ended or somebody else has begun this attempt.

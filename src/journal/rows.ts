@@ -87,3 +87,21 @@ function word<Word extends string>(known: readonly Word[], found: string, row: s
   if (match === undefined) throw damaged(row, `is ${JSON.stringify(found)}, which is no known one`);
   return match;
 }
+
+/**
+ * In which order pending deliveries are handed out: what is to go later last, so that a night's
+ * held messages hide nothing; then the critical ones; then as planned.
+ * @param isNotCritical how the store says so
+ */
+export function pendingOrder(
+  isNotCritical: string,
+  kind: 'action' | 'message' | undefined,
+  dueAtMs: number | undefined,
+): string {
+  const later = `(attempts = 0 AND not_before_ms > ${wholeMs(dueAtMs ?? 0)})`;
+  const first = [
+    ...(dueAtMs === undefined ? [] : [later]),
+    ...(kind === 'message' ? [isNotCritical] : []),
+  ];
+  return `ORDER BY ${[...first, 'planned'].join(', ')}`;
+}

@@ -18,7 +18,7 @@ import {
   type WatchRecord,
 } from '../journal.ts';
 import { Refused } from '../refusal.ts';
-import { toDelivery, toEvent, toReceipts, toWatch, wholeMs } from '../rows.ts';
+import { pendingOrder, toDelivery, toEvent, toReceipts, toWatch, wholeMs } from '../rows.ts';
 import { decodeTick } from '../tick-codec.ts';
 import { write, writeTick } from './append.ts';
 import { type Database, placeName, type Session } from './database.ts';
@@ -246,10 +246,11 @@ export class PostgresJournal implements Journal {
   async pendingDeliveries(
     limit: number,
     kind?: 'action' | 'message',
+    dueAtMs?: number,
   ): Promise<readonly Delivery[]> {
     const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
-    const urgency = kind === 'message' ? 'NOT is_critical, ' : '';
-    const sql = `${DELIVERY} WHERE state = 'pending' ${isKind} ORDER BY ${urgency}planned LIMIT $1`;
+    const order = pendingOrder('NOT is_critical', kind, dueAtMs);
+    const sql = `${DELIVERY} WHERE state = 'pending' ${isKind} ${order} LIMIT $1`;
     return (await this.#read((session) => session.all(sql, limit))).map(toDelivery);
   }
 

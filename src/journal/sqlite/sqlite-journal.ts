@@ -19,7 +19,7 @@ import {
   type WatchRecord,
 } from '../journal.ts';
 import { Refused } from '../refusal.ts';
-import { toDelivery, toEvent, toReceipts, toWatch, wholeMs } from '../rows.ts';
+import { pendingOrder, toDelivery, toEvent, toReceipts, toWatch, wholeMs } from '../rows.ts';
 import { decodeTick } from '../tick-codec.ts';
 import { write } from './append.ts';
 import {
@@ -236,14 +236,15 @@ class SqliteJournal implements Journal {
   async pendingDeliveries(
     limit: number,
     kind?: 'action' | 'message',
+    dueAtMs?: number,
   ): Promise<readonly Delivery[]> {
     const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
-    const urgency = kind === 'message' ? `${IS_NOT_CRITICAL}, ` : '';
+    const order = pendingOrder(IS_NOT_CRITICAL, kind, dueAtMs);
     return this.#try('read from it', () =>
       this.#sql
         .all(
           `SELECT * FROM deliveries WHERE state = 'pending' ${isKind}
-           ORDER BY ${urgency}planned LIMIT ?`,
+           ${order} LIMIT ?`,
           limit,
         )
         .map(toDelivery),
