@@ -17,6 +17,7 @@ import {
 } from './fields.ts';
 import { hooksSchema } from './hook-schema.ts';
 import { journalSchema } from './journal.ts';
+import { routingSchema } from './routing-schema.ts';
 
 export const SCOPES = ['read', 'start', 'act'] as const;
 
@@ -121,6 +122,7 @@ export const configSchema = mapping({
     .optional()
     .describe('Short for one channel: channels: { slack: { slack: … } }. Not next to channels.'),
   channels: channelsSchema.optional(),
+  routing: routingSchema.optional(),
   dead_man: deadMan.optional(),
   tokens: z
     .array(tokenSchema, { error: 'a list of tokens with name, token and scopes' })

@@ -1,5 +1,6 @@
 // The daemon's configuration after validation: plain data with every default filled in, paths
 // absolute, times in ms, secrets as handles that never print.
+import type { Routing } from '../core/route.ts';
 import { CanarydError, type Problem } from '../kit/errors.ts';
 import { type ChannelConfig, toChannels } from './channels.ts';
 import {
@@ -15,6 +16,7 @@ import { ms, urlProblem } from './fields.ts';
 import { type HooksConfig, toHooks } from './hooks.ts';
 import { type JournalSettings, toJournal } from './journal.ts';
 import { type Path, problem } from './problems.ts';
+import { toRouting } from './routing.ts';
 import type { Secret } from './secrets.ts';
 
 export type PrometheusConfig = {
@@ -52,6 +54,7 @@ export type DaemonConfig = {
   readonly sources: Readonly<Record<string, SourceConfig>>;
   /** By name; empty: messages go to the log. */
   readonly channels: Readonly<Record<string, ChannelConfig>>;
+  readonly routing: Routing;
   readonly deadMan: DeadManConfig | null;
   readonly tokens: readonly TokenConfig[];
   readonly hooks: HooksConfig;
@@ -61,9 +64,13 @@ export type DaemonConfig = {
 };
 
 const TOKEN_CHARS_MIN = 16;
+/** The one channel there is when none is configured. */
+const LOG_CHANNEL = 'log';
 
 export function toDaemonConfig(input: ConfigInput, context: ConfigContext): DaemonConfig {
   const { directory } = context;
+  const channels = toChannels(input, context);
+  const names = Object.keys(channels);
   return {
     listen: { host: input.listen?.host ?? '127.0.0.1', port: input.listen?.port ?? 7766 },
     publicUrl: input.public_url?.replace(/\/+$/, '') ?? null,
@@ -76,7 +83,8 @@ export function toDaemonConfig(input: ConfigInput, context: ConfigContext): Daem
         toSource(source, ['sources', name], context),
       ]),
     ),
-    channels: toChannels(input, context),
+    channels,
+    routing: toRouting(input.routing, names.length > 0 ? names : [LOG_CHANNEL], context.problems),
     deadMan: input.dead_man === undefined ? null : toDeadMan(input.dead_man, context),
     tokens: input.tokens.map((token, index) => ({
       name: token.name,

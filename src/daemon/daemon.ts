@@ -32,6 +32,7 @@ import { DeadMan } from './dead-man.ts';
 import { Health } from './health.ts';
 import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
+import { slackSetup } from './slack.ts';
 import { createSource, policyHash } from './sources.ts';
 import { Systemd } from './systemd.ts';
 
@@ -170,6 +171,7 @@ function assemble(
     journal,
     sources,
     channels,
+    routing: config.routing,
     sendAction: createAct({ resolveSecret: secrets.resolve, clock, version: VERSION }),
     readHealth,
     healthBefore: (key, beforeMs) => standBy.healthBefore(key, beforeMs),
@@ -216,6 +218,7 @@ function assemble(
       matches: (given) => tokenMatcher(token.reveal())(given),
     })),
     hooks: hookSetups(config.hooks, policies),
+    slack: slackSetup(config.channels),
     logger,
     version: VERSION,
     clock,

@@ -63,6 +63,7 @@ describe('canaryd.yaml', () => {
     expect(config).toEqual({
       listen: { host: '127.0.0.1', port: 7766 },
       publicUrl: null,
+      routing: { routes: [], quietHours: null, escalation: null },
       journal: { sqlite: { path: join(dir, 'data/canaryd.db') } },
       sources: {
         prometheus: {
