@@ -33,12 +33,30 @@ const mention = () =>
     .optional()
     .describe('Who is called when something stops, such as <!subteam^S0123456> or <!here>.');
 
+const USERS_MAX = 200;
+
+/** Of the buttons under a message in Slack. */
+const buttons = {
+  signing_secret: secret()
+    .optional()
+    .describe('Signing secret of the Slack app, as $NAME: messages get buttons. Needs public_url.'),
+  users: z
+    .array(matching(/^[UW][A-Z0-9]{2,20}$/, 'the member id of a Slack user such as U0123456789'), {
+      error: 'a list of member ids such as U0123456789',
+    })
+    .min(1, { error: 'at least one member id; leave users out to allow everybody' })
+    .max(USERS_MAX, { error: `at most ${USERS_MAX} member ids` })
+    .optional()
+    .describe('Who may press the buttons. Default: everybody who can see the message.'),
+};
+
 export const slackSchema = mapping({
   webhook: secret().describe('Incoming webhook URL, as $NAME: the URL itself is the secret.'),
   critical_webhook: secret()
     .optional()
     .describe('Another channel for stops and failed rollbacks, as $NAME. Default: webhook.'),
   mention: mention(),
+  ...buttons,
   timeout: timeout(),
 }).describe('Slack, by an incoming webhook.');
 
@@ -49,6 +67,7 @@ const slackBot = mapping({
     'the id of a Slack channel such as C0123456789, not its name; see its details in Slack',
   ).describe('Id of the channel, such as C0123456789. The bot must be a member of it.'),
   mention: mention(),
+  ...buttons,
   url: url()
     .default('https://slack.com/api')
     .describe('Base URL of the Web API. Default https://slack.com/api.'),

@@ -12,12 +12,20 @@ import { ms, SECRET_NAME, urlProblem } from './fields.ts';
 import { type Path, problem } from './problems.ts';
 import type { Secret } from './secrets.ts';
 
+/** What the buttons under a message need. */
+export type SlackButtonsConfig = {
+  readonly signingSecret: Secret;
+  /** Member ids; null: everybody who can see the message. */
+  readonly users: readonly string[] | null;
+};
+
 export type SlackConfig = {
   readonly kind: 'slack';
   readonly webhook: Secret;
   /** Where stops and failed rollbacks go; the same as `webhook` unless configured. */
   readonly criticalWebhook: Secret;
   readonly mention: string | null;
+  readonly buttons: SlackButtonsConfig | null;
   readonly timeoutMs: number;
 };
 
@@ -26,6 +34,7 @@ export type SlackBotConfig = {
   readonly token: Secret;
   readonly channel: string;
   readonly mention: string | null;
+  readonly buttons: SlackButtonsConfig | null;
   readonly url: string;
   readonly timeoutMs: number;
 };
@@ -92,9 +101,23 @@ export function toChannels(
   input: {
     readonly slack?: SlackInput | undefined;
     readonly channels?: ChannelsInput | undefined;
+    readonly public_url?: string | undefined;
   },
   context: ConfigContext,
 ): Readonly<Record<string, ChannelConfig>> {
+  const channels = configured(input, context);
+  const hasButtons = Object.values(channels).some((one) => 'buttons' in one && one.buttons);
+  if (hasButtons && input.public_url === undefined) {
+    const wanted = 'the URL at which Slack reaches this daemon, because a channel has buttons';
+    context.problems.push(problem(['public_url'], 'nothing', wanted));
+  }
+  return channels;
+}
+
+function configured(
+  input: Parameters<typeof toChannels>[0],
+  context: ConfigContext,
+): ReturnType<typeof toChannels> {
   const { slack, channels } = input;
   if (slack !== undefined && channels !== undefined) {
     const wanted = 'one of them; move it to channels: { slack: { slack: … } }, and remove slack';
@@ -160,6 +183,7 @@ function toSlack(slack: SlackInput, path: Path, context: ConfigContext): SlackCo
         ? webhook
         : secretAt(critical, [...path, 'critical_webhook'], context, urlProblem),
     mention: slack.mention ?? null,
+    buttons: toButtons(slack, path, context),
     timeoutMs: ms(slack.timeout),
   };
 }
@@ -170,9 +194,33 @@ function toSlackBot(bot: Input<'slack_bot'>, path: Path, context: ConfigContext)
     token: secretAt(bot.token, [...path, 'token'], context, headerProblem),
     channel: bot.channel,
     mention: bot.mention ?? null,
+    buttons: toButtons(bot, path, context),
     url: base(bot.url),
     timeoutMs: ms(bot.timeout),
   };
+}
+
+function toButtons(
+  { signing_secret: signing, users }: SlackInput | Input<'slack_bot'>,
+  path: Path,
+  context: ConfigContext,
+): SlackButtonsConfig | null {
+  if (signing !== undefined) {
+    const signingSecret = secretAt(signing, [...path, 'signing_secret'], context, signingProblem);
+    return { signingSecret, users: users ?? null };
+  }
+  if (users !== undefined) {
+    const wanted = 'signing_secret next to it, because without it there are no buttons';
+    context.problems.push(problem([...path, 'users'], 'it alone', wanted));
+  }
+  return null;
+}
+
+/** Not the verification token, and no blanks from copying. */
+function signingProblem(value: string): string | null {
+  return /^[\x21-\x7e]{16,200}$/.test(value)
+    ? null
+    : 'the signing secret of the Slack app, from its basic information';
 }
 
 const SMTP_PORT = 587;

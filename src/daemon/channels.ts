@@ -60,8 +60,9 @@ function createChannel(name: string, config: ChannelConfig, tools: Tools): Chann
       return slackChannel(name, config, tools);
     case 'slack_bot': {
       const { url, channel, mention, token } = config;
+      const buttons = config.buttons === null ? null : name;
       const send = withSecrets({ token }, (secrets) =>
-        createSlackBot({ ...secrets, url, channel, mention, timeoutMs, clock }),
+        createSlackBot({ ...secrets, url, channel, mention, buttons, timeoutMs, clock }),
       );
       return { send, spacingMs: SPACING_MS.slack_bot };
     }
@@ -206,9 +207,10 @@ function secretGone(name: string): Outcome {
 
 function slackChannel(name: string, config: SlackConfig, { clock, logger }: Tools): Channel {
   const { webhook, criticalWebhook, timeoutMs, mention } = config;
+  const buttons = config.buttons === null ? null : name;
   const by = (secret: Secret): Send =>
     withSecrets({ webhookUrl: secret }, (values) =>
-      createSlack({ ...values, timeoutMs, mention, clock }),
+      createSlack({ ...values, timeoutMs, mention, buttons, clock }),
     );
   const normal = { name: `${name}.webhook`, secret: webhook, send: by(webhook) };
   const critical = {

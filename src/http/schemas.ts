@@ -228,6 +228,10 @@ const hookEvent = z
   .looseObject({})
   .describe('As its CI system sends it; for generic a Start, as for POST /v1/watches');
 
+const slackAction = z
+  .object({ payload: z.string().describe('JSON, as Slack sends it') })
+  .describe('An interaction of Slack, as a form');
+
 /** Every schema of the document, by the name it has there. */
 export const SCHEMAS = {
   Start: startBody,
@@ -237,6 +241,7 @@ export const SCHEMAS = {
   Watch: watch,
   HookEvent: hookEvent,
   Ignored: ignored,
+  SlackAction: slackAction,
   HookAnswer: z.union([watch, ignored]).describe('The watch, or why there is none'),
   WatchList: z.object({ watches: z.array(watch), next_before: z.string().nullable() }),
   Event: event,

@@ -20,6 +20,7 @@ import { eventsRoute, STREAM_LIMITS, type StreamLimits, type Streams } from './r
 import { holdRoutes } from './routes/hold.ts';
 import { hookRoute } from './routes/hooks.ts';
 import { journalRoutes } from './routes/journal.ts';
+import { type Afterwork, slackRoute } from './routes/slack.ts';
 import { watchRoutes } from './routes/watches.ts';
 import { problemsOf, problemsText } from './validation.ts';
 
@@ -62,6 +63,7 @@ export function allRoutes(
   deps: RouteDeps,
   streams: Streams,
   limits: StreamLimits,
+  afterwork: Afterwork = { running: new Set() },
 ): readonly RouteSpec[] {
   let document: unknown;
   const routes: readonly RouteSpec[] = [
@@ -69,6 +71,7 @@ export function allRoutes(
     ...journalRoutes(deps),
     eventsRoute(deps, streams, limits),
     hookRoute(deps),
+    slackRoute(deps, afterwork),
     ...holdRoutes(deps),
     ...dataRoutes(deps),
     ...daemonRoutes(deps, () => {
@@ -107,7 +110,9 @@ export function buildServer(deps: ServerDeps, limits = SERVER_LIMITS): FastifyIn
     },
   });
   const streams: Streams = { open: new Set() };
-  const routes = [...allRoutes(deps, streams, limits.stream), ...pageRoutes()];
+  const afterwork: Afterwork = { running: new Set() };
+  app.addHook('onClose', async () => void (await Promise.allSettled(afterwork.running)));
+  const routes = [...allRoutes(deps, streams, limits.stream, afterwork), ...pageRoutes()];
   // Fastify reads text/plain by itself; here a body is JSON or nothing.
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('tokenName', null);

@@ -18,7 +18,12 @@ import {
   type Send,
   saidBy,
 } from './outcome.ts';
-import { plainSlackMessage, type SlackPayload, slackMessage } from './slack-message.ts';
+import {
+  plainSlackMessage,
+  type SlackOptions,
+  type SlackPayload,
+  slackMessage,
+} from './slack-message.ts';
 
 export type SlackBotOptions = {
   /** Base of the Web API, without a slash at the end. */
@@ -26,6 +31,8 @@ export type SlackBotOptions = {
   readonly token: string;
   readonly channel: string;
   readonly mention: string | null;
+  /** Name of the channel, when its messages have buttons. */
+  readonly buttons?: string | null;
   readonly timeoutMs: number;
   readonly clock: Clock;
 };
@@ -100,11 +107,12 @@ async function putHead(
   options: SlackBotOptions,
   say: Say,
 ): Promise<Begun> {
+  const { mention, buttons = null } = options;
   if (known !== null) {
     if (message.atMs < known.atMs) return { kind: 'begun', head: known, isNew: false };
     const { channel, ts } = known;
     // Without attachments the old ones would stay under a plain text.
-    const said = await inAnyForm(message, null, (form) =>
+    const said = await inAnyForm(message, { mention: null, buttons }, (form) =>
       say('chat.update', { attachments: [], ...form, channel, ts }),
     );
     if (said.kind === 'ok') {
@@ -112,7 +120,7 @@ async function putHead(
     }
     if (!said.isGone) return said;
   }
-  const said = await inAnyForm(message, options.mention, (form) =>
+  const said = await inAnyForm(message, { mention, buttons }, (form) =>
     say('chat.postMessage', { ...form, channel: options.channel }),
   );
   if (said.kind === 'failed') return said;
@@ -120,15 +128,19 @@ async function putHead(
   return { kind: 'begun', head, isNew: true };
 }
 
-/** Into the thread; the copy of a message that was just posted calls nobody a second time. */
+/**
+ * Into the thread; the copy of a message that was just posted calls nobody a second time. What only
+ * the thread shows has no buttons: those of the message itself are always the right ones.
+ */
 function tell(
   message: Message,
   { head, isNew }: Extract<Begun, { kind: 'begun' }>,
-  { mention }: SlackBotOptions,
+  { mention, buttons = null }: SlackBotOptions,
   say: Say,
 ): Promise<Said> {
   const isLoud = message.severity === 'critical' && !isNew;
-  return inAnyForm(message, isNew ? null : mention, (form) =>
+  const options = { mention: isNew ? null : mention, buttons: isLoud ? buttons : null };
+  return inAnyForm(message, options, (form) =>
     say('chat.postMessage', {
       ...form,
       channel: head.channel,
@@ -141,12 +153,12 @@ function tell(
 /** With blocks, else as plain text: worse looking, but it arrives. */
 async function inAnyForm(
   message: Message,
-  mention: string | null,
+  options: SlackOptions,
   say: (form: SlackPayload) => Promise<Said>,
 ): Promise<Said> {
-  const said = await say(slackMessage(message, { mention }));
+  const said = await say(slackMessage(message, options));
   if (said.kind === 'ok' || !said.isRefusedForm) return said;
-  return say(plainSlackMessage(message, { mention }));
+  return say(plainSlackMessage(message, options));
 }
 
 function newer(own: Head | null, told: Head | null): Head | null {

@@ -238,3 +238,48 @@ describe('the channels of the config', () => {
     ]);
   });
 });
+
+describe('the buttons of a Slack channel', () => {
+  const bot = { token: '$TOKEN', channel: 'C0123456789' };
+  const app = { public_url: 'https://canaryd.example' };
+  const signed = { ...bot, signing_secret: '$TOKEN', users: ['U0123456789'] };
+
+  it('are there with the signing secret, for the users that are named', () => {
+    const { config, problems } = read({
+      ...app,
+      channels: {
+        ops: { slack_bot: signed },
+        all: { slack: { webhook: '$HOOK', signing_secret: '$TOKEN' } },
+        plain: { slack_bot: bot },
+      },
+    });
+    expect(problems).toEqual([]);
+    expect(config?.channels).toMatchObject({
+      ops: { buttons: { users: ['U0123456789'] } },
+      all: { buttons: { users: null } },
+      plain: { buttons: null },
+    });
+    expect(inspect(config?.channels)).not.toContain(HIDDEN);
+  });
+
+  it.each([
+    ['no public URL', {}, signed, 'public_url', 'the URL at which Slack reaches this daemon'],
+    ['users alone', app, { ...bot, users: ['U0123456789'] }, 'users', 'signing_secret next to it'],
+    ['a name', app, { ...signed, users: ['ann'] }, 'users', 'the member id of a Slack user'],
+    ['no users', app, { ...signed, users: [] }, 'users', 'leave users out to allow everybody'],
+    [
+      'two lines',
+      app,
+      { ...signed, signing_secret: '$LINES' },
+      'signing_secret',
+      'basic information',
+    ],
+    ['the secret itself', app, { ...signed, signing_secret: HIDDEN }, 'signing_secret', '$NAME'],
+  ])('with %s are a problem', (_, more, slack_bot, path, wanted) => {
+    const { problems } = read({ ...more, channels: { ops: { slack_bot } } });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.path).toContain(path);
+    expect(problems[0]?.message).toContain(wanted);
+    expect(inspect(problems)).not.toContain(HIDDEN);
+  });
+});

@@ -25,6 +25,7 @@ function channel(urls: { normal?: string | null; critical?: string | null } = {}
     webhook: new Secret('SLACK', () => values.normal),
     criticalWebhook: new Secret('CRITICAL', () => values.critical),
     mention: null,
+    buttons: null,
     timeoutMs: 5_000,
   };
   const logger = createLogger('info', { write: (line: string) => void log.push(line) });
