@@ -34,13 +34,10 @@ export function planCalls(
 ): readonly NewDelivery[] {
   const { critical } = context.state;
   if (escalation === null || critical === null) return [];
-  const isNews =
-    event.type === 'watch.acknowledged' ||
-    critical.openings.filter((atMs) => atMs === event.atMs).length === 1;
-  const sinceMs = chainSince(critical, escalation);
-  const isBegun = event.type === 'watch.acknowledged' || sinceMs === event.atMs;
-  if (!isNews || !isBegun || sinceMs === null) return [];
-  const times = callTimes(escalation, sinceMs);
+  const chain = chainOf(critical, escalation);
+  // Everything else is a part of the chain that an earlier event began.
+  if (chain === null || chain.seq !== event.seq) return [];
+  const times = callTimes(escalation, chain.sinceMs);
   return times.flatMap(({ atMs, channels }, index) =>
     channels.map((channel): NewDelivery => {
       const call = { seq: event.seq, number: index + 1, of: times.length };
@@ -64,20 +61,20 @@ export function planCalls(
   );
 }
 
-/** When the present chain began; one that has not ended takes what comes up into itself. */
-function chainSince(
+/** The present chain; until it has ended it takes what comes up into itself. */
+function chainOf(
   { openings, acknowledged }: NonNullable<WatchState['critical']>,
-  escalation: Escalation,
-): number | null {
-  const { acknowledgedForMs, steps, rounds } = escalation;
+  { acknowledgedForMs, steps, rounds }: Escalation,
+): { readonly seq: number; readonly sinceMs: number } | null {
   const lengthMs = rounds * (steps.at(-1)?.afterMs ?? 0);
   // The first call comes with the end of the acknowledgement.
-  const resumedMs = (atMs: number) => atMs + acknowledgedForMs - (steps[0]?.afterMs ?? 0);
-  let sinceMs = acknowledged === null ? null : resumedMs(acknowledged.atMs);
-  for (const atMs of openings) {
-    if (sinceMs === null || atMs >= sinceMs + lengthMs) sinceMs = atMs;
+  const lapsesMs = acknowledgedForMs - (steps[0]?.afterMs ?? 0);
+  let chain =
+    acknowledged === null ? null : { seq: acknowledged.seq, sinceMs: acknowledged.atMs + lapsesMs };
+  for (const { seq, atMs } of openings) {
+    if (chain === null || atMs >= chain.sinceMs + lengthMs) chain = { seq, sinceMs: atMs };
   }
-  return sinceMs;
+  return chain;
 }
 
 function callTimes({ steps, rounds }: Escalation, sinceMs: number) {

@@ -54,7 +54,7 @@ export type WatchState = {
   /** The critical incident that waits for a person; null: none. */
   readonly critical: {
     /** When it began, and what made it worse, since somebody looks after it. */
-    readonly openings: readonly number[];
+    readonly openings: readonly { readonly seq: number; readonly atMs: number }[];
     readonly acknowledged: {
       readonly by: string;
       readonly seq: number;
@@ -133,7 +133,7 @@ export function evolve(state: WatchState, event: WatchEvent): WatchState {
 function criticalAfter(state: WatchState, event: WatchEvent): WatchState['critical'] {
   const { critical, actions } = state;
   const opened = {
-    openings: [...(critical?.openings ?? []), event.atMs],
+    openings: [...(critical?.openings ?? []), { seq: event.seq, atMs: event.atMs }],
     acknowledged: critical?.acknowledged ?? null,
   };
   switch (event.type) {
