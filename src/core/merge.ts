@@ -33,6 +33,11 @@ export function isMerged({ kind, severity }: Pick<Message, 'kind' | 'severity'>)
   return severity !== 'critical' && MERGED_KINDS.includes(kind);
 }
 
+/** Then `watchId` is only that of the first: nothing may be done to it on the strength of this. */
+export function isOfSeveral({ merged = [], watchId }: Message): boolean {
+  return merged.some((part) => part.watchId !== watchId);
+}
+
 /** @param messages of one kind, at least one */
 export function mergeMessages(messages: readonly [Message, ...Message[]]): Message {
   const [first] = messages;

@@ -5,6 +5,7 @@
 // An update may be repeated, a post may not: so the update goes first, and what comes of the post
 // into the thread is what came of the attempt.
 import type { Message, Outcome, SendContext } from '../core/delivery.ts';
+import { isOfSeveral } from '../core/merge.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import {
@@ -62,6 +63,7 @@ export function createSlackBot(options: SlackBotOptions): Send {
 
   return async (message, signal, context) => {
     const say = (method: Method, payload: Payload) => call(options, method, payload, signal);
+    if (isOfSeveral(message)) return toldAlone(message, options, say);
     // Another replica may have begun a newer one.
     const told = await headOf(message.watchId, options.channel, gone, context);
     const known = newer(heads.get(message.watchId) ?? null, told);
@@ -148,6 +150,15 @@ function tell(
       ...(isLoud ? { reply_broadcast: true } : {}),
     }),
   );
+}
+
+/** Of several watches: hung under the message of one of them it would be missed. */
+async function toldAlone(message: Message, options: SlackBotOptions, say: Say): Promise<Outcome> {
+  const { channel } = options;
+  const said = await inAnyForm(message, options, (form) =>
+    say('chat.postMessage', { ...form, channel }),
+  );
+  return said.kind === 'ok' ? { kind: 'delivered', detail: 'posted' } : said.outcome;
 }
 
 /** With blocks, else as plain text: worse looking, but it arrives. */

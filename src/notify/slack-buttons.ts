@@ -1,6 +1,7 @@
 // Which buttons a message has in Slack. What somebody could still do when it was sent: a button of
 // an old message is answered, not obeyed. Pure.
 import type { Message } from '../core/delivery.ts';
+import { isOfSeveral } from '../core/merge.ts';
 import { type SlackButton, slackActionId, slackValue } from '../core/slack-button.ts';
 import { oneLine } from './text.ts';
 
@@ -44,6 +45,7 @@ const BUTTONS: ReadonlyMap<string, readonly SlackButton[]> = new Map([
   ['action.delayed', ['acknowledge', 'hold']],
   ['action.gave_up', ['acknowledge']],
   ['rollback.not_confirmed', ['acknowledge']],
+  ['escalation.called', ['acknowledge']],
 ]);
 
 /** Longest URL that Slack takes for a button. */
@@ -54,7 +56,8 @@ const NAME_MAX = 120;
 /** @param channel its name in the config, when its messages have buttons */
 export function slackActions(message: Message, channel: string | null): readonly SlackActions[] {
   const buttons = BUTTONS.get(message.kind) ?? [];
-  if (channel === null || buttons.length === 0) return [];
+  // A press must never act on one watch when the message speaks of many.
+  if (channel === null || buttons.length === 0 || isOfSeveral(message)) return [];
   const value = slackValue({ channel, watchId: message.watchId });
   const pressed = value === null ? [] : buttons.map((button) => element(button, message, value));
   const elements = [...pressed, ...pageButton(message)];

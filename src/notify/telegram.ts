@@ -118,7 +118,7 @@ async function call(
       text,
       entities,
       link_preview_options: { is_disabled: true },
-      disable_notification: message.severity === 'info',
+      disable_notification: message.severity === 'info' || message.isSilent === true,
     }),
     timeoutMs: options.timeoutMs,
     responseBytesMax: ANSWER_BYTES_MAX,

@@ -391,6 +391,21 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(ids(await journal.deliveries('w_1'))).toEqual(planned.slice(0, 3));
       });
 
+      test('that are planned for later come last, so that a night of them hides nothing', async () => {
+        const dueAtMs = T0 + 1_000;
+        const later = { notBeforeMs: dueAtMs + 1, deadlineAtMs: dueAtMs + 9_999 };
+        const deliveries = [
+          aMessageDelivery('held', 'w_2', later),
+          aMessageDelivery('due', 'w_2', { notBeforeMs: dueAtMs, deadlineAtMs: dueAtMs + 9_999 }),
+        ];
+        await has(next('w_2', 1, { deliveries }));
+        const found = ids(await journal.pendingDeliveries(9, 'message', dueAtMs));
+        expect(found.at(-1)).toBe('held');
+        expect(found.slice(0, -1)).toContain('due');
+        await journal.startAttempt('held', 1, dueAtMs, 'r_1');
+        expect(ids(await journal.pendingDeliveries(9, 'message', dueAtMs)).at(-1)).toBe('due');
+      });
+
       test('are one per watch and action, whatever their id', async () => {
         const second = anActionDelivery('rollback', 'w_1', { id: 'another' });
         expect(await journal.append([update({ deliveries: [second] })])).toBe('conflict');
