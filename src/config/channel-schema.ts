@@ -19,6 +19,7 @@ const CHANNELS_MAX = 50;
 const RECIPIENTS_MAX = 50;
 const URLS_MAX = 10;
 const LABELS_MAX = 20;
+const TAGS_MAX = 20;
 const OWN_LABELS = ['alertname', 'environment', 'job', 'service', 'severity'];
 
 const matching = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
@@ -191,6 +192,20 @@ const alertmanager = mapping({
   timeout: timeout(),
 }).describe('Alertmanager v2: an alert for each deploy that is in trouble.');
 
+const grafana = mapping({
+  url: url().describe('Base URL of Grafana, without /api.'),
+  token: secret().describe('Token of a service account as $NAME; it needs the role Editor.'),
+  tags: z
+    .array(text(100, 'a tag'), { error: 'a list of tags' })
+    .max(TAGS_MAX, { error: `at most ${TAGS_MAX} tags` })
+    .optional()
+    .describe('More tags of each annotation, besides canaryd, deploy and service:<name>.'),
+  dashboard_uid: matching(/^[A-Za-z0-9_-]{1,40}$/, 'the uid of a dashboard, from its URL')
+    .optional()
+    .describe('Only on this dashboard. Default: every dashboard that asks for the tags.'),
+  timeout: timeout(),
+}).describe('Grafana: deploys, stops and rollbacks as annotations.');
+
 export const CHANNEL_KINDS = [
   'slack',
   'slack_bot',
@@ -199,6 +214,7 @@ export const CHANNEL_KINDS = [
   'email',
   'webhook',
   'alertmanager',
+  'grafana',
 ] as const;
 
 const channel = choice(
@@ -210,6 +226,7 @@ const channel = choice(
     email: email.optional(),
     webhook: webhook.optional(),
     alertmanager: alertmanager.optional(),
+    grafana: grafana.optional(),
   },
   CHANNEL_KINDS,
 ).describe(`One kind: ${CHANNEL_KINDS.join(', ')}.`);

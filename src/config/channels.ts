@@ -86,6 +86,15 @@ export type AlertmanagerConfig = {
   readonly timeoutMs: number;
 };
 
+export type GrafanaConfig = {
+  readonly kind: 'grafana';
+  readonly url: string;
+  readonly token: Secret;
+  readonly tags: readonly string[];
+  readonly dashboardUid: string | null;
+  readonly timeoutMs: number;
+};
+
 export type ChannelConfig =
   | SlackConfig
   | SlackBotConfig
@@ -93,7 +102,8 @@ export type ChannelConfig =
   | TelegramConfig
   | EmailConfig
   | WebhookConfig
-  | AlertmanagerConfig;
+  | AlertmanagerConfig
+  | GrafanaConfig;
 
 type ChannelInput = ChannelsInput[string];
 
@@ -133,7 +143,7 @@ function configured(
 }
 
 function toChannel(input: ChannelInput, path: Path, context: ConfigContext): ChannelConfig {
-  const { slack, slack_bot, pagerduty, telegram, email, webhook, alertmanager } = input;
+  const { slack, slack_bot, pagerduty, telegram, email, webhook, alertmanager, grafana } = input;
   if (slack) return toSlack(slack, [...path, 'slack'], context);
   if (slack_bot) return toSlackBot(slack_bot, [...path, 'slack_bot'], context);
   if (pagerduty) {
@@ -167,6 +177,16 @@ function toChannel(input: ChannelInput, path: Path, context: ConfigContext): Cha
   if (email) return toEmail(email, [...path, 'email'], context);
   if (webhook) return toWebhook(webhook, [...path, 'webhook'], context);
   if (alertmanager) return toAlertmanager(alertmanager, [...path, 'alertmanager'], context);
+  if (grafana) {
+    return {
+      kind: 'grafana',
+      url: base(grafana.url),
+      token: secretAt(grafana.token, [...path, 'grafana', 'token'], context, headerProblem),
+      tags: grafana.tags ?? [],
+      dashboardUid: grafana.dashboard_uid ?? null,
+      timeoutMs: ms(grafana.timeout),
+    };
+  }
   throw new Error('a channel without a kind passed the schema');
 }
 

@@ -10,6 +10,7 @@ import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
 import { createAlertmanager } from '../notify/alertmanager.ts';
 import { createEmail } from '../notify/email.ts';
+import { createGrafana } from '../notify/grafana.ts';
 import { createLogChannel } from '../notify/log.ts';
 import { createPagerDuty } from '../notify/pagerduty.ts';
 import { createSlack } from '../notify/slack.ts';
@@ -27,6 +28,7 @@ const SPACING_MS = {
   email: 1_000,
   webhook: 0,
   alertmanager: 0,
+  grafana: 100,
 } as const;
 /** A channel that refuses a critical message is asked again this often: somebody may mend it. */
 const REFUSED_CRITICAL_AGAIN_MS = 60_000;
@@ -71,7 +73,9 @@ function createChannel(name: string, config: ChannelConfig, tools: Tools): Chann
       const send = withSecrets({ routingKey }, (secrets) =>
         createPagerDuty({ ...secrets, url, timeoutMs, clock }),
       );
-      return { send, spacingMs: SPACING_MS.pagerduty };
+      // Each watch has an incident of its own, and what closes it pages nobody.
+      const merges = ({ incident }: Message) => incident !== 'closes';
+      return { send, merges, spacingMs: SPACING_MS.pagerduty };
     }
     case 'telegram': {
       const { url, botToken, chat, thread } = config;
@@ -86,7 +90,19 @@ function createChannel(name: string, config: ChannelConfig, tools: Tools): Chann
     case 'webhook':
       return { send: webhookSend(name, config, clock), spacingMs: SPACING_MS.webhook };
     case 'alertmanager':
-      return { send: alertmanagerSend(config, clock), spacingMs: SPACING_MS.alertmanager };
+      // It groups by itself, and each watch has an alert of its own.
+      return {
+        send: alertmanagerSend(config, clock),
+        merges: () => false,
+        spacingMs: SPACING_MS.alertmanager,
+      };
+    case 'grafana': {
+      const { url, token, tags, dashboardUid } = config;
+      const send = withSecrets({ token }, (secrets) =>
+        createGrafana({ ...secrets, url, tags, dashboardUid, timeoutMs, clock }),
+      );
+      return { send, merges: () => false, spacingMs: SPACING_MS.grafana };
+    }
     default:
       return kind satisfies never;
   }

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/kit/clock.ts';
 import { createLogger } from '../../src/kit/logger.ts';
 import { exampleOf } from '../docs/message-examples.ts';
 import { type FakeAlertmanager, startFakeAlertmanager } from '../support/fake-alertmanager.ts';
+import { type FakeGrafana, startFakeGrafana } from '../support/fake-grafana.ts';
 import { type FakePagerDuty, startFakePagerDuty } from '../support/fake-pagerduty.ts';
 import { type FakeService, startFakeService } from '../support/fake-service.ts';
 import { type FakeSlackApi, startFakeSlackApi } from '../support/fake-slack-api.ts';
@@ -17,20 +18,22 @@ let slack: FakeSlackApi;
 let pagerduty: FakePagerDuty;
 let telegram: FakeTelegram;
 let alertmanager: FakeAlertmanager;
+let grafana: FakeGrafana;
 let webhook: FakeService;
 let smtp: FakeSmtp;
 beforeAll(async () => {
   const bearer = 'Bearer am-secret-bearer-token';
-  [slack, pagerduty, telegram, alertmanager, webhook, smtp] = await Promise.all([
+  [slack, pagerduty, telegram, alertmanager, grafana, webhook, smtp] = await Promise.all([
     startFakeSlackApi(),
     startFakePagerDuty(),
     startFakeTelegram(),
     startFakeAlertmanager(bearer),
+    startFakeGrafana(),
     startFakeService(() => ({ status: 200, body: 'ok' })),
     startFakeSmtp(),
   ]);
 });
-const all = () => [slack, pagerduty, telegram, alertmanager, webhook, smtp];
+const all = () => [slack, pagerduty, telegram, alertmanager, grafana, webhook, smtp];
 beforeEach(() => {
   for (const fake of all()) fake.reset();
 });
@@ -53,12 +56,14 @@ function configured() {
       webhook: { url: '$HOOK', secret: '$SIGNING', headers: { 'x-api-key': '$API_KEY' } },
     },
     alerts: { alertmanager: { urls: [alertmanager.url], bearer_token: '$BEARER' } },
+    marks: { grafana: { url: grafana.url, token: '$GRAFANA', tags: ['team:x'] } },
   };
 }
 
 function environment(): Record<string, string> {
   return {
     SLACK: slack.token,
+    GRAFANA: grafana.token,
     KEY: pagerduty.routingKey,
     BOT: telegram.token,
     HOOK: `${webhook.url}/T0secretsecret`,
@@ -87,7 +92,7 @@ function channels(env = environment()) {
   return { made, send };
 }
 
-const NAMES = ['bot', 'pager', 'chat', 'mail', 'hook', 'alerts'];
+const NAMES = ['bot', 'pager', 'chat', 'mail', 'hook', 'alerts', 'marks'];
 
 describe('a channel of the config', () => {
   it('delivers a stop, each in its own way', async () => {
@@ -103,6 +108,7 @@ describe('a channel of the config', () => {
     });
     expect(webhook.requests[0]?.headers['webhook-signature']).toMatch(/^v1,/);
     expect(alertmanager.alerts()).toHaveLength(1);
+    expect(grafana.annotations()[0]?.tags).toContain('team:x');
   });
 
   it('has a pace that its service can bear', () => {
@@ -115,6 +121,7 @@ describe('a channel of the config', () => {
       mail: 1_000,
       hook: 0,
       alerts: 0,
+      marks: 100,
     });
   });
 
