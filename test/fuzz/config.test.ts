@@ -27,10 +27,17 @@ const CONFIG: unknown = {
       },
     },
   },
+  public_url: 'https://canaryd.example',
   secrets: { directory: 'secrets' },
   channels: {
     ops: { slack: { webhook: '$SLACK_WEBHOOK_URL', mention: '<!here>' } },
-    bot: { slack_bot: { token: '$CI_TOKEN', channel: 'C0123456789' } },
+    bot: {
+      slack_bot: {
+        ...{ token: '$CI_TOKEN', channel: 'C0123456789' },
+        ...{ signing_secret: '$CI_TOKEN', users: ['U0123456789'] },
+      },
+    },
+    marks: { grafana: { url: 'http://grafana:3000', token: '$CI_TOKEN', tags: ['a'] } },
     chat: { telegram: { bot_token: '$BOT_TOKEN', chat: '-100123' } },
     mail: {
       email: {

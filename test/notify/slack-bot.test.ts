@@ -124,6 +124,18 @@ describe('the Slack bot', () => {
     expect(slack.channelMessages()).toHaveLength(1);
   });
 
+  it('begins a new thread for late news when the old one was deleted, whatever receipts say', async () => {
+    const { context, keep } = receiptStore();
+    const send = make();
+    const newer = aStopMessage({ atMs: 2_000 });
+    keep(newer, await send(newer, signal, context));
+    slack.deleteAll();
+    const late = aStopMessage({ headline: 'older', atMs: 1_000 });
+    expect(await send(late, signal, context)).toMatchObject({ detail: 'thread_not_found' });
+    expect(await send(late, signal, context)).toMatchObject({ kind: 'delivered' });
+    expect(slack.channelMessages()).toHaveLength(1);
+  });
+
   it('does not replace newer news by older ones that come late', async () => {
     const send = make();
     await send(aStopMessage({ headline: 'newer', atMs: 2_000 }), signal);
