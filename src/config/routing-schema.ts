@@ -46,6 +46,11 @@ const quietHours = mapping({
   from: timeOfDay().describe('When they begin, by the clock of the zone: "22:00" is quiet.'),
   until: timeOfDay().describe('When they end: "06:00" is not quiet any more. May be the next day.'),
   zone: text(64, 'an IANA time zone').describe('IANA name of the zone, such as Europe/Berlin.'),
+  except: channelNames
+    .optional()
+    .describe(
+      'Names of channels that get everything at once: their service keeps quiet by itself.',
+    ),
 }).describe('What is not critical is held, and sent as one digest when they end.');
 
 const escalation = mapping({

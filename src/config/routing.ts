@@ -44,8 +44,11 @@ export function toRouting(
     const path = ['routing', 'escalation', 'steps', index, 'channels'];
     check(step.channels, channels, 'one of the channels', path);
   });
+  const { except } = input.quiet_hours ?? {};
+  check(except ?? [], channels, 'one of the channels', ['routing', 'quiet_hours', 'except']);
   return {
     routes,
+    ...(except === undefined ? {} : { neverQuiet: except }),
     quietHours: toQuietHours(input.quiet_hours, problems),
     escalation: toEscalation(input.escalation, problems),
   };

@@ -52,11 +52,12 @@ function planMessages(
   routing: Routing,
 ): readonly NewDelivery[] {
   const way = wayOf(message, state, channels, routing);
-  const { heldUntilMs } = way;
-  const notBeforeMs = heldUntilMs ?? atMs + (isMerged(message) ? GATHER_MS : 0);
-  const told = way.isSilent ? { ...message, isSilent: true } : message;
   return way.channels.map((channel): NewDelivery => {
+    const isLoud = routing.neverQuiet?.includes(channel) === true;
+    const heldUntilMs = isLoud ? null : way.heldUntilMs;
     const held = heldUntilMs === null ? {} : { heldUntilMs };
+    const told = way.isSilent && !isLoud ? { ...message, isSilent: true } : message;
+    const notBeforeMs = heldUntilMs ?? atMs + (isMerged(message) ? GATHER_MS : 0);
     return {
       id: `${watchId}-e${seq}-${channel}`,
       watchId,

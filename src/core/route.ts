@@ -22,6 +22,8 @@ export type Routing = {
   /** The first that fits wins; none: every channel. */
   readonly routes: readonly Route[];
   readonly quietHours: QuietHours | null;
+  /** Channels that get everything at once, because their service keeps quiet by itself. */
+  readonly neverQuiet?: readonly string[];
   readonly escalation: Escalation | null;
 };
 

@@ -91,6 +91,10 @@ describe('the routing', () => {
     ],
     [{ routes: [{ channels: [] }] }, 'at least one of the names of channels'],
     [{ quiet_hours: { ...night, until: '22:00' } }, 'routing.quiet_hours.until: found "22:00"'],
+    [
+      { quiet_hours: { ...night, except: ['mail'] } },
+      'routing.quiet_hours.except[0]: found "mail"',
+    ],
     [{ quiet_hours: { ...night, from: '24:00' } }, 'routing.quiet_hours.from: found "24:00"'],
     [{ quiet_hours: { ...night, zone: 'Berlin' } }, 'routing.quiet_hours.zone: found "Berlin"'],
     [

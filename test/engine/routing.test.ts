@@ -190,6 +190,15 @@ describe('in the quiet hours', () => {
     ]);
   });
 
+  it('a channel whose service keeps quiet by itself gets everything at once', async () => {
+    const { engine, phones, clock } = anOncall({ ...routing, neverQuiet: ['phone'] });
+    engine.start();
+    await engine.watch();
+    await clock.advance(1_000);
+    expect(phones.told.map(({ channel }) => channel)).toEqual(['phone', 'phone']);
+    expect(phones.told[0]?.message).toMatchObject({ kind: 'watch.started' });
+  });
+
   it('what is held survives a restart, and is told once', async () => {
     const before = anOncall(routing);
     before.engine.start();
