@@ -74,6 +74,11 @@ describe('Slack', { timeout: 60_000 }, () => {
     await vi.waitFor(() => expect(slack.channelMessages()).toHaveLength(1), 20_000);
     const [head] = slack.channelMessages();
     const stop = buttonsOf(head?.payload).find(({ action_id }) => action_id === 'canaryd.stop');
+    // Killed before the receipt was written down, it would rightly begin a new message.
+    await vi.waitFor(async () => {
+      const { body } = await canaryd.get(`/v1/watches/${id}/deliveries`);
+      expect(JSON.stringify(body)).toContain('"state":"delivered"');
+    }, 20_000);
     await canaryd.kill9();
     await canaryd.start();
     expect(await press({ action_id: 'canaryd.stop', value: stop?.value ?? '' })).toBe(200);
