@@ -122,6 +122,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'node-cron': /^src\/daemon\/housekeeping\.ts$/,
   'prom-client': /^src\/(?:metrics|demo)\//,
   '@slack/webhook': /^src\/notify\/slack\.ts$/,
+  nodemailer: /^src\/notify\/email\.ts$/,
   'node:sqlite': /^src\/journal\/sqlite\//,
   pg: /^src\/journal\/postgres\//,
   fastify: /^src\/http\//,

@@ -7,6 +7,7 @@ import { CanarydError } from '../kit/errors.ts';
 import { VERSION } from '../kit/version.ts';
 import { createClient, DEFAULT_SERVER, serverOf, tokenOf } from './client.ts';
 import { CliExit, EXIT, type ExitCode } from './exit.ts';
+import type { NotifyOptions } from './notify.ts';
 import { type CliIo, createOutput } from './output.ts';
 import { DEFAULT_CONFIG } from './parse.ts';
 import * as verbs from './watch-verbs.ts';
@@ -92,6 +93,7 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
       const { checkFiles } = await import('./check.ts');
       done(checkFiles(io, createOutput(io, json === true), files));
     });
+  addNotify(program, io, done);
   program
     .command('demo')
     .description('Watch a simulated trading service through a bad deploy, on this machine')
@@ -105,6 +107,23 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
       const { stdout: out, signal } = io;
       const what = fault === undefined ? {} : { fault };
       done(await runDemo({ healthy, prometheus, out, signal, ...what }));
+    });
+}
+
+function addNotify(program: Command, io: CliIo, done: (code: number) => void): void {
+  program
+    .command('notify')
+    .description('Try the channels of a config')
+    .command('test')
+    .description('Send a marked message through each channel, and say what came of it')
+    .option('--config <file>', 'the config', DEFAULT_CONFIG)
+    .option('--channel <name>', 'only this one')
+    .option('--critical', 'as loud as a stop: it calls people, and pages')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('notify test', 'notify test --channel pager --critical'))
+    .action(async ({ json, ...options }: NotifyOptions & { readonly json?: boolean }) => {
+      const { notifyTest } = await import('./notify.ts');
+      done(await notifyTest(io, createOutput(io, json === true), options));
     });
 }
 

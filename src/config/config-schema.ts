@@ -1,6 +1,7 @@
 // canaryd.yaml: every field, its limits, its default and what it is for. The descriptions are the
 // reference that an editor shows (config/canaryd.schema.json is written from here).
 import { z } from 'zod';
+import { channelsSchema, slackSchema } from './channel-schema.ts';
 import {
   choice,
   duration,
@@ -16,6 +17,7 @@ import {
 } from './fields.ts';
 import { hooksSchema } from './hook-schema.ts';
 import { journalSchema } from './journal.ts';
+import { routingSchema } from './routing-schema.ts';
 
 export const SCOPES = ['read', 'start', 'act'] as const;
 
@@ -65,19 +67,6 @@ const sourceSchema = choice({ prometheus: prometheus.optional(), scrape: scrape.
   'prometheus',
   'scrape',
 ]).describe('Where indicators are read: exactly one of prometheus and scrape.');
-
-const slack = mapping({
-  webhook: secret().describe('Incoming webhook URL, as $NAME: the URL itself is the secret.'),
-  critical_webhook: secret()
-    .optional()
-    .describe('Another channel for stops and failed rollbacks, as $NAME. Default: webhook.'),
-  mention: text(100, 'a mention')
-    .optional()
-    .describe('Who is called when something stops, such as <!subteam^S0123456> or <!here>.'),
-  timeout: duration('100ms', '60s', '5s')
-    .default('5s')
-    .describe('Limit of one attempt; it is repeated. Default 5s.'),
-}).describe('Messages to on-call. Without it they go to the log only.');
 
 const deadMan = mapping({
   url: secret().describe('What is requested (GET), as $NAME: who knows it can keep it quiet.'),
@@ -129,7 +118,11 @@ export const configSchema = mapping({
       error: 'at least one source; policies refer to it by name',
     })
     .describe('Where indicators are read, by the name that policies use.'),
-  slack: slack.optional(),
+  slack: slackSchema
+    .optional()
+    .describe('Short for one channel: channels: { slack: { slack: … } }. Not next to channels.'),
+  channels: channelsSchema.optional(),
+  routing: routingSchema.optional(),
   dead_man: deadMan.optional(),
   tokens: z
     .array(tokenSchema, { error: 'a list of tokens with name, token and scopes' })

@@ -1,16 +1,23 @@
 // The daemon's configuration after validation: plain data with every default filled in, paths
 // absolute, times in ms, secrets as handles that never print.
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import type { Routing } from '../core/route.ts';
 import { CanarydError, type Problem } from '../kit/errors.ts';
+import { type ChannelConfig, toChannels } from './channels.ts';
+import {
+  type ConfigContext,
+  type Headers,
+  headersAt,
+  secretAt,
+  type TlsConfig,
+  toTls,
+} from './config-context.ts';
 import type { ConfigInput, SCOPES } from './config-schema.ts';
-import { ms, SECRET_NAME, urlProblem } from './fields.ts';
+import { ms, urlProblem } from './fields.ts';
 import { type HooksConfig, toHooks } from './hooks.ts';
 import { type JournalSettings, toJournal } from './journal.ts';
-import { found, type Path, pathText, problem } from './problems.ts';
-import { missingText, Secret, type Secrets } from './secrets.ts';
-
-export type Headers = Readonly<Record<string, string | Secret>>;
+import { type Path, problem } from './problems.ts';
+import { toRouting } from './routing.ts';
+import type { Secret } from './secrets.ts';
 
 export type PrometheusConfig = {
   readonly kind: 'prometheus';
@@ -23,14 +30,6 @@ export type PrometheusConfig = {
   readonly timeoutMs: number;
 };
 
-/** PEM texts. The key is read from its file on each use. */
-export type TlsConfig = {
-  readonly ca: string | null;
-  readonly cert: string | null;
-  readonly key: Secret | null;
-  readonly insecureSkipVerify: boolean;
-};
-
 export type ScrapeConfig = {
   readonly kind: 'scrape';
   readonly targets: readonly string[];
@@ -39,14 +38,6 @@ export type ScrapeConfig = {
 };
 
 export type SourceConfig = PrometheusConfig | ScrapeConfig;
-
-export type SlackConfig = {
-  readonly webhook: Secret;
-  /** Where stops and failed rollbacks go; the same as `webhook` unless configured. */
-  readonly criticalWebhook: Secret;
-  readonly mention: string | null;
-  readonly timeoutMs: number;
-};
 
 export type DeadManConfig = { readonly url: Secret; readonly everyMs: number };
 
@@ -61,7 +52,9 @@ export type DaemonConfig = {
   readonly publicUrl: string | null;
   readonly journal: JournalSettings;
   readonly sources: Readonly<Record<string, SourceConfig>>;
-  readonly slack: SlackConfig | null;
+  /** By name; empty: messages go to the log. */
+  readonly channels: Readonly<Record<string, ChannelConfig>>;
+  readonly routing: Routing;
   readonly deadMan: DeadManConfig | null;
   readonly tokens: readonly TokenConfig[];
   readonly hooks: HooksConfig;
@@ -70,28 +63,14 @@ export type DaemonConfig = {
   readonly log: { readonly level: string };
 };
 
-/** Headers with their secrets revealed, for one request or one client. */
-export function revealHeaders(headers: Headers): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value : value.reveal(),
-    ]),
-  );
-}
-
 const TOKEN_CHARS_MIN = 16;
-
-export type ConfigContext = {
-  /** Folder of the config file: relative paths begin there. */
-  readonly directory: string;
-  readonly secrets: Secrets;
-  /** Collects what is wrong with secrets and files. */
-  readonly problems: Problem[];
-};
+/** The one channel there is when none is configured. */
+const LOG_CHANNEL = 'log';
 
 export function toDaemonConfig(input: ConfigInput, context: ConfigContext): DaemonConfig {
   const { directory } = context;
+  const channels = toChannels(input, context);
+  const names = Object.keys(channels);
   return {
     listen: { host: input.listen?.host ?? '127.0.0.1', port: input.listen?.port ?? 7766 },
     publicUrl: input.public_url?.replace(/\/+$/, '') ?? null,
@@ -104,7 +83,8 @@ export function toDaemonConfig(input: ConfigInput, context: ConfigContext): Daem
         toSource(source, ['sources', name], context),
       ]),
     ),
-    slack: input.slack === undefined ? null : toSlack(input.slack, context),
+    channels,
+    routing: toRouting(input.routing, names.length > 0 ? names : [LOG_CHANNEL], context.problems),
     deadMan: input.dead_man === undefined ? null : toDeadMan(input.dead_man, context),
     tokens: input.tokens.map((token, index) => ({
       name: token.name,
@@ -121,40 +101,9 @@ export function toDaemonConfig(input: ConfigInput, context: ConfigContext): Daem
   };
 }
 
-/** A secret handle; its absence now, or an unfit value, is a problem of the config. */
-function secretAt(
-  written: string,
-  path: Path,
-  { secrets, problems }: ConfigContext,
-  wrong: (value: string) => string | null = () => null,
-): Secret {
-  const name = written.slice(1);
-  const value = secrets.resolve({ secret: name });
-  if (value === null) {
-    problems.push({ path: pathText(path), message: missingText(name) });
-  } else {
-    const wanted = wrong(value);
-    if (wanted !== null) problems.push(problem(path, `an unfit value for ${name}`, wanted));
-  }
-  return secrets.secret(name);
-}
-
 function tokenProblem(value: string): string | null {
   const isFit = value.length >= TOKEN_CHARS_MIN && /^[\x21-\x7e]{1,512}$/.test(value);
   return isFit ? null : `${TOKEN_CHARS_MIN} to 512 characters without blanks, from a generator`;
-}
-
-function headersAt(
-  written: Readonly<Record<string, string>> | undefined,
-  path: Path,
-  context: ConfigContext,
-): Headers {
-  return Object.fromEntries(
-    Object.entries(written ?? {}).map(([name, text]) => [
-      name,
-      SECRET_NAME.test(text) ? secretAt(text, [...path, 'headers', name], context) : text,
-    ]),
-  );
 }
 
 type SourceInput = ConfigInput['sources'][string];
@@ -190,49 +139,6 @@ function toSource(source: SourceInput, path: Path, context: ConfigContext): Sour
     targets: scrape.targets,
     headers: headersAt(scrape.headers, [...path, 'scrape'], context),
     timeoutMs: ms(scrape.timeout),
-  };
-}
-
-type TlsInput = Exclude<Exclude<SourceInput['prometheus'], undefined>['tls'], undefined>;
-
-function toTls(tls: TlsInput, path: Path, { directory, problems }: ConfigContext): TlsConfig {
-  const read = (field: 'ca' | 'cert' | 'key'): string | null => {
-    const file = tls[field];
-    if (file === undefined) return null;
-    try {
-      return readFileSync(resolve(directory, file), 'utf8');
-    } catch {
-      const wanted = 'a PEM file that can be read; check path and permissions';
-      problems.push(problem([...path, field], found(file), wanted));
-      return null;
-    }
-  };
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    const wanted = 'cert and key together; add the other one';
-    problems.push(problem(path, 'only one of cert and key', wanted));
-  }
-  const hasKey = read('key') !== null;
-  return {
-    ca: read('ca'),
-    cert: read('cert'),
-    key: hasKey ? new Secret(`${pathText(path)}.key`, () => read('key')) : null,
-    insecureSkipVerify: tls.insecure_skip_verify,
-  };
-}
-
-type SlackInput = Exclude<ConfigInput['slack'], undefined>;
-
-function toSlack(slack: SlackInput, context: ConfigContext): SlackConfig {
-  const webhook = secretAt(slack.webhook, ['slack', 'webhook'], context, urlProblem);
-  const { critical_webhook: critical } = slack;
-  return {
-    webhook,
-    criticalWebhook:
-      critical === undefined
-        ? webhook
-        : secretAt(critical, ['slack', 'critical_webhook'], context, urlProblem),
-    mention: slack.mention ?? null,
-    timeoutMs: ms(slack.timeout),
   };
 }
 

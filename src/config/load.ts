@@ -151,7 +151,7 @@ function absentSecrets(raw: unknown, secrets: Secrets): Problem[] {
       for (const [key, item] of entriesOf(value)) visit(item, [...path, key]);
     }
   };
-  for (const field of ['journal', 'sources', 'slack', 'dead_man', 'tokens', 'hooks'])
+  for (const field of ['journal', 'sources', 'slack', 'channels', 'dead_man', 'tokens', 'hooks'])
     visit(fieldOf(raw, field), [field]);
   return collected;
 }

@@ -7,7 +7,7 @@ import type { Problem } from '../kit/errors.ts';
 const PROBLEMS_SHOWN_MAX = 100;
 const FOUND_CHARS_MAX = 60;
 const SECRET_SEGMENT =
-  /secret|token|passw|authoriz|credential|header|cookie|api_?key|basic_auth|^env$/i;
+  /secret|token|passw|routing_key|authoriz|credential|header|cookie|api_?key|basic_auth|^env$/i;
 /** A whole URL is the secret here. */
 const SECRET_FIELD = /webhook$/i;
 

@@ -22,6 +22,11 @@ export class Secret {
     this.#read = read;
   }
 
+  /** The value of this moment; null when it is gone. */
+  current(): string | null {
+    return this.#read();
+  }
+
   /** The value of this moment. Throws when it is gone. */
   reveal(): string {
     const value = this.#read();

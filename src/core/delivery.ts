@@ -1,11 +1,17 @@
 // A delivery is a planned send (an action or a message); an attempt is one try of it.
 // Deliveries are written in the same transaction as the decision that implies them (J1).
+import type { Call } from './escalation.ts';
 import type { DeliveryReason } from './event.ts';
 import type { ActionName } from './policy.ts';
 
 /** How one attempt ended. A time-out is `maybeDelivered`, never simply "failed". */
 export type Outcome =
-  | { readonly kind: 'delivered'; readonly detail: string }
+  | {
+      readonly kind: 'delivered';
+      readonly detail: string;
+      /** What the channel wants to be shown again with later messages of the watch. */
+      readonly receipt?: string;
+    }
   | {
       readonly kind: 'retryable';
       readonly reason: DeliveryReason;
@@ -16,9 +22,22 @@ export type Outcome =
     }
   | { readonly kind: 'refused'; readonly reason: DeliveryReason; readonly detail: string };
 
+/** Of a message that a channel delivered; only that channel can read the receipt. */
+export type Receipt = { readonly kind: Message['kind']; readonly receipt: string };
+
+/** What an attempt may know besides its message. */
+export type SendContext = {
+  readonly deliveryId: string;
+  /** Of what this channel has delivered for the watch, the oldest first. */
+  readonly receipts: (watchId: string) => Promise<readonly Receipt[]>;
+};
+
 export type DeliveryState = 'pending' | 'delivered' | 'gave_up';
 
 export type Severity = 'critical' | 'warning' | 'info';
+
+/** What a message does to the incident of its watch, in services that know incidents. */
+export type IncidentStep = 'opens' | 'acknowledges' | 'closes';
 
 /** What a person is told: plain text only; each channel escapes, formats and cuts it. */
 export type Message = {
@@ -35,6 +54,24 @@ export type Message = {
   readonly links: readonly { readonly label: string; readonly url: string }[];
   readonly watchId: string;
   readonly atMs: number;
+  /** Absent in messages of old journals, and when no deploy is known. */
+  readonly deploy?: {
+    readonly service: string;
+    readonly environment: string;
+    readonly version: string;
+    readonly previousVersion: string | null;
+  };
+  /** Absent: the incident stays as it is. */
+  readonly incident?: IncidentStep;
+  /** Where one cause is behind it all: the same one makes a storm. */
+  readonly cause?: { readonly reason: string; readonly detail: string };
+  /** Quiet hours: channels that can, deliver it without a sound. */
+  readonly isSilent?: boolean;
+  /** What it puts together; `watchId` is then that of the first. */
+  readonly merged?: readonly Pick<
+    Message,
+    'kind' | 'watchId' | 'atMs' | 'headline' | 'incident' | 'deploy'
+  >[];
 };
 
 /** What the webhook's or command's receiver is told. */
@@ -64,7 +101,15 @@ export type ActionPayload = {
 
 export type DeliveryContent =
   | { readonly kind: 'action'; readonly action: ActionName; readonly payload: ActionPayload }
-  | { readonly kind: 'message'; readonly channel: string; readonly message: Message };
+  | {
+      readonly kind: 'message';
+      readonly channel: string;
+      readonly message: Message;
+      /** Quiet hours: it goes out then, in one digest with all that was held for the channel. */
+      readonly heldUntilMs?: number;
+      /** Not sent when somebody looks after it by then, or nothing is open. */
+      readonly call?: Call;
+    };
 
 export type Delivery = {
   /** Deterministic: the same after a crash. Webhook id and idempotency key. */
@@ -90,6 +135,8 @@ export type Delivery = {
   readonly attemptsMax: number;
   readonly lastReason: DeliveryReason | null;
   readonly lastDetail: string | null;
+  /** What its channel gave out when it delivered it; null when nothing. */
+  readonly receipt: string | null;
 };
 
 export type NewDelivery = Omit<
@@ -102,6 +149,7 @@ export type NewDelivery = Omit<
   | 'holder'
   | 'lastReason'
   | 'lastDetail'
+  | 'receipt'
 >;
 
 /** A dead disarm endpoint delays the rollback by this much at most. */
@@ -131,11 +179,18 @@ export function nextAttemptAtMs(
   return nowMs + Math.max(backoff, asked);
 }
 
+/** A held message waits a night at most; what seems longer was planned by another clock. */
+const HELD_MAX_MS = 25 * 3_600_000;
+
 /**
  * Whether its time has come. No wait is planned longer than the longest there is: one that seems
  * longer was planned before the wall clock was set back, and is over.
  */
-export function isDue({ content, notBeforeMs }: Delivery, nowMs: number): boolean {
-  const longestMs = content.kind === 'action' ? ACTION_BACKOFF_MAX_MS : MESSAGE_ASKED_MAX_MS;
-  return nowMs >= notBeforeMs || notBeforeMs - nowMs > longestMs;
+export function isDue(delivery: Delivery, nowMs: number): boolean {
+  const { content, attempts, createdAtMs, notBeforeMs } = delivery;
+  if (nowMs >= notBeforeMs) return true;
+  const isHeld = content.kind === 'message' && content.heldUntilMs !== undefined;
+  const retryMs = content.kind === 'action' ? ACTION_BACKOFF_MAX_MS : MESSAGE_ASKED_MAX_MS;
+  const plannedMs = attempts > 0 ? 0 : isHeld ? HELD_MAX_MS : notBeforeMs - createdAtMs;
+  return notBeforeMs - nowMs > retryMs + plannedMs;
 }

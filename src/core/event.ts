@@ -180,5 +180,7 @@ export const DELIVERY_REASONS = [
   'hold_fire',
   'superseded',
   'misconfigured',
+  'acknowledged',
+  'resolved',
 ] as const;
 export type DeliveryReason = (typeof DELIVERY_REASONS)[number];

@@ -1,6 +1,7 @@
 // What people are told of conditions: seen, blind, warned of, red before the deploy.
 import {
   blindLine,
+  commonCause,
   type Draft,
   evidenceLine,
   list,
@@ -34,6 +35,7 @@ export function sight(
         next: event.conditions.some(({ reason }) => reason === 'no_series')
           ? 'These cannot stop this deploy while they have no data. A misspelt metric looks like this.'
           : 'These cannot stop this deploy while they have no data.',
+        ...commonCause(event.conditions),
       };
     case 'conditions.blinded':
       return {
@@ -41,6 +43,7 @@ export function sight(
         headline: `BLIND ${name}: cannot judge ${list(event.conditions.map((b) => b.indicator))}`,
         lines: event.conditions.map((blind) => blindLine(policy, blind)),
         next: 'Blind is no verdict: nothing is rolled back or passed on the strength of it. The rest is still watched.',
+        ...commonCause(event.conditions),
       };
     case 'conditions.sighted':
       return {

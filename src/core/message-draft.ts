@@ -1,6 +1,6 @@
 // What the parts of `message.ts` share: a draft of a message, and how a deploy, a figure and a
 // blindness read in a line.
-import type { Severity } from './delivery.ts';
+import type { Message, Severity } from './delivery.ts';
 import type { BlindEvidence, Evidence, WatchEvent } from './event.ts';
 import type { Policy } from './policy.ts';
 import { formatValue } from './quantity.ts';
@@ -21,6 +21,7 @@ export type Draft = {
   readonly headline: string;
   readonly lines?: readonly string[];
   readonly next?: string | null;
+  readonly cause?: NonNullable<Message['cause']>;
 };
 
 export type Of<T extends WatchEvent['type']> = Extract<WatchEvent, { type: T }>;
@@ -57,4 +58,14 @@ export function list(names: readonly string[]): string {
 
 export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** The reason that all of them share, with its detail when that is the same too. */
+export function commonCause(
+  blind: readonly Pick<BlindEvidence, 'reason' | 'detail'>[],
+): Pick<Draft, 'cause'> {
+  const [first] = blind;
+  if (first === undefined || blind.some(({ reason }) => reason !== first.reason)) return {};
+  const isSame = blind.every(({ detail }) => detail === first.detail);
+  return { cause: { reason: first.reason, detail: isSame ? first.detail : '' } };
 }

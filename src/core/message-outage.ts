@@ -19,6 +19,7 @@ export function journalFailed(outage: Outage): Message {
   const { host, forMs, failure, isReminder } = outage;
   const verb = isReminder ? 'still cannot' : 'cannot';
   return message('journal.failed', outage, {
+    incident: 'opens',
     severity: 'critical',
     headline: `canaryd on ${host} ${verb} write its journal: no deploy is judged`,
     lines: [
@@ -33,6 +34,7 @@ export function journalFailed(outage: Outage): Message {
 export function journalRecovered(outage: Omit<Outage, 'failure' | 'isReminder'>): Message {
   const { host, forMs } = outage;
   return message('journal.recovered', outage, {
+    incident: 'closes',
     severity: 'info',
     headline: `canaryd on ${host} writes its journal again, after ${roughDuration(forMs)}`,
     lines: [
@@ -45,7 +47,9 @@ export function journalRecovered(outage: Omit<Outage, 'failure' | 'isReminder'>)
 function message(
   kind: (typeof OUTAGE_KINDS)[number],
   { host, atMs }: Pick<Outage, 'host' | 'atMs'>,
-  words: Pick<Message, 'severity' | 'headline' | 'lines' | 'next'>,
+  words: Pick<Message, 'severity' | 'headline' | 'lines' | 'next' | 'incident'>,
 ): Message {
-  return { kind, ...words, fields: [['Host', host]], links: [], watchId: '', atMs };
+  // It is of no watch; services that know incidents need a name for this one all the same.
+  const watchId = `canaryd@${host}`;
+  return { kind, ...words, fields: [['Host', host]], links: [], watchId, atMs };
 }

@@ -2,7 +2,9 @@
 // and cuts it. Written for somebody who was just woken: what, how bad, is it this deploy, what
 // canaryd does about it, what to do.
 import type { Message } from './delivery.ts';
+import type { Deploy } from './deploy.ts';
 import type { WatchEvent } from './event.ts';
+import { incidentStep } from './incident.ts';
 import { acted, human } from './message-action.ts';
 import { sight, warning } from './message-condition.ts';
 import type { Draft, TellContext } from './message-draft.ts';
@@ -13,6 +15,8 @@ import { roughDuration } from './quantity.ts';
 export function tell(event: WatchEvent, context: TellContext): Message | null {
   const draft = draftOf(event, context);
   if (draft === null) return null;
+  const { deploy } = context.state;
+  const step = incidentStep(event, draft.severity, context.state);
   return {
     kind: event.type,
     severity: draft.severity,
@@ -23,7 +27,14 @@ export function tell(event: WatchEvent, context: TellContext): Message | null {
     links: linksOf(context),
     watchId: context.watchId,
     atMs: event.atMs,
+    ...(deploy === null ? {} : { deploy: named(deploy) }),
+    ...(step === null ? {} : { incident: step }),
+    ...(draft.cause === undefined ? {} : { cause: draft.cause }),
   };
+}
+
+function named({ service, environment, version, previousVersion }: Deploy) {
+  return { service, environment, version, previousVersion };
 }
 
 function draftOf(event: WatchEvent, context: TellContext): Draft | null {
@@ -79,10 +90,10 @@ function fieldsOf(event: WatchEvent, { state, policy }: TellContext): Message['f
   return fields;
 }
 
-function linksOf({ state, policy, publicUrl, watchId }: TellContext): Message['links'] {
+export function linksOf({ state, policy, publicUrl, watchId }: TellContext): Message['links'] {
   const links = [];
   if (publicUrl !== null) {
-    links.push({ label: 'Watch', url: `${publicUrl}/v1/watches/${watchId}` });
+    links.push({ label: 'Watch', url: `${publicUrl}/watches/${watchId}` });
   }
   if (policy.dashboard !== null) links.push({ label: 'Dashboard', url: policy.dashboard });
   if (policy.runbook !== null) links.push({ label: 'Runbook', url: policy.runbook });

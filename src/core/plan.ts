@@ -1,9 +1,17 @@
 // From events to the deliveries they imply; both are written in one transaction (J1).
-import { type ActionPayload, type NewDelivery, ROLLBACK_WAITS_FOR_DISARM_MS } from './delivery.ts';
+import {
+  type ActionPayload,
+  type Message,
+  type NewDelivery,
+  ROLLBACK_WAITS_FOR_DISARM_MS,
+} from './delivery.ts';
+import { planCalls } from './escalation.ts';
 import type { WatchEvent } from './event.ts';
+import { GATHER_MS, isMerged } from './merge.ts';
 import { tell } from './message.ts';
 import type { TellContext } from './message-draft.ts';
 import type { ActionName } from './policy.ts';
+import { NO_ROUTING, type Routing, wayOf } from './route.ts';
 
 const MINUTE_MS = 60_000;
 /** A critical message is worth sending for a day, anything else for an hour. */
@@ -20,30 +28,48 @@ export function actionDeliveryId(watchId: string, action: ActionName): string {
   return `${watchId}-${action}`;
 }
 
-/** @param channels names of the channels that are told */
+/** @param channels names of the channels that are told what no route fits */
 export function planDeliveries(
   event: WatchEvent,
   context: TellContext,
   channels: readonly string[],
   siblings: readonly WatchEvent[],
+  routing: Routing = NO_ROUTING,
 ): readonly NewDelivery[] {
   const actions = event.type === 'watch.stopped' ? planActions(event, context) : [];
-  if (isSaidBySibling(event, siblings)) return actions;
+  const calls = planCalls(event, context, routing.escalation);
+  if (isSaidBySibling(event, siblings)) return [...actions, ...calls];
   const message = tell(event, context);
-  if (message === null) return actions;
-  const messages = channels.map((channel): NewDelivery => {
+  if (message === null) return [...actions, ...calls];
+  return [...actions, ...planMessages(event, message, context, channels, routing), ...calls];
+}
+
+function planMessages(
+  { seq, atMs }: WatchEvent,
+  message: Message,
+  { watchId, state }: TellContext,
+  channels: readonly string[],
+  routing: Routing,
+): readonly NewDelivery[] {
+  const way = wayOf(message, state, channels, routing);
+  return way.channels.map((channel): NewDelivery => {
+    const isLoud = routing.neverQuiet?.includes(channel) === true;
+    const heldUntilMs = isLoud ? null : way.heldUntilMs;
+    const held = heldUntilMs === null ? {} : { heldUntilMs };
+    const told = way.isSilent && !isLoud ? { ...message, isSilent: true } : message;
+    const notBeforeMs = heldUntilMs ?? atMs + (isMerged(message) ? GATHER_MS : 0);
     return {
-      id: `${context.watchId}-e${event.seq}-${channel}`,
-      watchId: context.watchId,
-      content: { kind: 'message', channel, message },
-      createdAtMs: event.atMs,
-      notBeforeMs: event.atMs,
+      id: `${watchId}-e${seq}-${channel}`,
+      watchId,
+      content: { kind: 'message', channel, message: told, ...held },
+      createdAtMs: atMs,
+      notBeforeMs,
       afterDelivery: null,
-      deadlineAtMs: event.atMs + MESSAGE_DEADLINES_MS[message.severity],
+      // From its release: a night must not eat it up.
+      deadlineAtMs: notBeforeMs + MESSAGE_DEADLINES_MS[message.severity],
       attemptsMax: MESSAGE_ATTEMPTS_MAX[message.severity],
     };
   });
-  return [...actions, ...messages];
 }
 
 /** One message for one turn of events: "armed" says "seen again", "not confirmed" says "gave up". */

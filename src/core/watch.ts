@@ -51,6 +51,16 @@ export type WatchState = {
   /** Pre-existing breaches that were told. */
   readonly toldPreExisting: readonly string[];
   readonly acknowledgedBy: string | null;
+  /** The critical incident that waits for a person; null: none. */
+  readonly critical: {
+    /** When it began, and what made it worse, since somebody looks after it. */
+    readonly openings: readonly { readonly seq: number; readonly atMs: number }[];
+    readonly acknowledged: {
+      readonly by: string;
+      readonly seq: number;
+      readonly atMs: number;
+    } | null;
+  } | null;
   readonly stop: {
     readonly atMs: number;
     readonly cause: 'condition' | 'human';
@@ -82,6 +92,7 @@ export const UNSTARTED: WatchState = {
   warnings: {},
   toldPreExisting: [],
   acknowledgedBy: null,
+  critical: null,
   stop: null,
   actions: {},
   verification: { kind: 'none' },
@@ -113,6 +124,41 @@ function closed(state: WatchState, phase: Phase, atMs: number): WatchState {
 
 /** Total: every event has a meaning in every state. */
 export function evolve(state: WatchState, event: WatchEvent): WatchState {
+  const after = evolved(state, event);
+  const critical = criticalAfter(state, event);
+  return critical === after.critical ? after : { ...after, critical };
+}
+
+/** Opened by what somebody has to be woken for; not by the stop of a person, who is awake. */
+function criticalAfter(state: WatchState, event: WatchEvent): WatchState['critical'] {
+  const { critical, actions } = state;
+  const opened = {
+    openings: [...(critical?.openings ?? []), { seq: event.seq, atMs: event.atMs }],
+    acknowledged: critical?.acknowledged ?? null,
+  };
+  switch (event.type) {
+    case 'watch.stopped':
+      return event.mode === 'observe' || event.cause === 'human' ? critical : opened;
+    case 'action.delayed':
+      return opened;
+    case 'action.gave_up':
+      return event.reason === 'superseded' ? critical : opened;
+    case 'action.accepted':
+      return actions[event.action] === 'gave_up' ? opened : critical;
+    case 'rollback.not_confirmed':
+      return event.reason === 'superseded' ? null : opened;
+    case 'rollback.confirmed':
+      return null;
+    case 'watch.acknowledged': {
+      const { by, seq, atMs } = event;
+      return critical === null ? null : { openings: [], acknowledged: { by, seq, atMs } };
+    }
+    default:
+      return critical;
+  }
+}
+
+function evolved(state: WatchState, event: WatchEvent): WatchState {
   switch (event.type) {
     case 'watch.started':
       return {

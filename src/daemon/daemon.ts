@@ -27,12 +27,14 @@ import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createLogChannel } from '../notify/log.ts';
 import { createHealthReader } from '../source/health.ts';
 import { queryOf } from '../source/promql.ts';
+import { createChannels } from './channels.ts';
 import { DeadMan } from './dead-man.ts';
 import { Health } from './health.ts';
 import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { Scrape } from './scrape.ts';
-import { createChannels, createSource, policyHash } from './sources.ts';
+import { slackSetup } from './slack.ts';
+import { createSource, policyHash } from './sources.ts';
 import { Systemd } from './systemd.ts';
 
 /** What is being sent may finish this long after the signal; then it is repeated by the next start. */
@@ -145,7 +147,7 @@ function assemble(
       metrics.journalErrors.inc();
     logger.error({ err: error, watchId }, 'evaluation or delivery failed; it is tried again');
   };
-  const channels = createChannels(config, clock, logger);
+  const channels = createChannels(config.channels, { clock, logger });
   const sources = Object.fromEntries(
     Object.entries(config.sources).map(([name, source]) => [
       name,
@@ -170,6 +172,7 @@ function assemble(
     journal,
     sources,
     channels,
+    routing: config.routing,
     sendAction: createAct({ resolveSecret: secrets.resolve, clock, version: VERSION }),
     readHealth,
     healthBefore: (key, beforeMs) => standBy.healthBefore(key, beforeMs),
@@ -218,6 +221,7 @@ function assemble(
       matches: (given) => tokenMatcher(token.reveal())(given),
     })),
     hooks: hookSetups(config.hooks, policies),
+    slack: slackSetup(config.channels),
     logger,
     version: VERSION,
     clock,

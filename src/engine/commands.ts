@@ -22,6 +22,8 @@ const DEFAULT_ENVIRONMENT = 'production';
 const RECENT_MAX = 20;
 const STARTS_MAX = 8;
 const OPEN_MAX = 10_000;
+/** Sooner, an acknowledgement of the same person is a repetition of the request. */
+const ACK_AGAIN_AFTER_MS = 60_000;
 /** A watch may be extended to this long after its deploy. */
 const EXTENDED_MAX_MS = 31 * 24 * 3_600_000;
 
@@ -284,9 +286,13 @@ export class Commands implements Control {
   }
 
   async acknowledge(id: string, { by, reason }: HumanCommand): Promise<WatchView> {
-    return this.#command(id, ({ state }) =>
-      state.acknowledgedBy === by ? null : { events: [{ type: 'watch.acknowledged', by, reason }] },
-    );
+    const nowMs = this.#options.clock.now();
+    return this.#command(id, ({ state: { acknowledgedBy, critical } }) => {
+      // Once more counts from now on: a repeated request does not, nor when nothing is critical.
+      const last = critical === null ? Number.POSITIVE_INFINITY : critical.acknowledged?.atMs;
+      const isRepeated = acknowledgedBy === by && nowMs - (last ?? 0) < ACK_AGAIN_AFTER_MS;
+      return isRepeated ? null : { events: [{ type: 'watch.acknowledged', by, reason }] };
+    });
   }
 
   async extend(

@@ -45,6 +45,14 @@ export type ConditionView = {
   readonly limitText: string;
   /** "72.4 % of 1,204 in 1m, must not be below 80 %". */
   readonly text: string;
+  /** "72.4 % (871 of 1,204 in 1m)": the text without its rule. */
+  readonly now: string;
+  /** "must be at least 80 %". */
+  readonly must: string;
+  /** The bounds within which a value is fine, for a chart. */
+  readonly allowed: { readonly low: number | null; readonly high: number | null };
+  /** "Stop when Order fill rate below 80 % for 45s (immediate, 0s-15m)". */
+  readonly sentence: string;
   readonly blindReason: string | null;
   readonly preExisting: boolean;
   /** What is asked of the source, or of the health endpoint; null when it is unknown. */
@@ -75,7 +83,34 @@ export type WatchView = {
   readonly acknowledgedBy: string | null;
   readonly rollbackOf: string | null;
   readonly lastTickAt: string | null;
+  /** The page of the watch, for people. */
   readonly url: string | null;
+  readonly intervalMs: number;
+  /** When each window begins and ends, with extensions. */
+  readonly windows: readonly {
+    readonly name: string;
+    readonly fromAt: string;
+    readonly untilAt: string;
+  }[];
+  readonly stop: {
+    readonly at: string;
+    readonly cause: 'condition' | 'human';
+    readonly by: string;
+    /** `hold`: the hold-fire switch was on. */
+    readonly mode: Mode | 'hold';
+  } | null;
+  /** What a stop does, and for how long it is verified (null: not at all). */
+  readonly plan: { readonly actions: readonly string[]; readonly verifyMs: number | null };
+  /** While the rollback is verified: until when. */
+  readonly verifyUntil: string | null;
+  /** What stopped the deploy, else the stop or warn condition in the worst state; null: none. */
+  readonly worst: {
+    readonly condition: string;
+    readonly state: ConditionView['state'];
+    readonly text: string;
+  } | null;
+  readonly deployedBy: string | null;
+  readonly links: readonly { readonly label: string; readonly url: string }[];
   /** Deploys' parameters. */
   readonly parameters: Readonly<Record<string, number | string>>;
   readonly conditions: readonly ConditionView[];

@@ -11,6 +11,7 @@ import {
   type Message,
   type Outcome,
 } from '../core/delivery.ts';
+import { callEnded, callLines } from '../core/escalation.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import type { Action } from '../core/policy.ts';
 import { type TemplateValues, templateValues } from '../core/template.ts';
@@ -19,7 +20,17 @@ import type { Clock } from '../kit/clock.ts';
 import type { CanarydError } from '../kit/errors.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
-import { type Channel, isWorthRepeating, mayBePassed, messagesByLane, soFar } from './lanes.ts';
+import {
+  type Channel,
+  companyOf,
+  isWorthRepeating,
+  joined,
+  type MessageContent,
+  mayBePassed,
+  messagesByLane,
+  sendContext,
+  soFar,
+} from './lanes.ts';
 import type { Ledger } from './ledger.ts';
 import { OutcomeWriter } from './outcome-writer.ts';
 import type { Share } from './share.ts';
@@ -64,6 +75,8 @@ export type DispatcherOptions = {
 
 /** What an action is sent with. */
 type Standing = { readonly action: Action; readonly values: TemplateValues };
+
+type BegunMessage = Delivery & { readonly content: MessageContent };
 
 /** Free again at a monotonic time: a wall clock that is set back must not silence a lane. */
 type LaneState = { isBusy: boolean; freeAt: number };
@@ -121,9 +134,10 @@ export class Dispatcher {
     this.#landed.clear();
     // Actions first, and whatever becomes of the messages.
     await this.#sweepActions({ onlyFirst: false });
-    const pending = await journal.pendingDeliveries(PENDING_MAX, 'message', this.#onDamaged);
-    const messages = this.#messagesOfOurs(pending);
     const nowMs = clock.now();
+    const told = this.#onDamaged;
+    const pending = await journal.pendingDeliveries(PENDING_MAX, 'message', told, nowMs);
+    const messages = this.#messagesOfOurs(pending);
     const queues = messagesByLane(messages, this.#options.channels);
     for (const [lane, queue] of queues) this.#sweepLane(lane, queue, nowMs);
   }
@@ -140,7 +154,7 @@ export class Dispatcher {
       if (only.onlyFirst && delivery.attempts > 0) continue;
       const isFreed = delivery.afterDelivery !== null && !waiting.has(delivery.afterDelivery);
       const goes = isDue(delivery, nowMs) || (isFreed && delivery.attempts === 0);
-      if (goes && this.#actionsFlying < ACTIONS_AT_ONCE_MAX) this.#fly(delivery, null);
+      if (goes && this.#actionsFlying < ACTIONS_AT_ONCE_MAX) this.#fly(delivery);
     }
   }
 
@@ -184,23 +198,40 @@ export class Dispatcher {
       // What has just ended was read before it did: the next look knows more.
       if (this.#landed.has(delivery.id)) return;
       if (isDue(delivery, nowMs)) {
-        this.#fly(delivery, state);
+        this.#flyTogether(companyOf(delivery, queue, this.#options.channels, nowMs), state);
         return;
       }
       if (!mayBePassed(delivery)) return;
     }
   }
 
-  #fly(delivery: Delivery, lane: LaneState | null): void {
-    if (lane === null) this.#actionsFlying += 1;
-    else lane.isBusy = true;
+  #fly(delivery: Delivery): void {
+    this.#actionsFlying += 1;
+    const flight = this.#landing(this.#attempt(delivery), [delivery], null);
+    this.#flying.set(delivery.id, flight);
+  }
+
+  /** Messages that go out as one; each keeps its own attempts and its own end. */
+  #flyTogether(company: readonly [Delivery, ...Delivery[]], lane: LaneState): void {
+    lane.isBusy = true;
+    const flight = this.#landing(this.#attemptTogether(company, lane), company, lane);
+    for (const { id } of company) this.#flying.set(id, flight);
+  }
+
+  #landing(
+    attempt: Promise<void>,
+    company: readonly [Delivery, ...Delivery[]],
+    lane: LaneState | null,
+  ): Promise<void> {
     const landed = () => {
-      this.#flying.delete(delivery.id);
-      this.#landed.add(delivery.id);
+      for (const { id } of company) {
+        this.#flying.delete(id);
+        this.#landed.add(id);
+      }
       if (lane === null) this.#actionsFlying -= 1;
       else lane.isBusy = false;
     };
-    const flight = this.#attempt(delivery, lane).then(
+    return attempt.then(
       () => {
         landed();
         this.poke();
@@ -208,25 +239,49 @@ export class Dispatcher {
       (error: unknown) => {
         landed();
         // No poke: a journal that cannot be written is asked again by the sweep, not at once.
-        this.#options.onError(error, delivery.watchId);
+        this.#options.onError(error, company[0].watchId);
       },
     );
-    this.#flying.set(delivery.id, flight);
   }
 
-  async #attempt(delivery: Delivery, lane: LaneState | null): Promise<void> {
-    const { clock, journal, replica } = this.#options;
-    const lookedAt = clock.monotonic();
-    const barred = await this.#barred(delivery);
-    if (barred !== null) return this.#outcomes.end(delivery, barred.outcome, barred.gaveUp);
-    const attempts = delivery.attempts + 1;
-    const begun = { ...delivery, attempts };
-    if (!(await journal.startAttempt(delivery.id, attempts, clock.now(), replica))) return;
+  async #attempt(delivery: Delivery): Promise<void> {
+    const lookedAt = this.#options.clock.monotonic();
+    const begun = await this.#begin(delivery);
+    if (begun === null) return;
     const outcome = await this.#sendStanding(begun, lookedAt).catch((error: unknown) =>
       this.#failed(begun, error),
     );
-    if (lane !== null) this.#space(delivery, lane, outcome);
+    await this.#outcomes.inTheEnd([begun], outcome, this.#aborting.signal);
+  }
+
+  async #attemptTogether(company: readonly Delivery[], lane: LaneState): Promise<void> {
+    const begun: BegunMessage[] = [];
+    for (const delivery of company) {
+      const one = await this.#begin(delivery);
+      if (one !== null && one.content.kind === 'message') {
+        begun.push({ ...one, content: one.content });
+      }
+    }
+    const [first, ...others] = begun;
+    if (first === undefined) return;
+    const outcome = await this.#tell([first, ...others]).catch((error: unknown) =>
+      this.#failed(first, error),
+    );
+    this.#space(first, lane, outcome);
     await this.#outcomes.inTheEnd(begun, outcome, this.#aborting.signal);
+  }
+
+  /** Written as begun, before anything leaves (J1); null: it is not sent now. */
+  async #begin(delivery: Delivery): Promise<Delivery | null> {
+    const { clock, journal, replica } = this.#options;
+    const barred = await this.#barred(delivery);
+    if (barred !== null) {
+      await this.#outcomes.end(delivery, barred.outcome, barred.gaveUp);
+      return null;
+    }
+    const attempts = delivery.attempts + 1;
+    const isBegun = await journal.startAttempt(delivery.id, attempts, clock.now(), replica);
+    return isBegun ? { ...delivery, attempts } : null;
   }
 
   /** Why nothing may be sent any more, if so. */
@@ -241,18 +296,52 @@ export class Dispatcher {
         return refuse('hold_fire', `hold fire by ${held.by}: ${held.reason}; ${soFar(delivery)}`);
       }
     }
+    if (content.kind === 'message' && content.call !== undefined) {
+      const loaded = await this.#options.ledger.load(delivery.watchId);
+      const ended = loaded === null ? null : callEnded(loaded.state, content.call);
+      if (ended !== null) return refuse(ended.reason, ended.detail);
+    }
     if (this.#options.clock.now() > delivery.deadlineAtMs) {
       return refuse('deadline', `its deadline has passed; ${soFar(delivery)}`);
     }
     if (!delivery.inFlight) return null;
     // An attempt of an earlier life: nobody knows whether it arrived.
-    if (content.kind === 'message' && !isWorthRepeating(content.message)) {
+    if (content.kind === 'message' && !isWorthRepeating(content)) {
       return refuse('interrupted', 'canaryd ended while it was being sent; it may have arrived');
     }
     if (delivery.attempts >= delivery.attemptsMax) {
       return refuse('interrupted', 'canaryd ended during the last attempt; it may have arrived');
     }
     return null;
+  }
+
+  async #tell(begun: readonly [BegunMessage, ...BegunMessage[]]): Promise<Outcome> {
+    const [first, ...others] = begun;
+    const { content } = first;
+    const channel = this.#options.channels[content.channel];
+    if (channel === undefined) {
+      const detail = `the config no longer defines the channel '${content.channel}'`;
+      return { kind: 'refused', reason: 'misconfigured', detail };
+    }
+    const message = joined([content, ...others.map((one) => one.content)]);
+    const context = sendContext(first.id, content.channel, this.#options.journal);
+    const outcome = await channel.send(
+      repeatMarked(await this.#current(first, message), begun),
+      this.#aborting.signal,
+      context,
+    );
+    if (outcome.kind !== 'delivered' || others.length === 0) return outcome;
+    // It stands for no single watch: later messages of one must not be hung on to it.
+    return { kind: 'delivered', detail: outcome.detail };
+  }
+
+  /** A call says how far things have come when it is made, not when it was planned. */
+  async #current({ content, watchId }: BegunMessage, message: Message): Promise<Message> {
+    if (content.call === undefined) return message;
+    const loaded = await this.#options.ledger.load(watchId);
+    if (loaded === null) return message;
+    const { record, state } = loaded;
+    return { ...message, lines: callLines({ watchId, policy: record.policy, state }) };
   }
 
   /**
@@ -262,10 +351,10 @@ export class Dispatcher {
    */
   async #sendStanding(begun: Delivery, lookedAt: number): Promise<Outcome> {
     const { clock, journal, share } = this.#options;
-    const action = begun.content.kind === 'action' ? await this.#actionOf(begun) : null;
+    const standing = await this.#standingOf(begun);
     for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
       const holdsForMs = looks === 0 ? STANDS_FOR_MS : STANDS_AGAIN_FOR_MS;
-      if (clock.monotonic() - lookedAt < holdsForMs) return this.#send(begun, action);
+      if (clock.monotonic() - lookedAt < holdsForMs) return this.#send(begun, standing);
       lookedAt = clock.monotonic();
       const [stored, barred] = await Promise.all([
         journal.delivery(begun.id),
@@ -280,7 +369,7 @@ export class Dispatcher {
     return { kind: 'retryable', reason: 'not_started', detail, ...again };
   }
 
-  async #actionOf({ content, watchId }: Delivery): Promise<Standing | null> {
+  async #standingOf({ content, watchId }: Delivery): Promise<Standing | null> {
     const record = await this.#options.journal.watch(watchId);
     const action = record?.policy.actions.find(
       ({ name }) => content.kind === 'action' && name === content.action,
@@ -290,18 +379,11 @@ export class Dispatcher {
   }
 
   async #send(delivery: Delivery, standing: Standing | null): Promise<Outcome> {
-    const { content } = delivery;
+    const { content, watchId } = delivery;
     const signal = this.#aborting.signal;
-    if (content.kind === 'message') {
-      const channel = this.#options.channels[content.channel];
-      if (channel === undefined) {
-        const detail = `the config no longer defines the channel '${content.channel}'`;
-        return { kind: 'refused', reason: 'misconfigured', detail };
-      }
-      return channel.send(repeatMarked(content.message, delivery), signal);
-    }
+    if (content.kind === 'message') throw new Error('a message is sent by its lane');
     if (standing === null) {
-      const detail = `the policy of watch ${delivery.watchId} has no action '${content.action}'`;
+      const detail = `the policy of watch ${watchId} has no action '${content.action}'`;
       return { kind: 'refused', reason: 'misconfigured', detail };
     }
     return this.#options.sendAction(delivery, standing.action, standing.values, signal);
@@ -315,9 +397,7 @@ export class Dispatcher {
     return { kind: 'retryable', reason: 'not_started', detail, ...again };
   }
 
-  #space(delivery: Delivery, state: LaneState, outcome: Outcome): void {
-    const { content } = delivery;
-    if (content.kind !== 'message') return;
+  #space({ content }: BegunMessage, state: LaneState, outcome: Outcome): void {
     const spacing = this.#options.channels[content.channel]?.spacingMs ?? 0;
     const isAsked = outcome.kind === 'retryable' && ASKED_REASONS.includes(outcome.reason);
     const asked = isAsked ? (outcome.retryAfterMs ?? 0) : 0;
@@ -353,10 +433,12 @@ export class Dispatcher {
 }
 
 /** A message that may have arrived before says so: Slack cannot tell a repetition. */
-function repeatMarked(message: Message, { inFlight, attempts, lastReason }: Delivery): Message {
-  const line = inFlight
+function repeatMarked(message: Message, begun: readonly Delivery[]): Message {
+  const isOpen = ({ attempts, lastReason }: Delivery) =>
+    attempts > 1 && (lastReason === 'timeout' || lastReason === 'interrupted');
+  const line = begun.some(({ inFlight }) => inFlight)
     ? 'canaryd was restarted while sending this: you may have seen it before.'
-    : attempts > 1 && (lastReason === 'timeout' || lastReason === 'interrupted')
+    : begun.some(isOpen)
       ? 'An earlier try of this message got no answer: you may have seen it before.'
       : null;
   return line === null ? message : { ...message, lines: [...message.lines, line] };

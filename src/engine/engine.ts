@@ -2,6 +2,7 @@
 // touches the world comes in from outside, so that the daemon, the tests and the fault simulation
 // run the same engine.
 import type { Readings, Source } from '../core/read.ts';
+import { NO_ROUTING, type Routing } from '../core/route.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Random } from '../kit/random.ts';
@@ -22,6 +23,8 @@ export type EngineOptions = {
   readonly journal: Journal;
   readonly sources: Readonly<Record<string, Source>>;
   readonly channels: DispatcherOptions['channels'];
+  /** Default: every channel is told everything, at once. */
+  readonly routing?: Routing;
   readonly sendAction: DispatcherOptions['sendAction'];
   readonly readHealth: KeeperOptions['readHealth'];
   readonly healthBefore: (healthKey: string, beforeMs: number) => Readings[string] | undefined;
@@ -94,6 +97,7 @@ function join(options: EngineOptions) {
   const ledger = new Ledger({
     journal,
     channels: Object.keys(channels),
+    routing: options.routing ?? NO_ROUTING,
     publicUrl,
     onAppended: (appended) => {
       options.onAppended(appended);

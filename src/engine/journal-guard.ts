@@ -62,6 +62,7 @@ export class JournalGuard {
       ticks: (...args) => read(() => journal.ticks(...args)),
       deliveries: (watchId) => read(() => journal.deliveries(watchId)),
       delivery: (id) => read(() => journal.delivery(id)),
+      receipts: (...args) => read(() => journal.receipts(...args)),
       pendingDeliveries: (...args) => read(() => journal.pendingDeliveries(...args)),
       hold: () => read(() => journal.hold()),
       counts: () => read(() => journal.counts()),

@@ -3,6 +3,7 @@
 // made again from what is there now.
 import type { EventBody, WatchEvent } from '../core/event.ts';
 import { planDeliveries } from '../core/plan.ts';
+import { NO_ROUTING, type Routing } from '../core/route.ts';
 import type { Tick } from '../core/sample.ts';
 import type { Track } from '../core/track.ts';
 import { evolve, isActive, UNSTARTED, type WatchState } from '../core/watch.ts';
@@ -35,6 +36,7 @@ const CACHE_MAX = 5_000;
 export class Ledger {
   readonly #journal: Journal;
   readonly #channels: readonly string[];
+  readonly #routing: Routing;
   readonly #publicUrl: string | null;
   readonly #onAppended: (appended: Appended) => void;
   readonly #cache = new Map<string, { revision: number; state: WatchState }>();
@@ -42,12 +44,15 @@ export class Ledger {
   constructor(options: {
     readonly journal: Journal;
     readonly channels: readonly string[];
+    /** Default: every channel is told everything, at once. */
+    readonly routing?: Routing;
     readonly publicUrl: string | null;
     /** After the transaction. Must not throw. */
     readonly onAppended: (appended: Appended) => void;
   }) {
     this.#journal = options.journal;
     this.#channels = options.channels;
+    this.#routing = options.routing ?? NO_ROUTING;
     this.#publicUrl = options.publicUrl;
     this.#onAppended = options.onAppended;
   }
@@ -149,7 +154,7 @@ export class Ledger {
         state: after,
         publicUrl: this.#publicUrl,
       };
-      return planDeliveries(event, context, this.#channels, events);
+      return planDeliveries(event, context, this.#channels, events, this.#routing);
     });
     const append: Append = {
       watchId: record.id,

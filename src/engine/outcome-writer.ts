@@ -7,7 +7,7 @@ import type { WatchState } from '../core/watch.ts';
 import type { DeliveryUpdate, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Random } from '../kit/random.ts';
-import { reasonKept } from './lanes.ts';
+import { reasonKept, receiptOf } from './lanes.ts';
 import type { Decision, Ledger } from './ledger.ts';
 
 /**
@@ -18,6 +18,9 @@ const OUTCOME_AGAIN_MS: readonly number[] = [
   ...[500, 1_000, 2_000, 4_000, 8_000, 15_000],
   ...[20_000, 20_000, 20_000, 20_000, 20_000, 20_000],
 ];
+const NEEDLESS: readonly DeliveryReason[] = ['acknowledged', 'resolved'];
+
+type Retryable = Extract<Outcome, { kind: 'retryable' }>;
 
 export type OutcomeWriterOptions = {
   readonly clock: Clock;
@@ -35,31 +38,53 @@ export class OutcomeWriter {
     this.#options = options;
   }
 
-  /** Its place is kept meanwhile: nobody sends again what only could not be written down. */
-  async inTheEnd(begun: Delivery, outcome: Outcome, signal: AbortSignal): Promise<void> {
+  /**
+   * One outcome for all that went out together. Their place is kept meanwhile: nobody sends again
+   * what only could not be written down.
+   */
+  async inTheEnd(begun: readonly Delivery[], outcome: Outcome, signal: AbortSignal): Promise<void> {
     const { clock, onError } = this.#options;
+    const left = new Set(begun);
     for (const waitMs of OUTCOME_AGAIN_MS) {
       try {
-        return await this.#record(begun, outcome);
+        return await this.#recordAll(left, outcome);
       } catch (error) {
-        onError(error, begun.watchId);
+        onError(error, begun[0]?.watchId ?? '');
         // Shutting down: the next start, or another replica, repeats it under the same id.
         await clock.sleep(waitMs, signal).catch(() => {
           throw error;
         });
       }
     }
-    await this.#record(begun, outcome);
+    await this.#recordAll(left, outcome);
   }
 
-  async #record(delivery: Delivery, outcome: Outcome): Promise<void> {
+  /** They are tried again at one time, so that they stay together. */
+  async #recordAll(left: Set<Delivery>, outcome: Outcome): Promise<void> {
     const { clock, random } = this.#options;
+    let againAtMs: number | null = null;
+    const again = ({ content }: Delivery, failure: Retryable): number => {
+      const attempts = Math.max(...[...left].map((one) => one.attempts));
+      againAtMs ??= nextAttemptAtMs({ content, attempts }, failure, clock.now(), random());
+      return againAtMs;
+    };
+    for (const delivery of [...left]) {
+      await this.#record(delivery, outcome, again);
+      left.delete(delivery);
+    }
+  }
+
+  async #record(
+    delivery: Delivery,
+    outcome: Outcome,
+    again: (delivery: Delivery, failure: Retryable) => number,
+  ): Promise<void> {
     if (outcome.kind === 'delivered') return this.end(delivery, outcome, null);
     if (outcome.kind === 'refused') return this.end(delivery, outcome, outcome.reason);
     if (delivery.attempts >= delivery.attemptsMax) {
       return this.end(delivery, outcome, 'attempts_exhausted');
     }
-    const nextAtMs = nextAttemptAtMs(delivery, outcome, clock.now(), random());
+    const nextAtMs = again(delivery, outcome);
     if (nextAtMs > delivery.deadlineAtMs) return this.end(delivery, outcome, 'deadline');
     await this.#write(delivery, outcome, null, {
       id: delivery.id,
@@ -79,6 +104,7 @@ export class OutcomeWriter {
       notBeforeMs: delivery.notBeforeMs,
       reason: gaveUp ?? 'ok',
       detail: outcome.detail,
+      ...receiptOf(outcome),
     });
   }
 
@@ -107,7 +133,8 @@ export class OutcomeWriter {
           : [];
       return { events, updates: [update] };
     });
-    onAttempt(delivery, outcome, gaveUp);
+    // A call that is not needed any more is no failure.
+    if (gaveUp === null || !NEEDLESS.includes(gaveUp)) onAttempt(delivery, outcome, gaveUp);
   }
 }
 

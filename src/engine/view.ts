@@ -1,7 +1,8 @@
 // A watch as people see it: the journal's state next to the latest figures, in words.
 import { effectivePolicy } from '../core/decide.ts';
 import type { Delivery } from '../core/delivery.ts';
-import type { Condition, Indicator, Policy } from '../core/policy.ts';
+import { linksOf } from '../core/message.ts';
+import { ALWAYS, type Condition, type Indicator, type Policy } from '../core/policy.ts';
 import { formatValue } from '../core/quantity.ts';
 import { resolveIndicator } from '../core/read.ts';
 import type { Tick } from '../core/sample.ts';
@@ -9,9 +10,10 @@ import { templateValues } from '../core/template.ts';
 import type { ConditionTrack } from '../core/track.ts';
 import { verifyConditions } from '../core/verify.ts';
 import type { WatchState } from '../core/watch.ts';
-import { countsText, limitNow, limitText, titleOf } from '../core/wording.ts';
+import { conditionSentence, countsText, limitNow, limitText, titleOf } from '../core/wording.ts';
 import type { ConditionView, WatchView } from './control.ts';
 import type { Loaded } from './ledger.ts';
+import { absoluteLimit, allowedRange, mustText, worstOf } from './view-words.ts';
 
 export type QueryOf = (indicator: Indicator) => string | null;
 
@@ -25,6 +27,10 @@ export function watchView(
   const { deploy, policy, track } = record;
   const stops = begunStops(policy, track === null ? 0 : track.atMs - deploy.deployedAtMs);
   const seen = stops.filter(({ id }) => track?.conditions[id]?.everSeen === true).length;
+  const conditions = conditionViews(policy, state, track?.conditions ?? {}, tick).map((view) => ({
+    ...view,
+    query: queryIn(record, view.indicator, queryOf),
+  }));
   return {
     id: record.id,
     service: deploy.service,
@@ -47,13 +53,37 @@ export function watchView(
     acknowledgedBy: state.acknowledgedBy,
     rollbackOf: state.rollbackOf,
     lastTickAt: track === null ? null : iso(track.atMs),
-    url: publicUrl === null ? null : `${publicUrl}/v1/watches/${record.id}`,
+    url: publicUrl === null ? null : `${publicUrl}/watches/${record.id}`,
+    intervalMs: policy.intervalMs,
+    windows: windowViews(effectivePolicy(policy, state), deploy.deployedAtMs),
+    ...stopView(policy, state),
+    worst: worstOf(policy, state, track, conditions),
+    deployedBy: deploy.by,
+    links: linksOf({ state, policy, publicUrl: null, watchId: record.id }),
     parameters: deploy.parameters,
-    conditions: conditionViews(record.policy, state, track?.conditions ?? {}, tick).map((view) => ({
-      ...view,
-      query: queryIn(record, view.indicator, queryOf),
-    })),
+    conditions,
     actions: actionViews(state, deliveries),
+  };
+}
+
+function windowViews(policy: Policy, deployedAtMs: number): WatchView['windows'] {
+  return policy.windows
+    .filter(({ name }) => name !== ALWAYS)
+    .map(({ name, fromMs, untilMs }) => {
+      return { name, fromAt: iso(deployedAtMs + fromMs), untilAt: iso(deployedAtMs + untilMs) };
+    });
+}
+
+function stopView(
+  policy: Policy,
+  { stop, verification }: WatchState,
+): Pick<WatchView, 'stop' | 'plan' | 'verifyUntil'> {
+  const verifyMs = policy.verify?.withinMs ?? null;
+  return {
+    stop: stop && { at: iso(stop.atMs), cause: stop.cause, by: stop.by, mode: stop.mode },
+    plan: { actions: policy.actions.map(({ name }) => name), verifyMs },
+    verifyUntil:
+      verification.kind === 'verifying' ? iso(verification.sinceMs + (verifyMs ?? 0)) : null,
   };
 }
 
@@ -131,6 +161,9 @@ function conditionView(
         : indicator?.kind === 'http'
           ? `${value === 1 ? 'good' : 'bad'}${reading?.kind === 'value' && reading.detail ? ` (${reading.detail})` : ''}`
           : `${formatValue(value, unit)}${counts === '' ? '' : ` (${counts})`}`;
+  const baseline = state.baseline[condition.indicator];
+  const parameters = state.deploy?.parameters ?? {};
+  const absolute = absoluteLimit(condition.limit, track?.limit, parameters, baseline);
   return {
     condition: condition.id,
     indicator: condition.indicator,
@@ -145,6 +178,10 @@ function conditionView(
     unit,
     limitText: limitText(condition.limit, unit),
     text: `${now}, ${rule}`,
+    now,
+    must: mustText(condition, absolute, unit),
+    allowed: allowedRange(condition, absolute, baseline),
+    sentence: conditionSentence(condition, policy),
     blindReason: track?.state === 'blind' ? (track.blind?.reason ?? null) : null,
     preExisting: state.preExisting.includes(condition.id),
   };

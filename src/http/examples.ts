@@ -24,7 +24,21 @@ export const EXAMPLE_WATCH: Wire<WatchView> = {
   acknowledged_by: null,
   rollback_of: null,
   last_tick_at: '2026-03-01T12:03:00.000Z',
-  url: 'https://ci.example/runs/42',
+  url: 'https://canaryd.example/watches/w_0123456789abcdef',
+  interval_ms: 5_000,
+  windows: [
+    {
+      name: 'immediate',
+      from_at: '2026-03-01T12:00:00.000Z',
+      until_at: '2026-03-01T12:15:00.000Z',
+    },
+  ],
+  stop: null,
+  plan: { actions: ['disarm', 'rollback'], verify_ms: 600_000 },
+  verify_until: null,
+  worst: null,
+  deployed_by: 'alice',
+  links: [{ label: 'Pipeline', url: 'https://ci.example/runs/42' }],
   parameters: { deploy_capital: 100_000, expected_positions: 10 },
   conditions: [
     {
@@ -41,6 +55,10 @@ export const EXAMPLE_WATCH: Wire<WatchView> = {
       unit: 'ratio',
       limit_text: 'below 80 %',
       text: '98.2 % of 1,204 in 1m, must not be below 80 %',
+      now: '98.2 % (1,182 of 1,204 in 1m)',
+      must: 'must be at least 80 %',
+      allowed: { low: 0.8, high: null },
+      sentence: 'Stop when Order fill rate below 80 % (immediate, 0s-15m)',
       blind_reason: null,
       pre_existing: false,
       query: 'sum(increase(orders_filled_total[1m])) / sum(increase(orders_submitted_total[1m]))',

@@ -28,6 +28,10 @@ const signature = (name: string, description: string) => {
 const SIGNATURES = {
   githubSignature: signature('X-Hub-Signature-256', 'HMAC-SHA256 of the body, as GitHub sends it'),
   gitlabToken: signature('X-Gitlab-Token', 'The secret token of a GitLab webhook'),
+  slackSignature: signature(
+    'X-Slack-Signature',
+    'Signature v0 of Slack: with X-Slack-Request-Timestamp of the last 5 minutes',
+  ),
   standardWebhooks: signature(
     'webhook-signature',
     'Standard Webhooks: with webhook-id, and webhook-timestamp of the last 5 minutes',

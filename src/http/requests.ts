@@ -99,6 +99,12 @@ export const samplesQuery = z.strictObject({
   limit: limit(5_000, 1_000),
 });
 
+export const seriesQuery = z.strictObject({
+  from: time.describe('Default: the deploy').optional(),
+  to: time.describe('Default: the last tick').optional(),
+  points: limit(2_000, 400).describe('At most about this many values of each indicator'),
+});
+
 export const releaseQuery = z.strictObject({
   reason: line(500, 'Why; it is logged'),
   by: line(100, "Who; default: the token's name").optional(),

@@ -8,6 +8,7 @@ import type { Logger } from '../kit/logger.ts';
 import type { Scope, Token } from './auth.ts';
 import type { HookSetups } from './hook-setup.ts';
 import type { ProblemKind } from './problem.ts';
+import type { SlackSetup } from './slack-setup.ts';
 
 export type RouteDeps = {
   readonly control: Control;
@@ -18,6 +19,8 @@ export type RouteDeps = {
   readonly tokens?: readonly Token[];
   /** Kinds of hooks that are taken; default: none. */
   readonly hooks?: HookSetups;
+  /** Whose buttons are obeyed; default: none. */
+  readonly slack?: SlackSetup;
 };
 
 /** A body that arrives as bytes, since signatures are over bytes. */

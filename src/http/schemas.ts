@@ -7,12 +7,16 @@ import { BLIND_REASONS } from '../core/sample.ts';
 import { PHASES } from '../core/watch.ts';
 import type { ConditionView, WatchView } from '../engine/control.ts';
 import type { Hold } from '../journal/journal.ts';
+import { SCOPES } from './auth.ts';
+import type { Series } from './page/series.ts';
 import type { ProblemBody } from './problem.ts';
 import { extendBody, humanBody, startBody } from './requests.ts';
 import type { Wire } from './wire.ts';
 
 const at = z.iso.datetime({ offset: true });
 const ms = z.number().describe('Milliseconds since 1970, UTC');
+
+const conditionState = z.enum(['waiting', 'inactive', 'pending', 'firing', 'blind']);
 
 const condition = z
   .object({
@@ -22,13 +26,19 @@ const condition = z
     window: z.string(),
     role: z.string(),
     due: z.boolean().describe('Judged at this time since the deploy'),
-    state: z.enum(['waiting', 'inactive', 'pending', 'firing', 'blind']),
+    state: conditionState,
     state_since: at.nullable(),
     value: z.number().nullable().describe('In the base unit: fraction, seconds, bytes'),
     limit: z.number().nullable(),
     unit: z.string(),
     limit_text: z.string(),
     text: z.string().describe('Value, range and limit in words'),
+    now: z.string().describe('Value and range in words'),
+    must: z.string().describe('must be at least 80 %'),
+    allowed: z
+      .object({ low: z.number().nullable(), high: z.number().nullable() })
+      .describe('The bounds within which a value is fine'),
+    sentence: z.string().describe('The condition as a sentence'),
     blind_reason: z.string().nullable(),
     pre_existing: z.boolean().describe('Breached before the deploy already'),
     query: z.string().nullable().describe('What is asked of the source: PromQL, or GET and a URL'),
@@ -58,7 +68,27 @@ const watch = z
     acknowledged_by: z.string().nullable(),
     rollback_of: z.string().nullable(),
     last_tick_at: at.nullable(),
-    url: z.string().nullable(),
+    url: z.string().nullable().describe('The page of the watch'),
+    interval_ms: z.number(),
+    windows: z.array(z.object({ name: z.string(), from_at: at, until_at: at })),
+    stop: z
+      .object({
+        at,
+        cause: z.enum(['condition', 'human']),
+        by: z.string(),
+        mode: z.enum(['act', 'observe', 'hold']),
+      })
+      .nullable(),
+    plan: z
+      .object({ actions: z.array(z.string()), verify_ms: z.number().nullable() })
+      .describe('What a stop does'),
+    verify_until: at.nullable(),
+    worst: z
+      .object({ condition: z.string(), state: conditionState, text: z.string() })
+      .nullable()
+      .describe('What stopped the deploy, else what is worst now'),
+    deployed_by: z.string().nullable(),
+    links: z.array(z.object({ label: z.string(), url: z.string() })),
     parameters: z.record(z.string(), z.union([z.number(), z.string()])),
     conditions: z.array(condition),
     actions: z.array(
@@ -156,6 +186,29 @@ const hold = z
   .object({ by: z.string(), reason: z.string(), since_ms: ms })
   .describe('The hold-fire switch') satisfies z.ZodType<Wire<Hold>>;
 
+const series = z
+  .object({
+    from_at_ms: ms,
+    to_at_ms: ms,
+    step_ms: z.number().describe('Of each step the first, lowest, highest and last value are kept'),
+    ticks: z.number().int().describe('Ticks that were read for it'),
+    series: z.array(
+      z.object({
+        indicator: z.string(),
+        points: z.array(z.tuple([z.number(), z.number()])).describe('[at_ms, value]'),
+        blind: z.array(z.object({ from_at_ms: ms, to_at_ms: ms, reason: z.enum(BLIND_REASONS) })),
+      }),
+    ),
+  })
+  .describe('Values for charts; extremes are kept') satisfies z.ZodType<Wire<Series>>;
+
+const me = z
+  .object({
+    token: z.string().nullable().describe('Name of the token; null: no tokens are configured'),
+    scopes: z.array(z.enum(SCOPES)),
+  })
+  .describe('Who asks');
+
 const problem = z
   .object({
     type: z.string().describe('urn:canaryd:problem:<kind>'),
@@ -175,6 +228,10 @@ const hookEvent = z
   .looseObject({})
   .describe('As its CI system sends it; for generic a Start, as for POST /v1/watches');
 
+const slackAction = z
+  .object({ payload: z.string().describe('JSON, as Slack sends it') })
+  .describe('An interaction of Slack, as a form');
+
 /** Every schema of the document, by the name it has there. */
 export const SCHEMAS = {
   Start: startBody,
@@ -184,6 +241,7 @@ export const SCHEMAS = {
   Watch: watch,
   HookEvent: hookEvent,
   Ignored: ignored,
+  SlackAction: slackAction,
   HookAnswer: z.union([watch, ignored]).describe('The watch, or why there is none'),
   WatchList: z.object({ watches: z.array(watch), next_before: z.string().nullable() }),
   Event: event,
@@ -193,6 +251,8 @@ export const SCHEMAS = {
   Delivery: delivery,
   Deliveries: z.object({ deliveries: z.array(delivery) }),
   Hold: z.object({ hold: hold.nullable() }).describe('null: released'),
+  Series: series,
+  Me: me,
   Problem: problem,
   Document: z.looseObject({ openapi: z.string() }),
 } as const;

@@ -1,6 +1,6 @@
 // Builds the HTTP server: limits, time limits, validation, errors. It does not listen; the daemon
 // does. A GET never acts. Whatever goes wrong, the caller gets a problem and never a stack.
-import { STATUS_CODES } from 'node:http';
+import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -10,6 +10,8 @@ import Fastify, {
 import type { z } from 'zod';
 import { authorize, refuseForeign, type Token } from './auth.ts';
 import { openapiDocument } from './openapi.ts';
+import { dataRoutes } from './page/data-routes.ts';
+import { PAGE_URLS, pageRoutes } from './page/routes.ts';
 import { HttpError, rawProblem, sendProblem } from './problem.ts';
 import { takeRawBodies } from './raw-body.ts';
 import type { RouteDeps, RouteSpec } from './route.ts';
@@ -18,6 +20,7 @@ import { eventsRoute, STREAM_LIMITS, type StreamLimits, type Streams } from './r
 import { holdRoutes } from './routes/hold.ts';
 import { hookRoute } from './routes/hooks.ts';
 import { journalRoutes } from './routes/journal.ts';
+import { type Afterwork, slackRoute } from './routes/slack.ts';
 import { watchRoutes } from './routes/watches.ts';
 import { problemsOf, problemsText } from './validation.ts';
 
@@ -55,11 +58,12 @@ export const SERVER_LIMITS: ServerLimits = {
 
 const HEADER_BYTES_MAX = 16_384;
 
-/** All routes, in one list: what is registered and what the document describes. */
+/** All routes of the API: what is registered and what the document describes. */
 export function allRoutes(
   deps: RouteDeps,
   streams: Streams,
   limits: StreamLimits,
+  afterwork: Afterwork = { running: new Set() },
 ): readonly RouteSpec[] {
   let document: unknown;
   const routes: readonly RouteSpec[] = [
@@ -67,7 +71,9 @@ export function allRoutes(
     ...journalRoutes(deps),
     eventsRoute(deps, streams, limits),
     hookRoute(deps),
+    slackRoute(deps, afterwork),
     ...holdRoutes(deps),
+    ...dataRoutes(deps),
     ...daemonRoutes(deps, () => {
       document ??= openapiDocument(routes, deps.version);
       return document;
@@ -104,7 +110,9 @@ export function buildServer(deps: ServerDeps, limits = SERVER_LIMITS): FastifyIn
     },
   });
   const streams: Streams = { open: new Set() };
-  const routes = allRoutes(deps, streams, limits.stream);
+  const afterwork: Afterwork = { running: new Set() };
+  app.addHook('onClose', async () => void (await Promise.allSettled(afterwork.running)));
+  const routes = [...allRoutes(deps, streams, limits.stream, afterwork), ...pageRoutes()];
   // Fastify reads text/plain by itself; here a body is JSON or nothing.
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('tokenName', null);
@@ -151,8 +159,15 @@ function guard(
       const detail = `found ${request.url.length} characters, at most ${limits.urlLengthMax}`;
       throw new HttpError('url_too_long', detail);
     }
-    if (tokens.length === 0) refuseForeign(request.headers);
+    if (tokens.length === 0) refuseForeign(withoutLink(request));
   });
+}
+
+/** A link from a chat or a mail may open the page: it holds no data, and no foreign page sees it. */
+function withoutLink({ headers, method, routeOptions }: FastifyRequest): IncomingHttpHeaders {
+  const isPage = PAGE_URLS.some((url) => url === routeOptions.url);
+  if (!isPage || method !== 'GET' || headers['sec-fetch-mode'] !== 'navigate') return headers;
+  return { ...headers, 'sec-fetch-site': 'none' };
 }
 
 function register(app: FastifyInstance, spec: RouteSpec, tokens: readonly Token[]): void {

@@ -72,6 +72,7 @@ export const TABLES: readonly Table[] = [
       attempts_max: 'integer',
       last_reason: 'text?',
       last_detail: 'text?',
+      receipt: 'text?',
     },
     order: ['planned'],
   },
@@ -147,6 +148,8 @@ export function toCheckedEntry(table: Table, fields: unknown): Entry {
   const found = new Map<string, unknown>(Object.entries(fields));
   const values: Record<string, Value> = {};
   for (const [column, kind] of Object.entries(table.columns)) {
+    // An export of the time before there were receipts.
+    if (column === 'receipt' && !found.has(column)) found.set(column, null);
     if (!found.has(column)) throw new Error(`${table.name}: the field ${column} is missing`);
     values[column] = checkedValue(found.get(column), kind, `${table.name}.${column}`);
     found.delete(column);

@@ -1,7 +1,7 @@
 // What survives a crash. The engine knows only this interface; SQLite lives in its own folder,
 // and a second store is one more folder that passes the same contract suite
 // (test/journal/contract.ts).
-import type { Delivery, NewDelivery } from '../core/delivery.ts';
+import type { Delivery, NewDelivery, Receipt } from '../core/delivery.ts';
 import type { Deploy } from '../core/deploy.ts';
 import type { DeliveryReason, EventBody, WatchEvent } from '../core/event.ts';
 import type { Policy } from '../core/policy.ts';
@@ -45,7 +45,12 @@ export type DeliveryUpdate = {
   readonly notBeforeMs: number;
   readonly reason: DeliveryReason;
   readonly detail: string;
+  /** Of a message that was delivered. */
+  readonly receipt?: string;
 };
+
+/** How many receipts of a watch a channel is shown: the newest. */
+export const RECEIPTS_MAX = 500;
 
 /** Everything one decision writes, in one transaction or not at all. */
 export type Append = {
@@ -115,15 +120,22 @@ export interface Journal {
   /** By itself, whatever became of the other rows of its watch. */
   delivery(id: string): Promise<Delivery | null>;
   /**
+   * What a channel gave out for the messages of a watch, the oldest first; looks at the newest
+   * `RECEIPTS_MAX` of the watch.
+   */
+  receipts(watchId: string, channel: string): Promise<readonly Receipt[]>;
+  /**
    * Pending deliveries of all watches, in planned order, at most `limit`. Of one kind, when asked:
    * then thousands of waiting messages hide no action, and critical messages come first.
    * A row that is damaged is left out and told, so that it hides no other; with nobody to tell, the
    * call throws.
+   * @param dueAtMs what was planned for later than this, and never tried, comes last
    */
   pendingDeliveries(
     limit: number,
     kind?: 'action' | 'message',
     onDamaged?: (error: CanarydError) => void,
+    dueAtMs?: number,
   ): Promise<readonly Delivery[]>;
   /**
    * Marks an attempt as begun by a replica, before anything is sent; false when the delivery has

@@ -1,5 +1,5 @@
 // Rows of a store → the journal's own types. Both stores name and type their columns alike.
-import type { Delivery } from '../core/delivery.ts';
+import type { Delivery, Receipt } from '../core/delivery.ts';
 import { DELIVERY_REASONS, type WatchEvent } from '../core/event.ts';
 import { PHASES } from '../core/watch.ts';
 import { CanarydError } from '../kit/errors.ts';
@@ -70,6 +70,7 @@ export function toDelivery(row: Row): Delivery {
     lastReason:
       reason === null ? null : word(DELIVERY_REASONS, reason, `the reason of delivery ${id}`),
     lastDetail: row.textOrNull('last_detail'),
+    receipt: row.textOrNull('receipt'),
   };
 }
 
@@ -90,8 +91,35 @@ export function toDeliveries(
   });
 }
 
+/** Rows from the newest to the oldest. The channel is in the text: few rows, no index of its own. */
+export function toReceipts(rows: readonly Row[], channel: string): readonly Receipt[] {
+  return rows.toReversed().flatMap((row) => {
+    const content = decodeContent(row.text('content'), row.text('id'));
+    if (content.kind !== 'message' || content.channel !== channel) return [];
+    return [{ kind: content.message.kind, receipt: row.text('receipt') }];
+  });
+}
+
 function word<Word extends string>(known: readonly Word[], found: string, row: string): Word {
   const match = known.find((candidate) => candidate === found);
   if (match === undefined) throw damaged(row, `is ${JSON.stringify(found)}, which is no known one`);
   return match;
+}
+
+/**
+ * In which order pending deliveries are handed out: what is to go later last, so that a night's
+ * held messages hide nothing; then the critical ones; then as planned.
+ * @param isNotCritical how the store says so
+ */
+export function pendingOrder(
+  isNotCritical: string,
+  kind: 'action' | 'message' | undefined,
+  dueAtMs: number | undefined,
+): string {
+  const later = `(attempts = 0 AND not_before_ms > ${wholeMs(dueAtMs ?? 0)})`;
+  const first = [
+    ...(dueAtMs === undefined ? [] : [later]),
+    ...(kind === 'message' ? [isNotCritical] : []),
+  ];
+  return `ORDER BY ${[...first, 'planned'].join(', ')}`;
 }

@@ -3,12 +3,16 @@
 // below them whatever the message holds. All text of a message is foreign: it is escaped, so that
 // an error body cannot ping a channel.
 import type { Message, Severity } from '../core/delivery.ts';
+import { escapeSlack } from '../core/slack-button.ts';
+import { type SlackActions, slackActions } from './slack-buttons.ts';
+import { clean, oneLine } from './text.ts';
 
 type Text = { type: 'mrkdwn'; text: string; verbatim: true };
 export type SlackBlock =
   | { type: 'section'; text: Text }
   | { type: 'section'; fields: Text[] }
-  | { type: 'context'; elements: Text[] };
+  | { type: 'context'; elements: Text[] }
+  | SlackActions;
 
 export type SlackPayload = {
   text: string;
@@ -21,6 +25,8 @@ export type SlackPayload = {
 export type SlackOptions = {
   /** `here`, a user id, a user group id, or Slack's own `<…>`; put into critical messages. */
   readonly mention: string | null;
+  /** Name of the channel, when its messages have buttons. */
+  readonly buttons?: string | null;
 };
 
 /** The headline as people see it: a lock screen shows no more. */
@@ -49,6 +55,7 @@ export function slackMessage(message: Message, options: SlackOptions): SlackPayl
     ...sectionOf(nextOf(message, NEXT_MAX)),
     ...fieldsOf(message),
     ...sectionOf(linksOf(message, LINKS_MAX).join('  ·  ')),
+    ...slackActions(message, options.buttons ?? null),
     { type: 'context', elements: [mrkdwn(contextOf(message))] },
   ];
   return {
@@ -89,7 +96,7 @@ function headlineOf(message: Message, max: number): string {
 /** Escaped; at most `max` characters as people see them. */
 function visible(text: string, max: number): string {
   const points = [...text];
-  return escapeText(points.length <= max ? text : `${points.slice(0, max - 1).join('')}…`);
+  return escapeSlack(points.length <= max ? text : `${points.slice(0, max - 1).join('')}…`);
 }
 
 function linesOf(message: Message): readonly string[] {
@@ -146,7 +153,7 @@ function linksOf(message: Message, max: number): readonly string[] {
 function linkOf(label: string, url: string): string {
   const parsed = URL.parse(url);
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) return '';
-  const target = escapeText(parsed.href.replaceAll('|', '%7C'));
+  const target = escapeSlack(parsed.href.replaceAll('|', '%7C'));
   const name = shorten(oneLine(label).replaceAll('|', '/'), 80) || 'link';
   return `<${target}|${name}>`;
 }
@@ -169,7 +176,7 @@ function timeOf(atMs: number): string {
  * only when it is the first. Says so, with the way to the full text.
  */
 function cut(lines: readonly string[], max: number, message: Message): string {
-  const whole = lines.map(escapeText).join('\n');
+  const whole = lines.map(escapeSlack).join('\n');
   if (whole.length <= max) return whole;
   const full = linksOf(message, 500)[0];
   const mark = full === undefined ? '… cut' : `… cut; full text: ${full}`;
@@ -177,7 +184,7 @@ function cut(lines: readonly string[], max: number, message: Message): string {
   const kept: string[] = [];
   let size = 0;
   for (const line of lines) {
-    const escaped = escapeText(line);
+    const escaped = escapeSlack(line);
     if (size + escaped.length + 1 > room) break;
     kept.push(escaped);
     size += escaped.length + 1;
@@ -188,30 +195,13 @@ function cut(lines: readonly string[], max: number, message: Message): string {
 
 /** Escaped and at most `max` UTF-16 units long; never half a character or half an entity. */
 function shorten(text: string, max: number): string {
-  const whole = escapeText(text);
+  const whole = escapeSlack(text);
   if (whole.length <= max) return whole;
   let result = '';
   for (const point of text) {
-    const escaped = escapeText(point);
+    const escaped = escapeSlack(point);
     if (result.length + escaped.length + 1 > max) break;
     result += escaped;
   }
   return `${result}…`;
-}
-
-function escapeText(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-/** Without control characters and half surrogates; line ends stay. */
-function clean(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/\r\n?|[\u2028\u2029]/g, '\n')
-    .replace(/(?!\n)\p{Cc}|[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu, ' ')
-    .trim();
-}
-
-function oneLine(text: string): string {
-  return clean(text).replace(/\s+/g, ' ');
 }

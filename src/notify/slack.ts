@@ -21,6 +21,8 @@ export type SlackChannelOptions = {
   readonly webhookUrl: string;
   readonly timeoutMs: number;
   readonly mention: string | null;
+  /** Name of the channel, when its messages have buttons. */
+  readonly buttons?: string | null;
   readonly clock: Clock;
 };
 

@@ -35,6 +35,7 @@ const delivery: Delivery = {
   attemptsMax: 5,
   lastReason: null,
   lastDetail: null,
+  receipt: null,
 };
 
 function action(via: WebhookVia | CommandVia): Action {

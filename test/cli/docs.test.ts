@@ -47,7 +47,8 @@ describe('docs/cli.md', () => {
     (name, command) => {
       const section = text.split(/^### /m).find((part) => part.startsWith(name)) ?? '';
       const everywhere = ['--server', '--token-file', '--json'];
-      const own = command.options.map(({ long }) => long ?? '');
+      const options = [command, ...command.commands].flatMap((one) => one.options);
+      const own = options.map(({ long }) => long ?? '');
       const missing = own.filter(
         (option) => !everywhere.includes(option) && !section.includes(option),
       );

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { revealHeaders } from '../../src/config/daemon-config.ts';
+import type { ChannelConfig } from '../../src/config/channels.ts';
+import { revealHeaders } from '../../src/config/config-context.ts';
 import { checkPolicyFile, loadConfig, loadPolicyFile } from '../../src/config/load.ts';
 import { CanarydError, type Problem } from '../../src/kit/errors.ts';
 import { changed } from './sample-policy.ts';
@@ -50,12 +51,19 @@ function refused(config: unknown, env: Record<string, string> = {}): readonly Pr
   return [];
 }
 
+function slackOf(channels: Readonly<Record<string, ChannelConfig>>) {
+  const slack = channels['slack'];
+  if (slack?.kind !== 'slack') throw new Error('there is no channel for Slack');
+  return slack;
+}
+
 describe('canaryd.yaml', () => {
   test('is completed with every default, paths relative to the file', () => {
     const { config, policies, files } = load(MINIMAL);
     expect(config).toEqual({
       listen: { host: '127.0.0.1', port: 7766 },
       publicUrl: null,
+      routing: { routes: [], quietHours: null, escalation: null },
       journal: { sqlite: { path: join(dir, 'data/canaryd.db') } },
       sources: {
         prometheus: {
@@ -69,7 +77,7 @@ describe('canaryd.yaml', () => {
           timeoutMs: 5_000,
         },
       },
-      slack: null,
+      channels: {},
       deadMan: null,
       tokens: [],
       hooks: { github: null, gitlab: null, cdevents: null, generic: null },
@@ -102,9 +110,9 @@ describe('canaryd.yaml', () => {
       },
       env,
     );
-    const { slack, tokens, sources } = loaded.config;
-    expect(slack?.webhook.reveal()).toBe('http://127.0.0.1/hunter2');
-    expect(slack?.criticalWebhook).toBe(slack?.webhook);
+    const { channels, tokens, sources } = loaded.config;
+    expect(slackOf(channels).webhook.reveal()).toBe('http://127.0.0.1/hunter2');
+    expect(slackOf(channels).criticalWebhook).toBe(slackOf(channels).webhook);
     expect(tokens[0]?.token.reveal()).toBe('hunter2-hunter2-hunter2');
     expect(revealHeaders(sources['prometheus']?.headers ?? {})).toEqual({
       'x-api-key': 'hunter2',
@@ -118,7 +126,7 @@ describe('canaryd.yaml', () => {
     write('keys/SLACK', 'http://127.0.0.1/x\n');
     const secrets = { directory: 'keys' };
     const { config } = load({ ...MINIMAL, secrets, slack: { webhook: '$SLACK' } });
-    expect(config.slack?.webhook.reveal()).toBe('http://127.0.0.1/x');
+    expect(slackOf(config.channels).webhook.reveal()).toBe('http://127.0.0.1/x');
   });
 
   test('lists the secrets that policies miss, without refusing to start', () => {

@@ -68,7 +68,7 @@ describe('config/canaryd.yaml', () => {
   test('comes up without any secret, on loopback, reading the service itself', () => {
     expect(config).toMatchObject({
       listen: { host: '127.0.0.1', port: 7766 },
-      slack: null,
+      channels: {},
       tokens: [],
       sources: { aurora: { kind: 'scrape', targets: ['http://127.0.0.1:8080/metrics'] } },
     });

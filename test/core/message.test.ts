@@ -99,7 +99,7 @@ describe('every message', () => {
 
   test('links to the watch and the runbook', () => {
     expect(told(stopped())?.links).toEqual([
-      { label: 'Watch', url: 'https://canaryd.example/v1/watches/w_1' },
+      { label: 'Watch', url: 'https://canaryd.example/watches/w_1' },
       { label: 'Runbook', url: 'https://runbooks.example/shop' },
     ]);
   });

@@ -137,7 +137,7 @@ describe('a message', () => {
   test('is worth sending for a day when it is critical, else for an hour', () => {
     const span = (body: EventBody) => {
       const [message] = planned([body]).slice(-1);
-      return message === undefined ? null : message.deadlineAtMs - message.createdAtMs;
+      return message === undefined ? null : message.deadlineAtMs - message.notBeforeMs;
     };
     expect([span(stopped()), span(unarmed)]).toEqual([24 * 60 * MINUTE, 60 * MINUTE]);
   });

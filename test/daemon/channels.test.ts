@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DaemonConfig } from '../../src/config/daemon-config.ts';
 import { Secret } from '../../src/config/secrets.ts';
 import type { Severity } from '../../src/core/delivery.ts';
-import { createChannels } from '../../src/daemon/sources.ts';
+import { createChannels } from '../../src/daemon/channels.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createLogger } from '../../src/kit/logger.ts';
 import { aMessage } from '../support/build.ts';
@@ -22,13 +21,15 @@ function channel(urls: { normal?: string | null; critical?: string | null } = {}
   const log: string[] = [];
   const values = { normal: normal.url, critical: critical.url, ...urls };
   const slack = {
+    kind: 'slack' as const,
     webhook: new Secret('SLACK', () => values.normal),
     criticalWebhook: new Secret('CRITICAL', () => values.critical),
     mention: null,
+    buttons: null,
     timeoutMs: 5_000,
   };
   const logger = createLogger('info', { write: (line: string) => void log.push(line) });
-  const { slack: made } = createChannels({ slack } as DaemonConfig, systemClock, logger);
+  const { slack: made } = createChannels({ slack }, { clock: systemClock, logger });
   if (made === undefined) throw new Error('there is no channel for Slack');
   const send = (severity: Severity) => made.send(aMessage({ severity }), signal);
   const lane = (severity: Severity) => made.lane?.(aMessage({ severity }));

@@ -1,6 +1,7 @@
 // What parts of the documents are made of. `node test/docs/write.ts` writes them again.
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { messageReference } from './message-examples.ts';
+import { madeReference, messageTable } from './message-table.ts';
 import { configReference, policyReference } from './schema-tables.ts';
 
 export type Generated = {
@@ -30,6 +31,8 @@ function metricsTable(): string {
 export const GENERATED: readonly Generated[] = [
   { file: 'docs/policy.md', name: 'fields of a policy', make: policyReference },
   { file: 'docs/config.md', name: 'fields of the config', make: configReference },
+  { file: 'docs/messages.md', name: 'messages at a glance', make: messageTable },
   { file: 'docs/messages.md', name: 'kinds of messages', make: messageReference },
+  { file: 'docs/messages.md', name: 'messages made of others', make: madeReference },
   { file: 'docs/operations.md', name: 'metrics', make: metricsTable },
 ];

@@ -5,6 +5,7 @@ import { readPolicy } from '../../src/config/to-policy.ts';
 import type { Message } from '../../src/core/delivery.ts';
 import type { EventBody, EventType, Evidence, WatchEvent } from '../../src/core/event.ts';
 import { tell } from '../../src/core/message.ts';
+import type { TellContext } from '../../src/core/message-draft.ts';
 import {
   journalFailed,
   journalRecovered,
@@ -229,10 +230,19 @@ const AFTER_MS: Readonly<Partial<Record<MessageKind, number>>> = {
 };
 
 export function exampleOf(kind: MessageKind): Message {
-  return isOutage(kind) ? OUTAGES[kind]() : exampleOfEvent(kind);
+  if (isOutage(kind)) return OUTAGES[kind]();
+  const { event, context } = storyOf(kind);
+  const message = tell(event, context);
+  if (message?.kind !== kind) throw new Error(`no example of ${kind}`);
+  return message;
 }
 
-function exampleOfEvent(kind: ToldEvent): Message {
+/** The event of a kind and the watch after it; null for what is no event. */
+export function eventOf(kind: MessageKind): ReturnType<typeof storyOf> | null {
+  return isOutage(kind) ? null : storyOf(kind);
+}
+
+function storyOf(kind: ToldEvent): { readonly event: WatchEvent; readonly context: TellContext } {
   const policy = auroraPolicy();
   const deploy = aDeploy({
     service: 'aurora',
@@ -245,10 +255,9 @@ function exampleOfEvent(kind: ToldEvent): Message {
   const bodies = [started({ deploy, policy: 'aurora', stopConditions: 13 }), ...STORIES[kind]];
   const events = bodies.map((body, index): WatchEvent => ({ ...body, seq: index + 1, atMs }));
   const event = events.at(-1);
-  const message =
-    event && tell(event, { watchId: 'w_example', policy, state: fold(events), publicUrl: null });
-  if (!message || message.kind !== kind) throw new Error(`no example of ${kind}`);
-  return message;
+  if (event === undefined) throw new Error(`no story of ${kind}`);
+  const context = { watchId: 'w_example', policy, state: fold(events), publicUrl: null };
+  return { event, context };
 }
 
 function exampleText({ headline, lines, next }: Message): string {
@@ -256,8 +265,9 @@ function exampleText({ headline, lines, next }: Message): string {
 }
 
 export function messageReference(): string {
-  return MESSAGE_KINDS.map((kind) => {
-    const message = exampleOf(kind);
-    return `### ${kind}\n\n_${message.severity}_. ${WHEN[kind]}\n\n\`\`\`text\n${exampleText(message)}\n\`\`\``;
-  }).join('\n\n');
+  return MESSAGE_KINDS.map((kind) => section(kind, WHEN[kind], exampleOf(kind))).join('\n\n');
+}
+
+export function section(title: string, when: string, message: Message): string {
+  return `### ${title}\n\n_${message.severity}_. ${when}\n\n\`\`\`text\n${exampleText(message)}\n\`\`\``;
 }

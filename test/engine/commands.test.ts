@@ -36,7 +36,7 @@ describe('start', () => {
       phase: 'watching',
       active: true,
       deployedAt: '2026-01-01T00:00:00.000Z',
-      url: 'https://canaryd.example/v1/watches/w_1',
+      url: 'https://canaryd.example/watches/w_1',
     });
     expect(keeper).toHaveBeenCalledOnce();
     expect(dispatcher).toHaveBeenCalled();

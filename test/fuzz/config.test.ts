@@ -27,8 +27,31 @@ const CONFIG: unknown = {
       },
     },
   },
+  public_url: 'https://canaryd.example',
   secrets: { directory: 'secrets' },
-  slack: { webhook: '$SLACK_WEBHOOK_URL', mention: '<!here>' },
+  channels: {
+    ops: { slack: { webhook: '$SLACK_WEBHOOK_URL', mention: '<!here>' } },
+    bot: {
+      slack_bot: {
+        ...{ token: '$CI_TOKEN', channel: 'C0123456789' },
+        ...{ signing_secret: '$CI_TOKEN', users: ['U0123456789'] },
+      },
+    },
+    marks: { grafana: { url: 'http://grafana:3000', token: '$CI_TOKEN', tags: ['a'] } },
+    chat: { telegram: { bot_token: '$BOT_TOKEN', chat: '-100123' } },
+    mail: {
+      email: {
+        url: 'smtps://mail.example.com',
+        username: 'canaryd',
+        password: '$NAME',
+        from: 'canaryd <canaryd@example.com>',
+        to: ['oncall@example.com'],
+        tls: { ca: 'ca.pem' },
+      },
+    },
+    hook: { webhook: { url: '$SLACK_WEBHOOK_URL', headers: { 'x-token': '$NAME' } } },
+    alerts: { alertmanager: { urls: ['http://am:9093'], bearer_token: '$CI_TOKEN' } },
+  },
   tokens: [{ name: 'ci', token: '$CI_TOKEN', scopes: ['read', 'start'] }],
   hooks: { github: { secret: '$HOOK_SECRET', environments: ['testnet'] }, generic: {} },
 };
@@ -38,6 +61,7 @@ const NAMES = ['PROMETHEUS_TOKEN', 'PROMETHEUS_KEY', 'CI_TOKEN', 'HOOK_SECRET', 
 const ENV: Readonly<Record<string, string>> = {
   ...Object.fromEntries(NAMES.map((name) => [name, SECRET])),
   SLACK_WEBHOOK_URL: SLACK_URL,
+  BOT_TOKEN: `123456:${SECRET}`,
   AURORA_DISARM_SECRET: `whsec_${Buffer.from(SECRET).toString('base64')}`,
   AURORA_ROLLBACK_SECRET: SECRET,
 };

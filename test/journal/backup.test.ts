@@ -80,7 +80,7 @@ async function fill(config: JournalConfig): Promise<void> {
   const outcome = { attempt: 1, notBeforeMs: T0, reason: 'ok', detail: 'HTTP 202' } as const;
   await journal.append([
     next('w_a', 2, {
-      updates: [{ id: 'w_a.disarm', state: 'delivered', ...outcome }],
+      updates: [{ id: 'w_a.disarm', state: 'delivered', ...outcome, receipt: '{"ts":"1"}' }],
       phase: 'stopped',
       isActive: true,
     }),

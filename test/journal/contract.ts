@@ -7,6 +7,7 @@ import { fold } from '../../src/core/watch.ts';
 import type { Append, Journal } from '../../src/journal/journal.ts';
 import {
   aDeploy,
+  aMessage,
   aMessageDelivery,
   anActionDelivery,
   aPolicy,
@@ -136,6 +137,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
             holder: null,
             lastReason: null,
             lastDetail: null,
+            receipt: null,
           },
         ]);
       });
@@ -396,6 +398,23 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(await journal.delivery('\0')).toBeNull();
       });
 
+      test('that are planned for later come last, so that a night of them hides nothing', async () => {
+        const dueAtMs = T0 + 1_000;
+        const later = { notBeforeMs: dueAtMs + 1, deadlineAtMs: dueAtMs + 9_999 };
+        const deliveries = [
+          aMessageDelivery('held', 'w_2', later),
+          aMessageDelivery('due', 'w_2', { notBeforeMs: dueAtMs, deadlineAtMs: dueAtMs + 9_999 }),
+        ];
+        await has(next('w_2', 1, { deliveries }));
+        const found = ids(await journal.pendingDeliveries(9, 'message', undefined, dueAtMs));
+        expect(found.at(-1)).toBe('held');
+        expect(found.slice(0, -1)).toContain('due');
+        await journal.startAttempt('held', 1, dueAtMs, 'r_1');
+        expect(ids(await journal.pendingDeliveries(9, 'message', undefined, dueAtMs)).at(-1)).toBe(
+          'due',
+        );
+      });
+
       test('are one per watch and action, whatever their id', async () => {
         const second = anActionDelivery('rollback', 'w_1', { id: 'another' });
         expect(await journal.append([update({ deliveries: [second] })])).toBe('conflict');
@@ -468,6 +487,30 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         });
         await has(update({ updates: [delivered('w_1.rollback', 1)] }));
         expect((await journal.deliveries('w_1'))[1]).toMatchObject({ state: 'delivered' });
+      });
+
+      test('keep what their channel gave out, and show it to that channel alone', async () => {
+        const receipts = { reason: 'ok', detail: 'posted', attempt: 0, notBeforeMs: T0 } as const;
+        const planned = ['a', 'b', 'c', 'd'].map((id) => {
+          const content = { kind: 'message', channel: id === 'c' ? 'other' : 'oncall' } as const;
+          return aMessageDelivery(id, 'w_2', { content: { ...content, message: aMessage() } });
+        });
+        const given = ['b', 'a', 'c'].map((id) => {
+          return { id, state: 'delivered', ...receipts, receipt: `{"ts":"${id} é"}` } as const;
+        });
+        await has(next('w_2', 1, { deliveries: planned, updates: [...given, delivered('d')] }));
+        await reopen();
+
+        const { kind } = aMessage();
+        expect(await journal.receipts('w_2', 'oncall')).toEqual([
+          { kind, receipt: '{"ts":"a é"}' },
+          { kind, receipt: '{"ts":"b é"}' },
+        ]);
+        expect(await journal.receipts('w_2', 'other')).toHaveLength(1);
+        expect(await journal.receipts('w_1', 'oncall')).toEqual([]);
+        expect(await journal.receipts('no', 'oncall')).toEqual([]);
+        const [m, a] = await journal.deliveries('w_2');
+        expect([m?.receipt, a?.receipt]).toEqual([null, '{"ts":"a é"}']);
       });
 
       test('refuse more attempts than they have', async () => {

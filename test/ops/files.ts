@@ -58,7 +58,8 @@ export type Dashboard = {
   readonly title: string;
   readonly panels: readonly Panel[];
   readonly templating: { readonly list: readonly { readonly name: string; type: string }[] };
-  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+  readonly annotations: { readonly list: readonly { readonly expr?: string }[] };
+  readonly links: readonly { readonly url: string }[];
 };
 
 export function dashboards(): readonly Dashboard[] {
@@ -72,7 +73,8 @@ export function dashboards(): readonly Dashboard[] {
 export function dashboardExpressions(): readonly string[] {
   return dashboards().flatMap(({ panels, annotations }) => [
     ...panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
-    ...annotations.list.map(({ expr }) => expr),
+    // Grafana's own have tags in place of an expression.
+    ...annotations.list.flatMap(({ expr }) => expr ?? []),
   ]);
 }
 

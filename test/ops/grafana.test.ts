@@ -8,6 +8,7 @@ import {
   dashboards,
   hasPromtool,
   promtool,
+  read,
   readYaml,
   withoutVariables,
 } from './files.ts';
@@ -67,6 +68,33 @@ describe('dashboards', () => {
     const { status, output } = promtool('check', 'rules', file);
     expect({ status, output }).toMatchObject({ status: 0 });
     expect(output).toContain(`${rules.length} rules found`);
+  });
+});
+
+describe('the dashboard for on-call', () => {
+  const board = boards.find(({ uid }) => uid === 'canaryd-on-call');
+
+  it('calls the states of a condition what the page calls them', () => {
+    const page = read('src/http/page/browser/condition-cards.js');
+    const words = [...page.matchAll(/^ {2}(\w+): '([^']+)',$/gm)].map(([, state, word]) => [
+      state,
+      word,
+    ]);
+    const wanted = words.filter(([state]) => state !== 'waiting').map(([, word]) => word);
+    expect(wanted).toContain('out of its limit');
+    const panel = board?.panels.find(({ title }) => title === 'State of each condition');
+    const shown = [...JSON.stringify(panel).matchAll(/"text":"([^"]+)"/g)].map(([, word]) => word);
+    expect(shown.toSorted()).toEqual(wanted.toSorted());
+  });
+
+  it('leads to the page', () => {
+    expect(board?.links.map(({ url }) => url)).toContain(`\${page}/`);
+    expect(board?.templating.list.map(({ name }) => name)).toContain('page');
+  });
+
+  it('shows what canaryd has marked, by the tag that it sets', () => {
+    const marked = JSON.stringify(board?.annotations.list);
+    expect(marked).toContain('"tags":["canaryd"]');
   });
 });
 

@@ -227,9 +227,17 @@ export class DeliveryChecks {
     this.#taken.add(id);
   }
 
-  /** A message stands in the channel now. */
+  /** A message stands in the channel now: for itself, or for all that it puts together. */
   posted({ message }: Posted): void {
-    const { watchId, headline, kind, lines } = message;
+    const { lines, merged = [message] } = message;
+    for (const part of merged) this.#postedOne(part, lines);
+  }
+
+  #postedOne(
+    message: Pick<Posted['message'], 'watchId' | 'headline' | 'kind' | 'atMs'>,
+    lines: readonly string[],
+  ): void {
+    const { watchId, headline, kind } = message;
     const atMs = Math.ceil(message.atMs);
     const key = `${watchId} ${atMs} ${headline}`;
     const planned = this.#rows

@@ -86,6 +86,7 @@ export class Store {
       delivery: (id) => call('delivery', 1, () => journal.delivery(id)),
       pendingDeliveries: (...args) =>
         read('pending', args, () => journal.pendingDeliveries(...args)),
+      receipts: (...args) => call('receipts', 1, () => journal.receipts(...args)),
       startAttempt: (id, attempt, atMs, holder) =>
         call('startAttempt', 10, async () => {
           const began = await this.#written(journal.startAttempt(id, attempt, atMs, holder), SENT);

@@ -9,6 +9,7 @@ import type { Delivery, Message, Outcome } from '../../src/core/delivery.ts';
 import type { DeliveryReason, EventBody, WatchEvent } from '../../src/core/event.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import type { ReadHealth, Readings, ReadRequest, Source } from '../../src/core/read.ts';
+import type { Routing } from '../../src/core/route.ts';
 import type { Reading } from '../../src/core/sample.ts';
 import type { StartCommand } from '../../src/engine/control.ts';
 import type { SendAction } from '../../src/engine/dispatcher.ts';
@@ -94,6 +95,7 @@ export type EngineOptions = {
   readonly world?: World;
   readonly sources?: Readonly<Record<string, Source>>;
   readonly channels?: Readonly<Record<string, Channel>>;
+  readonly routing?: Routing;
   readonly random?: () => number;
   /** Default `r_1`. */
   readonly replica?: string;
@@ -124,6 +126,7 @@ export function anEngine(options: EngineOptions = {}) {
     journal,
     sources: options.sources ?? { prometheus: sourceOf(world) },
     channels,
+    ...(options.routing === undefined ? {} : { routing: options.routing }),
     sendAction: (delivery, ...rest) => {
       world.acted.push([clock.now() - T0, delivery.id, delivery.attempts]);
       return world.action(delivery, ...rest);

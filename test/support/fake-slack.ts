@@ -176,7 +176,7 @@ function blocksOf(payload: Json): readonly Json[] {
 }
 
 /** The word Slack refuses a payload with; null when it takes it. */
-function refusalOf(payload: unknown, refuseBlocks: boolean): string | null {
+export function refusalOf(payload: unknown, refuseBlocks: boolean): string | null {
   if (!isObject(payload)) return 'invalid_payload';
   if (listOf(payload['attachments']).length > 100) return 'too_many_attachments';
   const blocks = blocksOf(payload);
@@ -204,6 +204,8 @@ function isGoodBlock(block: Json): boolean {
       return isGoodList(elements, 10, 3_000);
     case 'header':
       return isGoodText(text, 150) && isObject(text) && text['type'] === 'plain_text';
+    case 'actions':
+      return isGoodActions(elements);
     case 'divider':
       return true;
     default:
@@ -223,12 +225,52 @@ function isGoodText(value: unknown, max: number): boolean {
   return typeof text === 'string' && text.trim() !== '' && text.length <= max;
 }
 
-function textsOf(block: Json): readonly string[] {
-  const parts = [block['text'], ...listOf(block['fields']), ...listOf(block['elements'])];
-  return parts.filter(isObject).map((part) => String(part['text']));
+function isGoodActions(elements: unknown): boolean {
+  const all = listOf(elements);
+  const ids = new Set(all.map((element) => element['action_id']));
+  const isWhole = Array.isArray(elements) && all.length === elements.length;
+  return (
+    isWhole &&
+    all.length > 0 &&
+    all.length <= 25 &&
+    ids.size === all.length &&
+    all.every(isGoodButton)
+  );
 }
 
-function messageOf(payload: Json, atMs: number): SlackMessage {
+function isGoodButton({ type, text, action_id, value, url, style, confirm }: Json): boolean {
+  const isShort = (part: unknown, max: number) => typeof part === 'string' && part.length <= max;
+  return (
+    type === 'button' &&
+    isPlain(text, 75) &&
+    isShort(action_id, 255) &&
+    (value === undefined || isShort(value, 2_000)) &&
+    (url === undefined || isShort(url, 3_000)) &&
+    (style === undefined || style === 'primary' || style === 'danger') &&
+    (confirm === undefined || isGoodConfirm(confirm))
+  );
+}
+
+function isGoodConfirm(confirm: unknown): boolean {
+  if (!isObject(confirm)) return false;
+  const { title, text, confirm: yes, deny } = confirm;
+  return isPlain(title, 100) && isPlain(text, 300) && isPlain(yes, 30) && isPlain(deny, 30);
+}
+
+function isPlain(value: unknown, max: number): boolean {
+  return isGoodText(value, max) && isObject(value) && value['type'] === 'plain_text';
+}
+
+function textsOf(block: Json): readonly string[] {
+  const parts = [block['text'], ...listOf(block['fields']), ...listOf(block['elements'])];
+  const texts = parts.map((part) =>
+    isObject(part) && isObject(part['text']) ? part['text'] : part,
+  );
+  return texts.filter(isObject).map((part) => String(part['text']));
+}
+
+/** What people see of a payload that was taken. */
+export function messageOf(payload: Json, atMs: number): SlackMessage {
   const notification = typeof payload['text'] === 'string' ? payload['text'] : '';
   const attachments = listOf(payload['attachments']);
   const blocks = blocksOf(payload);

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import type { Token } from '../../src/http/auth.ts';
 import type { HookSetups } from '../../src/http/hook-setup.ts';
 import { buildServer, SERVER_LIMITS, type ServerLimits } from '../../src/http/server.ts';
+import type { SlackSetup } from '../../src/http/slack-setup.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { FakeControl } from './fake-control.ts';
 
@@ -14,6 +15,7 @@ export function api(
     readonly control?: FakeControl;
     readonly tokens?: readonly Token[];
     readonly hooks?: HookSetups;
+    readonly slack?: SlackSetup;
     readonly limits?: Partial<ServerLimits>;
   } = {},
 ) {
@@ -25,6 +27,7 @@ export function api(
       metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       tokens: options.tokens ?? [],
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      ...(options.slack === undefined ? {} : { slack: options.slack }),
       logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),
       version: '9.9.9',
       clock: systemClock,

@@ -172,7 +172,7 @@ async function writeOutcomes(session: Session, batch: Append): Promise<void> {
   for (const update of batch.updates ?? []) {
     const changes = await session.run(
       `UPDATE deliveries SET state = $1, not_before_ms = $2, last_reason = $3, last_detail = $4,
-         in_flight = false
+         receipt = $8, in_flight = false
        WHERE id = $5 AND watch_id = $6 AND state = 'pending'
          AND (attempts = $7 OR $1 = 'delivered')`,
       update.state,
@@ -182,6 +182,7 @@ async function writeOutcomes(session: Session, batch: Append): Promise<void> {
       update.id,
       batch.watchId,
       update.attempt,
+      update.receipt === undefined ? null : told(update.receipt),
     );
     if (changes !== 1) throw new Refused();
   }

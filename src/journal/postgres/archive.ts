@@ -140,7 +140,7 @@ async function insert(session: Session, batch: readonly Entry[]): Promise<void> 
 function kept({ table, values }: Entry, column: string) {
   const value = values[column] ?? null;
   if (typeof value !== 'string' || !value.includes('\0')) return value;
-  if (column === 'last_detail') return value.replaceAll('\0', '\ufffd');
+  if (column === 'last_detail' || column === 'receipt') return value.replaceAll('\0', '\ufffd');
   throw new Error(`${table.name}.${column} holds a NUL character, which PostgreSQL cannot keep`);
 }
 

@@ -120,7 +120,13 @@ const FIRST = `
   );
 `;
 
-export const MIGRATIONS: readonly Migration[] = [{ sql: FIRST, compatibleFrom: 1 }];
+/** So that a message of a watch finds the earlier ones after a restart. */
+const SECOND = 'ALTER TABLE deliveries ADD COLUMN receipt text';
+
+export const MIGRATIONS: readonly Migration[] = [
+  { sql: FIRST, compatibleFrom: 1 },
+  { sql: SECOND, compatibleFrom: 1 },
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

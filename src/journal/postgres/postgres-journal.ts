@@ -1,23 +1,32 @@
 // The journal in PostgreSQL, for any number of replicas. What is written is on the server's disk
 // when its promise resolves. Which of two replicas was first is the server's word: locks on
 // watches, unique constraints, revisions. It stores what it is told and decides nothing.
-import type { Delivery } from '../../core/delivery.ts';
+import type { Delivery, Receipt } from '../../core/delivery.ts';
 import type { WatchEvent } from '../../core/event.ts';
 import type { Tick } from '../../core/sample.ts';
 import { PHASES, type Phase } from '../../core/watch.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import { damaged, decodeHold, encodeHold } from '../codec.ts';
-import type {
-  Append,
-  AppendResult,
-  Hold,
-  Journal,
-  Replica,
-  WatchFilter,
-  WatchRecord,
+import {
+  type Append,
+  type AppendResult,
+  type Hold,
+  type Journal,
+  RECEIPTS_MAX,
+  type Replica,
+  type WatchFilter,
+  type WatchRecord,
 } from '../journal.ts';
 import { Refused } from '../refusal.ts';
-import { toDeliveries, toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
+import {
+  pendingOrder,
+  toDeliveries,
+  toDelivery,
+  toEvent,
+  toReceipts,
+  toWatch,
+  wholeMs,
+} from '../rows.ts';
 import { decodeTick } from '../tick-codec.ts';
 import { write, writeTick } from './append.ts';
 import { type Database, placeName, type Session } from './database.ts';
@@ -33,7 +42,7 @@ const WATCH = `
 const DELIVERY = `
   SELECT planned, id, watch_id, content, state, attempts, attempted_at_ms, in_flight, holder,
     created_at_ms, not_before_ms, after_delivery, deadline_at_ms, attempts_max, last_reason,
-    last_detail FROM deliveries`;
+    last_detail, receipt FROM deliveries`;
 const NEWEST_FIRST = 'ORDER BY started_at_ms DESC, ordinal DESC';
 type Work<Result> = (session: Session) => Promise<Result>;
 
@@ -237,14 +246,22 @@ export class PostgresJournal implements Journal {
     return row === undefined ? null : toDelivery(row);
   }
 
+  async receipts(watchId: string, channel: string): Promise<readonly Receipt[]> {
+    const sql = `SELECT id, content, receipt FROM deliveries
+      WHERE watch_id = $1 AND receipt IS NOT NULL ORDER BY planned DESC LIMIT $2`;
+    const rows = await this.#rows((session) => session.all(sql, watchId, RECEIPTS_MAX), watchId);
+    return toReceipts(rows, channel);
+  }
+
   async pendingDeliveries(
     limit: number,
     kind?: 'action' | 'message',
     onDamaged?: (error: CanarydError) => void,
+    dueAtMs?: number,
   ): Promise<readonly Delivery[]> {
     const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
-    const urgency = kind === 'message' ? 'NOT is_critical, ' : '';
-    const sql = `${DELIVERY} WHERE state = 'pending' ${isKind} ORDER BY ${urgency}planned LIMIT $1`;
+    const order = pendingOrder('NOT is_critical', kind, dueAtMs);
+    const sql = `${DELIVERY} WHERE state = 'pending' ${isKind} ${order} LIMIT $1`;
     return toDeliveries(await this.#read((session) => session.all(sql, limit)), onDamaged);
   }
 

@@ -111,7 +111,12 @@ const SECOND = `
   ALTER TABLE deliveries ADD COLUMN holder TEXT;
 `;
 
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND];
+/** So that a message of a watch finds the earlier ones after a restart. */
+const THIRD = `
+  ALTER TABLE deliveries ADD COLUMN receipt TEXT;
+`;
+
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

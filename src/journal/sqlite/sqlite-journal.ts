@@ -3,23 +3,32 @@
 // It stores what it is told and refuses what the invariants forbid; it decides nothing.
 import { existsSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import type { Delivery } from '../../core/delivery.ts';
+import type { Delivery, Receipt } from '../../core/delivery.ts';
 import type { WatchEvent } from '../../core/event.ts';
 import type { Tick } from '../../core/sample.ts';
 import { PHASES, type Phase } from '../../core/watch.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import { damaged, decodeHold, encodeHold } from '../codec.ts';
-import type {
-  Append,
-  AppendResult,
-  Hold,
-  Journal,
-  Replica,
-  WatchFilter,
-  WatchRecord,
+import {
+  type Append,
+  type AppendResult,
+  type Hold,
+  type Journal,
+  RECEIPTS_MAX,
+  type Replica,
+  type WatchFilter,
+  type WatchRecord,
 } from '../journal.ts';
 import { Refused } from '../refusal.ts';
-import { toDeliveries, toDelivery, toEvent, toWatch, wholeMs } from '../rows.ts';
+import {
+  pendingOrder,
+  toDeliveries,
+  toDelivery,
+  toEvent,
+  toReceipts,
+  toWatch,
+  wholeMs,
+} from '../rows.ts';
 import { decodeTick } from '../tick-codec.ts';
 import { write } from './append.ts';
 import {
@@ -229,15 +238,27 @@ class SqliteJournal implements Journal {
     });
   }
 
+  async receipts(watchId: string, channel: string): Promise<readonly Receipt[]> {
+    const rows = this.#try('read from it', () =>
+      this.#sql.all(
+        `SELECT id, content, receipt FROM deliveries
+         WHERE watch_id = ? AND receipt IS NOT NULL ORDER BY planned DESC LIMIT ?`,
+        watchId,
+        RECEIPTS_MAX,
+      ),
+    );
+    return toReceipts(rows, channel);
+  }
+
   async pendingDeliveries(
     limit: number,
     kind?: 'action' | 'message',
     onDamaged?: (error: CanarydError) => void,
+    dueAtMs?: number,
   ): Promise<readonly Delivery[]> {
     const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
-    const urgency = kind === 'message' ? `${IS_NOT_CRITICAL}, ` : '';
-    const sql = `SELECT * FROM deliveries WHERE state = 'pending' ${isKind}
-      ORDER BY ${urgency}planned LIMIT ?`;
+    const order = pendingOrder(IS_NOT_CRITICAL, kind, dueAtMs);
+    const sql = `SELECT * FROM deliveries WHERE state = 'pending' ${isKind} ${order} LIMIT ?`;
     return this.#try('read from it', () => toDeliveries(this.#sql.all(sql, limit), onDamaged));
   }
 

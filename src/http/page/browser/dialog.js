@@ -1,0 +1,155 @@
+// Asks before anything is done: what will happen, why, and who asks. Only the last button sends
+// something, and what came of it is said in words.
+/** @import { Answer, Command, Failure, Me } from './types.d.ts' */
+/** @import { Api } from './api.js' */
+import { byId, h } from './dom.js';
+
+const NAME_KEY = 'canaryd.name';
+const REASON_MAX = 500;
+const NAME_MAX = 100;
+const EXTENSIONS = ['30m', '1h', '2h', '6h', '24h'];
+
+/**
+ * @param {Command} command
+ * @param {string | null} watchId
+ * @param {{ reason: string, by: string, duration: string }} given
+ * @param {Api} api
+ * @returns {Promise<Answer<unknown>>}
+ */
+function send({ verb }, watchId, { reason, by, duration }, api) {
+  const who = by === '' ? {} : { by };
+  if (verb === 'release') {
+    const query = new URLSearchParams({ reason, ...who });
+    return api.act('DELETE', `/v1/hold?${query}`);
+  }
+  if (verb === 'hold') return api.act('POST', '/v1/hold', { reason, ...who });
+  const path = `/v1/watches/${encodeURIComponent(watchId ?? '')}/${verb}`;
+  const more = verb === 'extend' ? { by_duration: duration } : {};
+  return api.act('POST', path, { reason, ...who, ...more });
+}
+
+/** @param {Failure} failure */
+export function failureText({ title, detail }) {
+  return detail === '' ? `${title}.` : `${title}: ${detail}`;
+}
+
+/**
+ * @param {Command} command
+ * @param {string | null} watchId
+ * @param {{ api: Api, me: Me | null, onDone: (text: string) => void }} deps
+ */
+export function ask(command, watchId, { api, me, onDone }) {
+  const dialog = byId('dialog', HTMLDialogElement);
+  const needsName = me === null || me.token === null;
+  const reason = field('Reason', {
+    name: 'reason',
+    required: true,
+    maxlength: String(REASON_MAX),
+    autocomplete: 'off',
+    autofocus: true,
+    'aria-describedby': 'dialog-reasons',
+  });
+  const name = field(needsName ? 'Your name' : `Your name (optional; ${me.token} is recorded)`, {
+    name: 'by',
+    required: needsName,
+    maxlength: String(NAME_MAX),
+    autocomplete: 'name',
+    value: localStorage.getItem(NAME_KEY) ?? '',
+  });
+  const duration = command.verb === 'extend' ? durations() : null;
+  const problem = h('p', { class: 'problem', role: 'alert' });
+  const confirm = h('button', { type: 'submit', class: `act ${command.tone}` }, command.confirm);
+  const form = h(
+    'form',
+    { novalidate: true },
+    h('h2', { id: 'dialog-title' }, command.label),
+    ...command.happens.map((text) => h('p', {}, text)),
+    duration?.label,
+    reason.label,
+    suggestions(command.reasons, reason.input),
+    name.label,
+    problem,
+    h(
+      'div',
+      { class: 'choices' },
+      confirm,
+      h('button', { type: 'button', onclick: () => dialog.close() }, 'Back'),
+    ),
+  );
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const given = {
+      reason: reason.input.value.trim(),
+      by: name.input.value.trim(),
+      duration: duration?.select.value ?? '',
+    };
+    problem.textContent = '';
+    if (!demand(reason.input, given.reason, problem, 'Say why: it is recorded.')) return;
+    if (needsName && !demand(name.input, given.by, problem, 'Say who you are.')) return;
+    localStorage.setItem(NAME_KEY, given.by);
+    confirm.disabled = true;
+    const answer = await send(command, watchId, given, api);
+    confirm.disabled = false;
+    if (!answer.ok) {
+      problem.textContent = failureText(answer.failure);
+      confirm.focus();
+      return;
+    }
+    dialog.close();
+    onDone(`${command.label}: done, and written to the journal.`);
+  });
+  dialog.replaceChildren(form);
+  dialog.showModal();
+}
+
+/**
+ * @param {HTMLInputElement} input
+ * @param {string} value
+ * @param {HTMLElement} problem
+ * @param {string} text
+ */
+function demand(input, value, problem, text) {
+  input.setAttribute('aria-invalid', String(value === ''));
+  if (value !== '') return true;
+  problem.textContent = text;
+  input.focus();
+  return false;
+}
+
+/**
+ * @param {string} text
+ * @param {Readonly<Record<string, string | boolean>>} props
+ */
+function field(text, props) {
+  const input = h('input', { type: 'text', ...props });
+  return { input, label: h('label', {}, h('span', {}, text), input) };
+}
+
+function durations() {
+  const options = EXTENSIONS.map((text) =>
+    h('option', { value: text, selected: text === '1h' }, text),
+  );
+  const select = h('select', { name: 'duration' }, ...options);
+  return { select, label: h('label', {}, h('span', {}, 'Longer by'), select) };
+}
+
+/**
+ * One tap instead of typing at night.
+ * @param {readonly string[]} reasons
+ * @param {HTMLInputElement} input
+ */
+function suggestions(reasons, input) {
+  const buttons = reasons.map((text) => {
+    const onclick = () => {
+      input.value = text;
+      input.focus();
+    };
+    return h('button', { type: 'button', class: 'chip', onclick }, text);
+  });
+  const label = 'Common reasons';
+  return h(
+    'div',
+    { class: 'chips', id: 'dialog-reasons', role: 'group', 'aria-label': label },
+    ...buttons,
+  );
+}

@@ -1,0 +1,215 @@
+// All watches: the open ones, then those that ended lately. It asks again every few seconds, and
+// less often when the answers take long: it must not be what slows canaryd down.
+/** @import { Answer, Failure, Hold, Link, Me, WatchView } from './types.d.ts' */
+/** @import { Api } from './api.js' */
+/** @import { ServerClock } from './server-clock.js' */
+import { holdCommand } from './commands.js';
+import { ask } from './dialog.js';
+import { byId, fill, h, setText } from './dom.js';
+import { ago, plain, span } from './format.js';
+import { announce, showFailure, showFoot, showHold, showLink } from './frame.js';
+import { phaseOf } from './words.js';
+
+const POLL_MS = 4_000;
+/** Asking takes at most a tenth of the time. */
+const REST_PER_WORK = 9;
+const PAGE = 200;
+const OPEN_MAX = 1_000;
+const RECENT = 30;
+const TROUBLED = { bad: 0, warn: 1, blind: 2, calm: 3, good: 3 };
+
+/** @param {{ api: Api, clock: ServerClock }} deps */
+export function startList({ api, clock }) {
+  /** @type {{ open: WatchView[], recent: WatchView[] } | null} */
+  let known = null;
+  /** @type {Hold | null} */
+  let hold = null;
+  /** @type {Me | null} */
+  let me = null;
+  /** @type {Link} */
+  let link = 'connecting';
+  /** @type {number | null} */
+  let heardAtMs = null;
+  /** @type {Failure | null} */
+  let failure = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const place = layout();
+
+  async function refresh() {
+    clearTimeout(timer);
+    const began = performance.now();
+    const [watches, switched, who] = await Promise.all([
+      readWatches(api),
+      /** @type {Promise<Answer<{ hold: Hold | null }>>} */ (api.get('/v1/hold')),
+      me === null ? /** @type {Promise<Answer<Me>>} */ (api.get('/v1/me')) : null,
+    ]);
+    if (who?.ok) me = who.value;
+    if (switched.ok) hold = switched.value.hold;
+    failure = watches.ok ? null : watches.failure;
+    if (watches.ok) {
+      known = watches.value;
+      heardAtMs = clock.now();
+      link = 'live';
+    } else {
+      link = 'lost';
+    }
+    show();
+    const needsToken = failure?.status === 401 || failure?.status === 403;
+    if (needsToken || document.hidden) return;
+    timer = setTimeout(refresh, Math.max(POLL_MS, REST_PER_WORK * (performance.now() - began)));
+  }
+
+  /** @param {string} text */
+  const onDone = (text) => {
+    announce(text);
+    void refresh();
+  };
+
+  function show() {
+    const nowMs = clock.now();
+    showFailure(failure, { api, onToken: () => void refresh() });
+    showHold(hold, { api, me, nowMs, onDone });
+    showLink({ link, heardAtMs }, nowMs);
+    showFoot(nowMs);
+    const hasData = known !== null && failure?.status !== 401;
+    place.root.hidden = !hasData;
+    if (known === null || !hasData) return;
+    const rank = (/** @type {WatchView} */ view) => TROUBLED[phaseOf(view).tone];
+    const open = known.open.toSorted((a, b) => rank(a) - rank(b));
+    setText(place.openTitle, `Open (${open.length})`);
+    rows(place.open, open, nowMs, 'No watch is open. A deploy starts one.');
+    rows(place.recent, known.recent, nowMs, 'None yet.');
+    fill(place.commands, [hold === null, me], () => {
+      if (hold !== null) return [];
+      const command = holdCommand(null, me);
+      const onclick = () => ask(command, null, { api, me, onDone });
+      const title = command.refused;
+      return [
+        h('button', { type: 'button', disabled: title !== null, title, onclick }, command.label),
+      ];
+    });
+  }
+
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) void refresh();
+  });
+  const everySecond = () => {
+    show();
+    setTimeout(everySecond, 1_000);
+  };
+  void refresh().then(everySecond);
+}
+
+function layout() {
+  const openTitle = h('h2', { id: 'open-title' }, 'Open');
+  const open = h('ul', { class: 'watches', 'aria-labelledby': 'open-title' });
+  const recent = h('ul', { class: 'watches', 'aria-labelledby': 'recent-title' });
+  const commands = h('div', { class: 'commands' });
+  const root = h(
+    'div',
+    { hidden: true },
+    h('h1', {}, 'Watches'),
+    openTitle,
+    open,
+    h('h2', { id: 'recent-title' }, 'Ended lately'),
+    recent,
+    commands,
+  );
+  byId('content', HTMLElement).replaceChildren(root);
+  return { root, openTitle, open, recent, commands };
+}
+
+/** @typedef {{ watches: WatchView[], nextBefore: string | null }} Page */
+
+/**
+ * @param {Api} api
+ * @returns {Promise<Answer<{ open: WatchView[], recent: WatchView[] }>>}
+ */
+async function readWatches(api) {
+  /** @type {WatchView[]} */
+  const open = [];
+  /** @type {string | null} */
+  let before = null;
+  do {
+    const query = new URLSearchParams({ active: 'true', limit: String(PAGE) });
+    if (before !== null) query.set('before', before);
+    /** @type {Answer<Page>} */
+    const page = await api.get(`/v1/watches?${query}`);
+    if (!page.ok) return page;
+    open.push(...page.value.watches);
+    before = page.value.nextBefore;
+  } while (before !== null && open.length < OPEN_MAX);
+  /** @type {Answer<Page>} */
+  const recent = await api.get(`/v1/watches?active=false&limit=${RECENT}`);
+  return recent.ok ? { ok: true, value: { open, recent: recent.value.watches } } : recent;
+}
+
+/**
+ * Keeps the row of each watch, so that focus stays where it is.
+ * @param {HTMLElement} list
+ * @param {readonly WatchView[]} views
+ * @param {number} nowMs
+ * @param {string} none
+ */
+function rows(list, views, nowMs, none) {
+  const old = new Map([...list.children].map((row) => [row.getAttribute('data-id'), row]));
+  const wanted = views.map((view) => {
+    const row = old.get(view.id) ?? h('li', { 'data-id': view.id });
+    showRow(row, view, nowMs);
+    return row;
+  });
+  if (wanted.length === 0) {
+    fill(list, none, () => [h('li', { class: 'none' }, none)]);
+    return;
+  }
+  const isSame =
+    wanted.length === list.children.length && wanted.every((row, i) => row === list.children[i]);
+  if (!isSame) {
+    fill(
+      list,
+      wanted.map((row) => row.getAttribute('data-id')),
+      () => wanted,
+    );
+  }
+}
+
+/**
+ * @param {Element} row
+ * @param {WatchView} view
+ * @param {number} nowMs
+ */
+function showRow(row, view, nowMs) {
+  const { id, service, environment, version, window, phase, worst, reason, active } = view;
+  const { tone, text } = phaseOf(view);
+  const key = [text, tone, window, worst?.text, reason, view.acknowledgedBy, view.mode];
+  fill(row, key, () => {
+    const why = worst?.text ?? (phase === 'stopped' ? reason : null);
+    return [
+      h(
+        'a',
+        { href: `/watches/${encodeURIComponent(id)}`, class: `watch tone-${tone}` },
+        h('span', { class: 'state' }, text),
+        h('span', { class: 'name' }, `${service} ${version}`),
+        h(
+          'span',
+          { class: 'where' },
+          environment,
+          active && window !== null && ` · window ${window}`,
+          view.mode === 'observe' && ' · observes only',
+          view.acknowledgedBy !== null && ` · acknowledged by ${view.acknowledgedBy}`,
+          ' · ',
+          h('span', { class: 'age' }),
+        ),
+        why !== null && h('span', { class: 'why' }, plain(why)),
+      ),
+    ];
+  });
+  const age = row.querySelector('.age');
+  const text2 = active
+    ? `deployed ${ago(nowMs - Date.parse(view.deployedAt))}`
+    : `ended ${ago(nowMs - Date.parse(view.closedAt ?? view.deployedAt))}, after ${span(
+        Date.parse(view.closedAt ?? view.deployedAt) - Date.parse(view.deployedAt),
+      )}`;
+  if (age !== null) setText(age, text2);
+}

@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/kit/clock.ts';
+import { createAlertmanager } from '../../src/notify/alertmanager.ts';
+import { trialMessage } from '../../src/notify/trial.ts';
+import { exampleOf } from '../docs/message-examples.ts';
+import { type FakeAlertmanager, startFakeAlertmanager } from '../support/fake-alertmanager.ts';
+import { fullOf, monsters } from './monsters.ts';
+import { httpTroubles, onlyItsOwnYes } from './troubles.ts';
+
+const AUTHORIZATION = `Basic ${Buffer.from('canaryd:am-secret-password').toString('base64')}`;
+let first: FakeAlertmanager;
+let second: FakeAlertmanager;
+beforeAll(async () => {
+  [first, second] = await Promise.all([
+    startFakeAlertmanager(AUTHORIZATION),
+    startFakeAlertmanager(AUTHORIZATION),
+  ]);
+});
+beforeEach(() => {
+  first.reset();
+  second.reset();
+});
+afterAll(() => Promise.all([first.close(), second.close()]));
+
+const signal = new AbortController().signal;
+type Options = Parameters<typeof createAlertmanager>[0];
+
+function make({ url, ...over }: Partial<Options> & { readonly url?: string } = {}) {
+  return createAlertmanager({
+    urls: [url ?? first.url],
+    authorization: AUTHORIZATION,
+    labels: { team: 'trading' },
+    expireMs: 86_400_000,
+    timeoutMs: 5_000,
+    clock: systemClock,
+    ...over,
+  });
+}
+
+/** Its time is that of the example, long ago: what is bad is bad until it expires. */
+const active = (of: FakeAlertmanager) => of.active(Date.now()).map(({ labels }) => labels);
+
+describe('the Alertmanager channel', () => {
+  it('fires an alert with labels that stay the same, and the rest as annotations', async () => {
+    expect(await make()(exampleOf('watch.stopped'), signal)).toMatchObject({ kind: 'delivered' });
+    const [alert] = first.alerts();
+    expect(alert?.labels).toEqual({
+      job: 'canaryd',
+      alertname: 'DeployStopped',
+      severity: 'critical',
+      service: 'aurora',
+      environment: 'testnet',
+      team: 'trading',
+    });
+    expect(alert?.annotations).toEqual({
+      summary: expect.stringMatching(/^STOPPED aurora 2\.1\.0/),
+      description: expect.stringContaining('before the deploy: 98.1 %'),
+      next: expect.stringContaining('canaryd now does'),
+      watch: 'w_example',
+      version: '2.1.0',
+    });
+    expect(alert?.startsAt).toBe(new Date(exampleOf('watch.stopped').atMs).toISOString());
+  });
+
+  it('resolves by the same labels, whichever alert is open', async () => {
+    const send = make();
+    await send(exampleOf('condition.warned'), signal);
+    await send(exampleOf('watch.stopped'), signal);
+    expect(active(first)).toHaveLength(2);
+    await send(exampleOf('rollback.confirmed'), signal);
+    expect(active(first)).toEqual([]);
+    expect(first.alerts()).toHaveLength(2);
+  });
+
+  it('has one alert for a service, however many versions are bad', async () => {
+    const stopped = exampleOf('watch.stopped');
+    const deploy = { ...stopped.deploy, service: 'aurora', environment: 'testnet' };
+    const send = make();
+    for (const version of ['2.1.0', '2.1.1', '2.1.2']) {
+      const again = { ...deploy, version, previousVersion: null };
+      await send({ ...stopped, watchId: `w_${version}`, deploy: again }, signal);
+    }
+    expect(active(first)).toHaveLength(1);
+  });
+
+  it('says nothing of what opens and closes no alert', async () => {
+    expect(await make()(exampleOf('watch.started'), signal)).toMatchObject({
+      kind: 'delivered',
+      detail: 'not sent: it opens and closes no alert',
+    });
+    expect(first.requests).toEqual([]);
+  });
+
+  it('leaves no alert open when it comes after its end', async () => {
+    const send = make();
+    const stopped = exampleOf('watch.stopped');
+    await send({ ...exampleOf('rollback.confirmed'), atMs: stopped.atMs + 1 }, signal);
+    await send(stopped, signal);
+    expect(active(first)).toEqual([]);
+  });
+
+  it('lets an alert that nobody resolves end by itself', async () => {
+    const before = Date.now();
+    await make({ expireMs: 3_600_000 })(exampleOf('watch.stopped'), signal);
+    expect(first.active(before + 3_600_000)).toHaveLength(1);
+    expect(first.active(Date.now() + 3_600_001)).toEqual([]);
+  });
+
+  it('tries a channel by an alert of its own, for five minutes', async () => {
+    const before = Date.now();
+    await make()(trialMessage({ isCritical: false, channels: 1, atMs: before }), signal);
+    expect(active(first)).toEqual([
+      { job: 'canaryd', alertname: 'NotifyTest', severity: 'info', team: 'trading' },
+    ]);
+    expect(first.active(Date.now() + 300_001)).toEqual([]);
+  });
+
+  describe('with two Alertmanagers', () => {
+    const both = () => make({ urls: [first.url, second.url] });
+
+    it('tells both', async () => {
+      await both()(exampleOf('watch.stopped'), signal);
+      expect([active(first).length, active(second).length]).toEqual([1, 1]);
+    });
+
+    it('has delivered what one of them took', async () => {
+      first.down();
+      const outcome = await both()(exampleOf('watch.stopped'), signal);
+      expect(outcome).toMatchObject({ kind: 'delivered' });
+      expect(outcome.detail).toMatch(/^1 of 2 took it \(1: ECONNRESET; 2: HTTP 200 in \d+ ms\)$/);
+    });
+
+    it('tries again when one of them may take it later', async () => {
+      first.respondOnce(400, '"invalid label set"');
+      second.respondOnce(503, 'starting');
+      const outcome = await both()(exampleOf('watch.stopped'), signal);
+      expect(outcome).toMatchObject({ kind: 'retryable', reason: 'server_error' });
+      expect(outcome.detail).toBe(
+        '0 of 2 took it (1: HTTP 400: "invalid label set"; 2: HTTP 503: starting)',
+      );
+    });
+
+    it('gives up when both refuse it', async () => {
+      for (const one of [first, second]) one.respondOnce(400, '"bad"');
+      expect(await both()(exampleOf('watch.stopped'), signal)).toMatchObject({
+        kind: 'refused',
+        reason: 'client_error',
+      });
+    });
+  });
+
+  it('says that the login is wrong', async () => {
+    const outcome = await make({ authorization: 'Bearer wrong-bearer-token' })(
+      exampleOf('watch.stopped'),
+      signal,
+    );
+    expect(outcome).toEqual({
+      kind: 'refused',
+      reason: 'misconfigured',
+      detail: 'HTTP 401: Unauthorized: Bearer [redacted]; check basic_auth or bearer_token',
+    });
+  });
+
+  it.each(['x', '&', '🚀', 'a\n'])('stays within the limits when full of %j', async (text) => {
+    expect(await make()(fullOf(text), signal)).toMatchObject({ kind: 'delivered' });
+    expect(first.requests[0]?.text.length).toBeLessThan(20_000);
+  });
+
+  it('never builds what Alertmanager refuses, whatever the message holds', async () => {
+    const send = make();
+    await fc.assert(
+      fc.asyncProperty(monsters, async (message) => {
+        expect(await send(message, signal)).toMatchObject({ kind: 'delivered' });
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  onlyItsOwnYes({ service: () => first, make });
+  httpTroubles({
+    service: () => first,
+    make,
+    secrets: () => [AUTHORIZATION.slice(6), 'am-secret-password'],
+  });
+});

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Message } from '../../src/core/delivery.ts';
+import { systemClock } from '../../src/kit/clock.ts';
+import { createPagerDuty } from '../../src/notify/pagerduty.ts';
+import { trialMessage } from '../../src/notify/trial.ts';
+import { exampleOf, MESSAGE_KINDS, type MessageKind } from '../docs/message-examples.ts';
+import { type FakePagerDuty, startFakePagerDuty } from '../support/fake-pagerduty.ts';
+import { fullOf, monsters } from './monsters.ts';
+import { httpTroubles, onlyItsOwnYes } from './troubles.ts';
+
+let pagerduty: FakePagerDuty;
+beforeAll(async () => {
+  pagerduty = await startFakePagerDuty();
+});
+beforeEach(() => pagerduty.reset());
+afterAll(() => pagerduty.close());
+
+const signal = new AbortController().signal;
+
+function make(over: Partial<Parameters<typeof createPagerDuty>[0]> = {}) {
+  const { url, routingKey } = pagerduty;
+  return createPagerDuty({ url, routingKey, timeoutMs: 5_000, clock: systemClock, ...over });
+}
+
+describe('the PagerDuty channel', () => {
+  it('opens one incident for a watch, with the figures', async () => {
+    expect(await make()(exampleOf('watch.stopped'), signal)).toMatchObject({ kind: 'delivered' });
+    expect(pagerduty.requests[0]?.body).toEqual({
+      routing_key: pagerduty.routingKey,
+      event_action: 'trigger',
+      dedup_key: 'w_example',
+      client: 'canaryd',
+      links: [],
+      payload: {
+        summary: expect.stringMatching(/^STOPPED aurora 2\.1\.0 \(testnet\): Order fill rate 72/),
+        source: 'aurora',
+        severity: 'critical',
+        class: 'watch.stopped',
+        component: 'aurora',
+        group: 'testnet',
+        timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        custom_details: expect.objectContaining({
+          Version: '2.0.0 → 2.1.0',
+          watch: 'w_example',
+          what: expect.stringContaining('before the deploy: 98.1 %'),
+          next: expect.stringContaining('canaryd now does: disarm, then rollback'),
+        }),
+      },
+    });
+  });
+
+  it('does for each kind of message what it means', async () => {
+    const rows: string[] = [];
+    for (const kind of MESSAGE_KINDS) {
+      pagerduty.reset();
+      await make()(exampleOf(kind), signal);
+      const done = pagerduty.requests.map(({ path, body }) =>
+        path === '/v2/change/enqueue' ? 'change' : (body as { event_action: string }).event_action,
+      );
+      rows.push([kind, ...done].join(' '));
+    }
+    expect(rows).toEqual([
+      'watch.started change',
+      'watch.armed resolve',
+      'watch.unarmed trigger',
+      'conditions.blinded trigger',
+      'conditions.sighted resolve',
+      'condition.warned trigger',
+      'condition.recovered resolve',
+      'condition.pre_existing trigger',
+      'watch.resumed',
+      'watch.stopped trigger',
+      'action.accepted',
+      'action.delayed trigger',
+      'action.gave_up trigger',
+      'rollback.confirmed resolve',
+      'rollback.not_confirmed trigger',
+      'watch.passed resolve change',
+      'watch.inconclusive trigger',
+      'watch.cancelled resolve',
+      'watch.superseded resolve',
+      'watch.acknowledged acknowledge',
+      'watch.extended',
+      'watch.held',
+      'watch.released',
+      'journal.failed trigger',
+      'journal.recovered resolve',
+    ]);
+  });
+
+  it('follows a bad deploy from the page to the end of the incident', async () => {
+    const send = make();
+    const status = async (kind: MessageKind) => {
+      await send(exampleOf(kind), signal);
+      return pagerduty.incidents.get('w_example');
+    };
+    expect(await status('watch.started')).toBeUndefined();
+    expect(await status('watch.stopped')).toMatchObject({ status: 'triggered' });
+    expect(await status('watch.acknowledged')).toMatchObject({ status: 'acknowledged' });
+    expect(await status('action.accepted')).toMatchObject({ status: 'acknowledged' });
+    expect(await status('rollback.confirmed')).toMatchObject({ status: 'resolved' });
+  });
+
+  it('tells of changes without paging', async () => {
+    const send = make();
+    for (const kind of ['watch.started', 'watch.passed'] as const)
+      await send(exampleOf(kind), signal);
+    const summaries = pagerduty.changes.map(
+      (change) => (change['payload'] as Message & { summary: string }).summary,
+    );
+    expect(summaries).toEqual(['Watching aurora 2.1.0 (testnet)', 'PASSED aurora 2.1.0 (testnet)']);
+    expect(pagerduty.incidents.size).toBe(0);
+  });
+
+  it('says that there was nothing to send', async () => {
+    expect(await make()(exampleOf('watch.held'), signal)).toEqual({
+      kind: 'delivered',
+      detail: 'not sent: it opens, acknowledges and closes no incident, and is no change',
+    });
+  });
+
+  it('leaves no incident open when the page comes after its end', async () => {
+    const send = make();
+    const stopped = exampleOf('watch.stopped');
+    await send({ ...exampleOf('rollback.confirmed'), atMs: stopped.atMs + 1 }, signal);
+    await send(stopped, signal);
+    expect(pagerduty.incidents.get('w_example')).toMatchObject({ status: 'resolved' });
+    await send({ ...stopped, atMs: stopped.atMs + 1 }, signal);
+    expect(pagerduty.incidents.get('w_example')).toMatchObject({ status: 'triggered' });
+  });
+
+  it('sends both events again when the second of them fails', async () => {
+    const send = make();
+    pagerduty.respondOnce(202, {});
+    pagerduty.respondOnce(500, 'no');
+    expect(await send(exampleOf('watch.passed'), signal)).toMatchObject({ kind: 'retryable' });
+    expect(await send(exampleOf('watch.passed'), signal)).toMatchObject({ kind: 'delivered' });
+    expect(pagerduty.changes).toHaveLength(1);
+  });
+
+  it('tries a channel by a change, or by an incident when it is critical', async () => {
+    const trial = (isCritical: boolean) => trialMessage({ isCritical, channels: 1, atMs: 5_000 });
+    await make()(trial(false), signal);
+    expect([pagerduty.changes.length, pagerduty.incidents.size]).toEqual([1, 0]);
+    await make()(trial(true), signal);
+    expect(pagerduty.incidents.get('test-5000')).toMatchObject({ severity: 'critical' });
+  });
+
+  it('says which field PagerDuty refuses', async () => {
+    pagerduty.respondOnce(400, {
+      status: 'invalid event',
+      message: 'Event object is invalid',
+      errors: ["Length of 'routing_key' is incorrect (should be 32 characters)"],
+    });
+    expect(await make()(exampleOf('watch.stopped'), signal)).toEqual({
+      kind: 'refused',
+      reason: 'client_error',
+      detail:
+        'HTTP 400: Event object is invalid; ' +
+        "Length of 'routing_key' is incorrect (should be 32 characters)",
+    });
+  });
+
+  it.each(['x', '&', '🚀', 'a\n'])('stays within the limits when full of %j', async (text) => {
+    expect(await make()(fullOf(text), signal)).toMatchObject({ kind: 'delivered' });
+    expect(pagerduty.requests[0]?.text.isWellFormed()).toBe(true);
+  });
+
+  it('never builds what PagerDuty refuses, whatever the message holds', async () => {
+    const send = make();
+    await fc.assert(
+      fc.asyncProperty(monsters, async (message) => {
+        expect(await send(message, signal)).toMatchObject({ kind: 'delivered' });
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  onlyItsOwnYes({ service: () => pagerduty, make });
+  httpTroubles({ service: () => pagerduty, make, secrets: () => [pagerduty.routingKey] });
+});
