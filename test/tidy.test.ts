@@ -123,6 +123,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   nodemailer: /^src\/notify\/email\.ts$/,
   'node:sqlite': /^src\/journal\/sqlite\//,
   fastify: /^src\/http\//,
+  uplot: /^src\/http\/page\/browser\/uplot\.d\.ts$/,
   commander: /^src\/cli\/cli\.ts$/,
   yaml: /^src\/(?:config\/yaml-file|demo\/demo-files)\.ts$/,
   zod: /^src\/(?:config|http|journal|cli)\//,

@@ -11,6 +11,8 @@ const SILENCE_MS = 20_000;
 const POLL_MS = 3_000;
 /** A watch that is over still can be acknowledged. */
 const SLOW_POLL_MS = 15_000;
+/** Events of one decision come together: the watch is read once for all of them. */
+const SETTLE_MS = 100;
 const RECONNECT_MAX_MS = 15_000;
 /** A tab in the background holds one of few connections: it lets go after this. */
 const HIDDEN_MS = 30_000;
@@ -34,6 +36,8 @@ export function follow(id, { api, clock, dispatch }) {
   let pollTimer;
   /** @type {Timer} */
   let hiddenTimer;
+  /** @type {Timer} */
+  let settleTimer;
 
   const heard = () => dispatch({ type: 'heard', atMs: clock.now() });
   /** @param {Link} link */
@@ -78,6 +82,12 @@ export function follow(id, { api, clock, dispatch }) {
     if (document.hidden) return;
     if (isOver) pollTimer = setTimeout(poll, SLOW_POLL_MS);
     else if (failures > 0 || !view.ok) pollTimer = setTimeout(poll, POLL_MS);
+  }
+
+  async function readView() {
+    /** @type {Awaited<ReturnType<typeof api.get<WatchView>>>} */
+    const view = await api.get(path);
+    if (view.ok) show(view.value);
   }
 
   async function readSeries() {
@@ -125,7 +135,12 @@ export function follow(id, { api, clock, dispatch }) {
     const onFrame = frameReader(({ event, data }) => {
       const value = camel(JSON.parse(data));
       if (event === 'tick' || event === 'end') show(/** @type {WatchView} */ (value));
-      else tell([/** @type {WatchEvent} */ (value)]);
+      else {
+        tell([/** @type {WatchEvent} */ (value)]);
+        // The stream sends the watch with each tick; what happens in between is read now.
+        clearTimeout(settleTimer);
+        settleTimer = setTimeout(readView, SETTLE_MS);
+      }
     });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let silence = setTimeout(() => controller.abort(), SILENCE_MS);

@@ -87,6 +87,9 @@ export function startWatch(id, { api, clock }) {
   setTimeout(everySecond, 1_000);
 }
 
+const KEY =
+  'Dashed: the limit. Red: beyond it. Violet: blind. Grey: too early to judge. Triangle: fired.';
+
 /** @typedef {ReturnType<typeof layout>} Place */
 
 function layout() {
@@ -124,6 +127,7 @@ function layout() {
     timeline,
     moments,
     h('h2', {}, 'Conditions'),
+    h('p', { class: 'rule key' }, KEY),
     conditions,
     others,
     actions,
