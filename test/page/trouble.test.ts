@@ -107,6 +107,17 @@ describe.skipIf(chromiumPath() === null)(
       await page.getByText('By alice: by hand', { exact: true }).waitFor();
     });
 
+    it('does not call a command failed whose answer was lost', async () => {
+      const { page } = await opened(ofWatch);
+      await page.route('**/ack', (route) => route.abort());
+      await page.getByRole('button', { name: 'Acknowledge' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: 'Looking into it' }).click();
+      await dialog.getByLabel('Your name').fill('alice');
+      await page.keyboard.press('Enter');
+      await dialog.getByText('It may have been done all the same').waitFor();
+    });
+
     it('says in words that there is no such watch', async () => {
       const { page } = await opened('/watches/w_none');
       await page.getByText('No such watch: no watch w_none').waitFor();
