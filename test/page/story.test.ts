@@ -91,7 +91,7 @@ describe.skipIf(chromiumPath() === null)('the page (needs the `chromium` binary)
     await page.keyboard.type('alice');
     await page.keyboard.press('Enter');
     await dialog.waitFor({ state: 'hidden' });
-    await page.getByText('By alice: wrong prices <b>now</b>').waitFor();
+    await page.getByText('By alice: wrong prices <b>now</b>', { exact: true }).waitFor();
     expect(await page.locator('b').count()).toBe(0);
     expect(await journal(good)).toContain('watch.stopped');
     await until(() => expect(world.place('books').aurora.version).toBe('2.0.0'));
