@@ -127,6 +127,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   pg: /^src\/journal\/postgres\//,
   fastify: /^src\/http\//,
   re2js: /^src\/core\/pattern\.ts$/,
+  uplot: /^src\/http\/page\/browser\/uplot\.d\.ts$/,
   commander: /^src\/cli\/cli\.ts$/,
   yaml: /^src\/(?:config\/yaml-file|demo\/demo-files)\.ts$/,
   zod: /^src\/(?:config|http|journal|cli)\//,

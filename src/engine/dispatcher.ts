@@ -13,13 +13,12 @@ import {
 } from '../core/delivery.ts';
 import { callEnded, callLines } from '../core/escalation.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import type { Action } from '../core/policy.ts';
-import { type TemplateValues, templateValues } from '../core/template.ts';
 import type { Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { CanarydError } from '../kit/errors.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
+import { ActionSender, type Barred, type SendAction } from './action-sender.ts';
 import {
   type Channel,
   companyOf,
@@ -28,6 +27,7 @@ import {
   type MessageContent,
   mayBePassed,
   messagesByLane,
+  repeatMarked,
   sendContext,
   soFar,
 } from './lanes.ts';
@@ -43,20 +43,8 @@ const PENDING_MAX = 2_000;
 const DRAIN_LOOK_MS = 200;
 const ACTIONS_AT_ONCE_MAX = 64;
 const DAMAGED_TOLD_MAX = 1_000;
-/** What was read of a delivery holds for so long; then it is read again before anything is sent. */
-const STANDS_FOR_MS = 2_000;
-/** A journal that is slow throughout must not hold up a rollback for good. */
-const STANDS_AGAIN_FOR_MS = 6_000;
-const LOOKS_MAX = 3;
 /** Only with these the receiver itself has asked all of us to wait. */
 const ASKED_REASONS: readonly DeliveryReason[] = ['rate_limited', 'server_error'];
-
-export type SendAction = (
-  delivery: Delivery,
-  action: Action,
-  values: TemplateValues,
-  signal: AbortSignal,
-) => Promise<Outcome>;
 
 export type DispatcherOptions = {
   readonly clock: Clock;
@@ -73,9 +61,6 @@ export type DispatcherOptions = {
   readonly onError: (error: unknown, watchId: string) => void;
 };
 
-/** What an action is sent with. */
-type Standing = { readonly action: Action; readonly values: TemplateValues };
-
 type BegunMessage = Delivery & { readonly content: MessageContent };
 
 /** Free again at a monotonic time: a wall clock that is set back must not silence a lane. */
@@ -84,6 +69,7 @@ type LaneState = { isBusy: boolean; freeAt: number };
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #outcomes: OutcomeWriter;
+  readonly #actions: ActionSender;
   readonly #flying = new Map<string, Promise<void>>();
   /** Ended while the sweep was reading: what it read of them is no longer true. */
   readonly #landed = new Set<string>();
@@ -98,6 +84,7 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#outcomes = new OutcomeWriter(options);
+    this.#actions = new ActionSender(options, (delivery) => this.#barred(delivery));
     this.#sweptAt = options.clock.monotonic();
   }
 
@@ -248,9 +235,9 @@ export class Dispatcher {
     const lookedAt = this.#options.clock.monotonic();
     const begun = await this.#begin(delivery);
     if (begun === null) return;
-    const outcome = await this.#sendStanding(begun, lookedAt).catch((error: unknown) =>
-      this.#failed(begun, error),
-    );
+    const outcome = await this.#actions
+      .send(begun, lookedAt, this.#aborting.signal)
+      .catch((error: unknown) => this.#failed(begun, error));
     await this.#outcomes.inTheEnd([begun], outcome, this.#aborting.signal);
   }
 
@@ -285,7 +272,7 @@ export class Dispatcher {
   }
 
   /** Why nothing may be sent any more, if so. */
-  async #barred(delivery: Delivery): Promise<{ outcome: Outcome; gaveUp: DeliveryReason } | null> {
+  async #barred(delivery: Delivery): Promise<Barred | null> {
     const refuse = (reason: DeliveryReason, detail: string) => {
       return { outcome: { kind: 'refused', reason, detail } as const, gaveUp: reason };
     };
@@ -344,51 +331,6 @@ export class Dispatcher {
     return { ...message, lines: callLines({ watchId, policy: record.policy, state }) };
   }
 
-  /**
-   * What was found before the attempt was begun may be out of date by now: the journal answered
-   * late, or the process was stopped for a while. A newer deploy, a human or another replica may
-   * have taken the delivery over; then nothing is sent.
-   */
-  async #sendStanding(begun: Delivery, lookedAt: number): Promise<Outcome> {
-    const { clock, journal, share } = this.#options;
-    const standing = await this.#standingOf(begun);
-    for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
-      const holdsForMs = looks === 0 ? STANDS_FOR_MS : STANDS_AGAIN_FOR_MS;
-      if (clock.monotonic() - lookedAt < holdsForMs) return this.#send(begun, standing);
-      lookedAt = clock.monotonic();
-      const [stored, barred] = await Promise.all([
-        journal.delivery(begun.id),
-        this.#barred({ ...begun, inFlight: false }),
-      ]);
-      if (barred !== null) return barred.outcome;
-      const isOurs = stored?.state === 'pending' && stored.attempts === begun.attempts;
-      if (!isOurs || !share.isCurrent()) break;
-    }
-    const detail = 'not sent: when its turn came it may have been called off or taken over';
-    const again = { retryAfterMs: null, maybeDelivered: false };
-    return { kind: 'retryable', reason: 'not_started', detail, ...again };
-  }
-
-  async #standingOf({ content, watchId }: Delivery): Promise<Standing | null> {
-    const record = await this.#options.journal.watch(watchId);
-    const action = record?.policy.actions.find(
-      ({ name }) => content.kind === 'action' && name === content.action,
-    );
-    if (record === null || action === undefined) return null;
-    return { action, values: templateValues(record.deploy, record.id) };
-  }
-
-  async #send(delivery: Delivery, standing: Standing | null): Promise<Outcome> {
-    const { content, watchId } = delivery;
-    const signal = this.#aborting.signal;
-    if (content.kind === 'message') throw new Error('a message is sent by its lane');
-    if (standing === null) {
-      const detail = `the policy of watch ${watchId} has no action '${content.action}'`;
-      return { kind: 'refused', reason: 'misconfigured', detail };
-    }
-    return this.#options.sendAction(delivery, standing.action, standing.values, signal);
-  }
-
   /** A bug, or a secret that is gone: tried again at the pace of any other failure. */
   #failed({ watchId }: Delivery, error: unknown): Outcome {
     this.#options.onError(error, watchId);
@@ -430,16 +372,4 @@ export class Dispatcher {
       await Promise.race([Promise.allSettled([...this.#flying.values()]), pause]);
     }
   }
-}
-
-/** A message that may have arrived before says so: Slack cannot tell a repetition. */
-function repeatMarked(message: Message, begun: readonly Delivery[]): Message {
-  const isOpen = ({ attempts, lastReason }: Delivery) =>
-    attempts > 1 && (lastReason === 'timeout' || lastReason === 'interrupted');
-  const line = begun.some(({ inFlight }) => inFlight)
-    ? 'canaryd was restarted while sending this: you may have seen it before.'
-    : begun.some(isOpen)
-      ? 'An earlier try of this message got no answer: you may have seen it before.'
-      : null;
-  return line === null ? message : { ...message, lines: [...message.lines, line] };
 }

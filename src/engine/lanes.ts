@@ -152,3 +152,15 @@ export function reasonKept(
   const isOpen = maybeDelivered || inFlight || OPEN_REASONS.includes(lastReason);
   return isOpen ? 'interrupted' : reason;
 }
+
+/** A message that may have arrived before says so: Slack cannot tell a repetition. */
+export function repeatMarked(message: Message, begun: readonly Delivery[]): Message {
+  const isOpen = ({ attempts, lastReason }: Delivery) =>
+    attempts > 1 && (lastReason === 'timeout' || lastReason === 'interrupted');
+  const line = begun.some(({ inFlight }) => inFlight)
+    ? 'canaryd was restarted while sending this: you may have seen it before.'
+    : begun.some(isOpen)
+      ? 'An earlier try of this message got no answer: you may have seen it before.'
+      : null;
+  return line === null ? message : { ...message, lines: [...message.lines, line] };
+}

@@ -34,10 +34,6 @@ export function retryable(
   };
 }
 
-export function isRetryable(outcome: Outcome): boolean {
-  return outcome.kind === 'retryable';
-}
-
 /** What the service said, fit for a log: short, on one line, without what it must not repeat. */
 export function saidBy(body: string, secrets: readonly string[]): string {
   return cutEnd(printable(redact(body, secrets)), SAID_MAX);

@@ -25,21 +25,21 @@ export function cutUnits(text: string, max: number): string {
     .replace(/\ufffd$/, '')}…`;
 }
 
-/** Whole lines as long as they fit; the first one is cut when even it does not. */
+const CUT = '… cut';
+
+/** Whole lines as long as they fit, and a mark when some do not; the first is cut when none fits. */
 export function cutLines(lines: readonly string[], max: number): readonly string[] {
+  const size = lines.reduce((sum, line) => sum + line.length + 1, 0);
+  if (size <= max) return lines;
   const kept: string[] = [];
-  let room = max;
+  let room = max - CUT.length - 1;
   for (const line of lines) {
-    if (line.length + 1 > room) {
-      if (kept.length === 0 && room > 1) kept.push(cutUnits(line, room - 1));
-      else if (room > 5) kept.push('… cut');
-      break;
-    }
-    // The mark needs its place, unless all fits.
-    kept.push(line);
     room -= line.length + 1;
+    if (room < 0) break;
+    kept.push(line);
   }
-  return kept;
+  if (kept.length > 0) return [...kept, CUT];
+  return max < 2 ? [] : [cutUnits(`${lines[0] ?? ''} …`, max - 1)];
 }
 
 /** One line, never empty: what a lock screen shows. */

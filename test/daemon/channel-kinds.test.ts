@@ -5,7 +5,7 @@ import { createSecrets } from '../../src/config/secrets.ts';
 import { createChannels } from '../../src/daemon/channels.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createLogger } from '../../src/kit/logger.ts';
-import { exampleOf } from '../docs/message-examples.ts';
+import { exampleOf, MESSAGE_KINDS } from '../docs/message-examples.ts';
 import { type FakeAlertmanager, startFakeAlertmanager } from '../support/fake-alertmanager.ts';
 import { type FakeGrafana, startFakeGrafana } from '../support/fake-grafana.ts';
 import { type FakePagerDuty, startFakePagerDuty } from '../support/fake-pagerduty.ts';
@@ -109,6 +109,21 @@ describe('a channel of the config', () => {
     expect(webhook.requests[0]?.headers['webhook-signature']).toMatch(/^v1,/);
     expect(alertmanager.alerts()).toHaveLength(1);
     expect(grafana.annotations()[0]?.tags).toContain('team:x');
+  });
+
+  it.each(MESSAGE_KINDS)('tells all of %s where people read', async (kind) => {
+    const { send } = channels();
+    const message = exampleOf(kind);
+    for (const name of NAMES)
+      expect(await send(name, message)).toMatchObject({ kind: 'delivered' });
+    const [head] = slack.channelMessages();
+    const texts = [head?.text ?? '', telegram.messages[0]?.text ?? ''];
+    const wanted = [message.headline, ...message.lines, ...(message.next ? [message.next] : [])];
+    expect(texts.map((text) => wanted.filter((line) => !text.includes(line)))).toEqual([[], []]);
+    expect(smtp.mails[0]?.headers.get('message-id')).toContain('@example.com>');
+    expect(webhook.requests[0]?.body).toMatchObject({
+      data: { kind, headline: message.headline, lines: message.lines, next: message.next },
+    });
   });
 
   it('has a pace that its service can bear', () => {

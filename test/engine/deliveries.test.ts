@@ -1,6 +1,6 @@
 // Deliveries from the stop of a watch to their end, on virtual time and a real journal.
 import { describe, expect, it } from 'vitest';
-import type { SendAction } from '../../src/engine/dispatcher.ts';
+import type { SendAction } from '../../src/engine/action-sender.ts';
 import { anAction, aPolicy, T0 } from '../support/build.ts';
 import {
   anEngine,

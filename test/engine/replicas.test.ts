@@ -1,7 +1,7 @@
 // Several replicas on one journal, on virtual time: who does what, what happens when one goes, and
 // that two which both hold a watch to be theirs do no harm.
 import { describe, expect, it } from 'vitest';
-import type { SendAction } from '../../src/engine/dispatcher.ts';
+import type { SendAction } from '../../src/engine/action-sender.ts';
 import { LEASE_MS } from '../../src/engine/share.ts';
 import { aPolicy, T0 } from '../support/build.ts';
 import {

@@ -240,14 +240,19 @@ describe.skipIf(!hasOpenssl)('the mail channel with TLS (needs the `openssl` bin
   const password = 'smtp-secret-password';
   const login = { username: 'canaryd', password };
   let secure: FakeSmtp;
+  let implicit: FakeSmtp;
   let ca = '';
   beforeAll(async () => {
     const tls = loopbackCertificate();
     ca = tls.cert;
     secure = await startFakeSmtp({ tls, login });
+    implicit = await startFakeSmtp({ tls, isImplicit: true });
   });
-  beforeEach(() => secure.reset());
-  afterAll(() => secure.close());
+  beforeEach(() => {
+    secure.reset();
+    implicit.reset();
+  });
+  afterAll(() => Promise.all([secure.close(), implicit.close()]));
 
   const encrypted = (over: Parameters<typeof make>[0] = {}) =>
     make({ port: secure.port, security: 'required', login, ca, ...over });
@@ -256,6 +261,21 @@ describe.skipIf(!hasOpenssl)('the mail channel with TLS (needs the `openssl` bin
     expect(await encrypted()(aStopMessage(), signal)).toMatchObject({ kind: 'delivered' });
     expect(secure.mails[0]).toMatchObject({ isEncrypted: true, user: 'canaryd' });
     expect(secure.commands.indexOf('STARTTLS')).toBeLessThan(secure.commands.indexOf('AUTH'));
+  });
+
+  it('begins with TLS where the server does', async () => {
+    const send = make({ port: implicit.port, security: 'implicit', ca });
+    expect(await send(aStopMessage(), signal)).toMatchObject({ kind: 'delivered' });
+    expect(implicit.mails[0]).toMatchObject({ isEncrypted: true });
+  });
+
+  it.each([
+    ['if_offered', true],
+    ['never', false],
+  ] as const)('turns to TLS %s: %s', async (security, isEncrypted) => {
+    const send = make({ port: secure.port, security, ca });
+    expect(await send(aStopMessage(), signal)).toMatchObject({ kind: 'delivered' });
+    expect(secure.mails[0]).toMatchObject({ isEncrypted });
   });
 
   it('does not go on in the open when TLS is required and not offered', async () => {

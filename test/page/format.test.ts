@@ -30,6 +30,7 @@ describe('figures on the page', () => {
 
 describe('spans on the page', () => {
   it.each([
+    [41.3, '42 ms'],
     [300, '0.3 s'],
     [12_900, '12 s'],
     [90_000, '1 min 30 s'],

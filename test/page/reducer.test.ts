@@ -91,6 +91,11 @@ describe('a chart that goes on', () => {
     expect(drawnOf(state).points).toHaveLength(2);
   });
 
+  it('draws the value although its limit is not known', () => {
+    const drawn = drawnOf(news(tick(1_000, { state: 'blind', blindReason: 'no_baseline' })));
+    expect([drawn.points.length, drawn.blind.length]).toEqual([1, 0]);
+  });
+
   it('takes nothing of a condition that is not judged', () => {
     expect(drawnOf(news(tick(1_000, { due: false }))).points).toEqual([]);
   });

@@ -19,7 +19,7 @@ try {
   // The time before a deploy is read by standing by: then the state before it is known.
   await elapsed(8_000);
   const parameters = { deploy_capital: 100_000, expected_positions: 10 };
-  const over = { environment: 'production', by: 'release-bot', parameters };
+  const over = { by: 'release-bot', parameters };
   const id = await world.deploy('aurora', { ...over, url: 'https://ci.example.com/runs/42' });
   await world.deploy('books', over);
   await world.deploy('quotes', over);

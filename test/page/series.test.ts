@@ -1,6 +1,6 @@
 // Many ticks as few points, and the routes that serve them.
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Reading, Tick } from '../../src/core/sample.ts';
 import { tokenMatcher } from '../../src/http/auth.ts';
 import { SeriesBuilder } from '../../src/http/page/series.ts';
@@ -92,6 +92,17 @@ describe('GET /v1/watches/{id}/series', () => {
     expect(answer.ticks).toBe(1_700);
     expect(answer.series[0].points.at(-1)).toEqual([T0 + 1_699_000, 1_699]);
     expect(answer.series[0].points.length).toBeLessThan(110);
+  });
+
+  it('is read once for all who ask at the same time, and again for the next', async () => {
+    const { app, url, control } = await withTicks(600);
+    const read = vi.spyOn(control, 'ticks');
+    const answers = await Promise.all([1, 2, 3, 4].map(() => app.inject(url)));
+    expect(new Set(answers.map(({ payload }) => payload)).size).toBe(1);
+    const once = read.mock.calls.length;
+    expect(once).toBe(3);
+    await app.inject(url);
+    expect(read).toHaveBeenCalledTimes(2 * once);
   });
 
   it('is empty before the first tick', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { Reading } from '../../src/core/sample.ts';
 import { type Scope, tokenMatcher } from '../../src/http/auth.ts';
 import { type BrowserDoor, chromiumPath, openBrowser } from '../support/browser.ts';
-import { conditionView } from '../support/fake-control.ts';
+import { conditionView, FakeControl } from '../support/fake-control.ts';
 import { api, listening } from '../support/http-server.ts';
 import { seriousIn } from './axe.ts';
 
@@ -107,6 +107,17 @@ describe.skipIf(chromiumPath() === null)(
       await page.getByText('By alice: by hand', { exact: true }).waitFor();
     });
 
+    it('does not call a command failed whose answer was lost', async () => {
+      const { page } = await opened(ofWatch);
+      await page.route('**/ack', (route) => route.abort());
+      await page.getByRole('button', { name: 'Acknowledge' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: 'Looking into it' }).click();
+      await dialog.getByLabel('Your name').fill('alice');
+      await page.keyboard.press('Enter');
+      await dialog.getByText('It may have been done all the same').waitFor();
+    });
+
     it('says in words that there is no such watch', async () => {
       const { page } = await opened('/watches/w_none');
       await page.getByText('No such watch: no watch w_none').waitFor();
@@ -124,6 +135,22 @@ describe.skipIf(chromiumPath() === null)(
       await listening(again, Number(new URL(url).port));
       await page.getByText('by dave: saw it').waitFor({ timeout: 15_000 });
       await page.getByText('live', { exact: true }).waitFor({ timeout: 15_000 });
+    });
+
+    it('opened while canaryd is in trouble: says so, and is live when that is over', async () => {
+      const control = new FakeControl();
+      const { page } = await opened(
+        (id) => {
+          control.failWith('journal_failed', 'the disk is full');
+          return ofWatch(id);
+        },
+        { control },
+      );
+      await page.getByText('The journal cannot be read or written: the disk is full').waitFor();
+      control.failure = null;
+      await page.getByRole('heading', { name: 'aurora 2.1.0' }).waitFor();
+      await page.getByText('live', { exact: true }).waitFor();
+      expect(await page.getByRole('alert').filter({ hasText: /./ }).count()).toBe(0);
     });
 
     it('without any watch says what would start one', async () => {

@@ -2,7 +2,7 @@
 // scripted answers for each command. Needs no test runner.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 
 export type SmtpMail = {
   readonly from: string;
@@ -30,6 +30,8 @@ export type FakeSmtp = {
 type Options = {
   /** PEM; with it STARTTLS is offered. */
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** TLS from the first byte, as smtps:// has it. */
+  readonly isImplicit?: boolean;
   readonly login?: { readonly username: string; readonly password: string };
 };
 
@@ -142,15 +144,18 @@ export async function startFakeSmtp(options: Options = {}): Promise<FakeSmtp> {
     mails.push({ from, to, headers: headersOf(raw), raw, isEncrypted, user });
   }
 
-  const server = createServer((socket) => {
+  const begin = (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     const state = { buffer: '', from: '', to: [], user: null };
-    const session: Session = { ...state, socket, isEncrypted: false, isInData: false };
+    const isEncrypted = options.isImplicit === true;
+    const session: Session = { ...state, socket, isEncrypted, isInData: false };
     socket.on('data', (chunk) => read(session, chunk));
     say(session, 'greeting', '220 fake.test ESMTP');
-  });
+  };
+  const server =
+    options.isImplicit === true ? createTlsServer({ ...options.tls }, begin) : createServer(begin);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -1,13 +1,14 @@
 // What the page needs besides the rest of the API: values for charts, and who asks.
 import { setImmediate as turn } from 'node:timers/promises';
+import type { z } from 'zod';
 import { SCOPES } from '../auth.ts';
 import { seriesQuery, watchParams } from '../requests.ts';
 import { json, type RouteDeps, type RouteSpec, route } from '../route.ts';
 import { toWire } from '../wire.ts';
-import { SeriesBuilder } from './series.ts';
+import { type Series, SeriesBuilder } from './series.ts';
 
 /** Ticks read at once; between two such pages others get their turn. */
-const PAGE = 500;
+const PAGE = 250;
 /** A day of a tick each second, and some. Of longer spans the end is shown. */
 const TICKS_MAX = 100_000;
 
@@ -16,6 +17,7 @@ export function dataRoutes(deps: RouteDeps): readonly RouteSpec[] {
 }
 
 function seriesOf({ control }: RouteDeps): RouteSpec {
+  const underway = new Map<string, Promise<Series>>();
   return route(
     {
       tag: 'watches',
@@ -37,24 +39,38 @@ function seriesOf({ control }: RouteDeps): RouteSpec {
       },
       problems: ['watch_not_found'],
     },
-    async ({ params, query }) => {
-      const { deployedAt, startedAt, lastTickAt, intervalMs } = await control.watch(params.id);
-      const toMs = Date.parse(query.to ?? lastTickAt ?? startedAt);
-      const askedMs = Date.parse(query.from ?? deployedAt);
-      const fromMs = Math.max(askedMs, toMs - TICKS_MAX * intervalMs);
-      const builder = new SeriesBuilder(fromMs, toMs, query.points, intervalMs);
-      let next = fromMs;
-      for (let read = 0; read < TICKS_MAX; read += PAGE) {
-        const ticks = await control.ticks(params.id, next, toMs, PAGE);
-        for (const tick of ticks) builder.add(tick);
-        const last = ticks.at(-1);
-        if (last === undefined || ticks.length < PAGE) break;
-        next = last.atMs + 1;
-        await turn();
+    async ({ params: { id }, query }) => {
+      const key = JSON.stringify([id, query]);
+      // When a message wakes ten people, they open the same page in the same second.
+      let reading = underway.get(key);
+      if (reading === undefined) {
+        reading = readSeries(control, id, query).finally(() => underway.delete(key));
+        underway.set(key, reading);
       }
-      return toWire(builder.build());
+      return toWire(await reading);
     },
   );
+}
+
+async function readSeries(
+  control: RouteDeps['control'],
+  id: string,
+  { from, to, points }: z.output<typeof seriesQuery>,
+): Promise<Series> {
+  const { deployedAt, startedAt, lastTickAt, intervalMs } = await control.watch(id);
+  const toMs = Date.parse(to ?? lastTickAt ?? startedAt);
+  const fromMs = Math.max(Date.parse(from ?? deployedAt), toMs - TICKS_MAX * intervalMs);
+  const builder = new SeriesBuilder(fromMs, toMs, points, intervalMs);
+  let next = fromMs;
+  for (let read = 0; read < TICKS_MAX; read += PAGE) {
+    const ticks = await control.ticks(id, next, toMs, PAGE);
+    for (const tick of ticks) builder.add(tick);
+    const last = ticks.at(-1);
+    if (last === undefined || ticks.length < PAGE) break;
+    next = last.atMs + 1;
+    await turn();
+  }
+  return builder.build();
 }
 
 function me({ tokens = [] }: RouteDeps): RouteSpec {

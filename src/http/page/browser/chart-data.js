@@ -90,8 +90,9 @@ export function summaryOf({ title, unit, must, limit }, { points, blind }, fired
       `lowest ${formatValue(low, unit)}, highest ${formatValue(high, unit)}, last ${formatValue(latest, unit)}`,
     );
   }
-  if (blind.length > 0)
-    parts.push(`blind ${blind.length === 1 ? 'once' : `${blind.length} times`}`);
+  // The wait for its range to fill is planned, and no blindness.
+  const times = blind.filter(({ reason }) => reason !== 'too_early').length;
+  if (times > 0) parts.push(`blind ${times === 1 ? 'once' : `${times} times`}`);
   if (fired.length > 0) parts.push(`fired at ${fired.map(timeOf).join(', ')}`);
   return `${parts.join('; ')}.`;
 }

@@ -167,8 +167,8 @@ export class Chart {
       const y = plot.valToPos(allowed.low, 'y', true);
       ctx.fillRect(bbox.left, y, bbox.width, Math.max(0, bbox.top + bbox.height - y));
     }
-    ctx.fillStyle = colour('--blind-span');
-    for (const { fromAtMs, toAtMs } of blind) {
+    for (const { fromAtMs, toAtMs, reason } of blind) {
+      ctx.fillStyle = colour(reason === 'too_early' ? '--wait-span' : '--blind-span');
       const left = plot.valToPos(fromAtMs / 1_000, 'x', true);
       const right = plot.valToPos(toAtMs / 1_000, 'x', true);
       ctx.fillRect(left, bbox.top, Math.max(3 * uPlot.pxRatio, right - left), bbox.height);

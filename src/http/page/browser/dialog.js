@@ -7,6 +7,8 @@ import { byId, h } from './dom.js';
 const NAME_KEY = 'canaryd.name';
 const REASON_MAX = 500;
 const NAME_MAX = 100;
+/** No answer is no refusal. */
+const UNKNOWN = ' It may have been done all the same: look at what happened before you repeat it.';
 const EXTENSIONS = ['30m', '1h', '2h', '6h', '24h'];
 
 /**
@@ -41,21 +43,7 @@ export function failureText({ title, detail }) {
 export function ask(command, watchId, { api, me, onDone }) {
   const dialog = byId('dialog', HTMLDialogElement);
   const needsName = me === null || me.token === null;
-  const reason = field('Reason', {
-    name: 'reason',
-    required: true,
-    maxlength: String(REASON_MAX),
-    autocomplete: 'off',
-    autofocus: true,
-    'aria-describedby': 'dialog-reasons',
-  });
-  const name = field(needsName ? 'Your name' : `Your name (optional; ${me.token} is recorded)`, {
-    name: 'by',
-    required: needsName,
-    maxlength: String(NAME_MAX),
-    autocomplete: 'name',
-    value: localStorage.getItem(NAME_KEY) ?? '',
-  });
+  const { reason, name } = fields(me, needsName);
   const duration = command.verb === 'extend' ? durations() : null;
   const problem = h('p', { class: 'problem', role: 'alert' });
   const confirm = h('button', { type: 'submit', class: `act ${command.tone}` }, command.confirm);
@@ -91,7 +79,8 @@ export function ask(command, watchId, { api, me, onDone }) {
     const answer = await send(command, watchId, given, api);
     confirm.disabled = false;
     if (!answer.ok) {
-      problem.textContent = failureText(answer.failure);
+      const isUnknown = answer.failure.kind === 'network';
+      problem.textContent = `${failureText(answer.failure)}${isUnknown ? UNKNOWN : ''}`;
       confirm.focus();
       return;
     }
@@ -100,6 +89,29 @@ export function ask(command, watchId, { api, me, onDone }) {
   });
   dialog.replaceChildren(form);
   dialog.showModal();
+}
+
+/**
+ * @param {Me | null} me
+ * @param {boolean} needsName
+ */
+function fields(me, needsName) {
+  const reason = field('Reason', {
+    name: 'reason',
+    required: true,
+    maxlength: String(REASON_MAX),
+    autocomplete: 'off',
+    autofocus: true,
+    'aria-describedby': 'dialog-reasons',
+  });
+  const name = field(needsName ? 'Your name' : `Your name (optional; ${me?.token} is recorded)`, {
+    name: 'by',
+    required: needsName,
+    maxlength: String(NAME_MAX),
+    autocomplete: 'name',
+    value: localStorage.getItem(NAME_KEY) ?? '',
+  });
+  return { reason, name };
 }
 
 /**

@@ -62,6 +62,7 @@ const DAY = 24 * HOUR;
  */
 export function span(ms) {
   const size = Math.max(0, ms);
+  if (size > 0 && size < 100) return `${Math.ceil(size)} ms`;
   if (size < 10 * SECOND && size % SECOND !== 0) return `${formatNumber(size / SECOND, 1)} s`;
   if (size < MINUTE) return `${Math.floor(size / SECOND)} s`;
   if (size < HOUR) return two(size, MINUTE, 'min', SECOND, 's', size < 10 * MINUTE);

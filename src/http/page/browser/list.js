@@ -18,88 +18,113 @@ const OPEN_MAX = 1_000;
 const RECENT = 30;
 const TROUBLED = { bad: 0, warn: 1, blind: 2, calm: 3, good: 3 };
 
-/** @param {{ api: Api, clock: ServerClock }} deps */
-export function startList({ api, clock }) {
-  /** @type {{ open: WatchView[], recent: WatchView[] } | null} */
-  let known = null;
-  /** @type {Hold | null} */
-  let hold = null;
-  /** @type {Me | null} */
-  let me = null;
-  /** @type {Link} */
-  let link = 'connecting';
-  /** @type {number | null} */
-  let heardAtMs = null;
-  /** @type {Failure | null} */
-  let failure = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const place = layout();
+/** @typedef {{ open: WatchView[], recent: WatchView[] }} Known */
 
-  async function refresh() {
-    clearTimeout(timer);
+export class ListPage {
+  #api;
+  #clock;
+  #place = layout();
+  /** @type {Known | null} */
+  #known = null;
+  /** @type {Hold | null} */
+  #hold = null;
+  /** @type {Me | null} */
+  #me = null;
+  /** @type {Link} */
+  #link = 'connecting';
+  /** @type {number | null} */
+  #heardAtMs = null;
+  /** @type {Failure | null} */
+  #failure = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {{ api: Api, clock: ServerClock }} deps */
+  constructor({ api, clock }) {
+    this.#api = api;
+    this.#clock = clock;
+  }
+
+  start() {
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) void this.#refresh();
+    });
+    const everySecond = () => {
+      this.#show();
+      setTimeout(everySecond, 1_000);
+    };
+    void this.#refresh().then(everySecond);
+  }
+
+  async #refresh() {
+    clearTimeout(this.#timer);
     const began = performance.now();
-    const [watches, switched, who] = await Promise.all([
-      readWatches(api),
-      /** @type {Promise<Answer<{ hold: Hold | null }>>} */ (api.get('/v1/hold')),
-      me === null ? /** @type {Promise<Answer<Me>>} */ (api.get('/v1/me')) : null,
+    const [watches, hold, me] = await Promise.all([
+      readWatches(this.#api),
+      /** @type {Promise<Answer<{ hold: Hold | null }>>} */ (this.#api.get('/v1/hold')),
+      this.#me === null ? /** @type {Promise<Answer<Me>>} */ (this.#api.get('/v1/me')) : null,
     ]);
-    if (who?.ok) me = who.value;
-    if (switched.ok) hold = switched.value.hold;
-    failure = watches.ok ? null : watches.failure;
+    if (me?.ok) this.#me = me.value;
+    if (hold.ok) this.#hold = hold.value.hold;
+    this.#failure = watches.ok ? null : watches.failure;
+    this.#link = watches.ok ? 'live' : 'lost';
     if (watches.ok) {
-      known = watches.value;
-      heardAtMs = clock.now();
-      link = 'live';
-    } else {
-      link = 'lost';
+      this.#known = watches.value;
+      this.#heardAtMs = this.#clock.now();
     }
-    show();
-    const needsToken = failure?.status === 401 || failure?.status === 403;
-    if (needsToken || document.hidden) return;
-    timer = setTimeout(refresh, Math.max(POLL_MS, REST_PER_WORK * (performance.now() - began)));
+    this.#show();
+    if (needsToken(this.#failure) || document.hidden) return;
+    const rest = Math.max(POLL_MS, REST_PER_WORK * (performance.now() - began));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#refresh(), rest);
   }
 
   /** @param {string} text */
-  const onDone = (text) => {
+  #onDone(text) {
     announce(text);
-    void refresh();
-  };
+    void this.#refresh();
+  }
 
-  function show() {
-    const nowMs = clock.now();
-    showFailure(failure, { api, onToken: () => void refresh() });
-    showHold(hold, { api, me, nowMs, onDone });
-    showLink({ link, heardAtMs }, nowMs);
+  #show() {
+    const nowMs = this.#clock.now();
+    const api = this.#api;
+    const me = this.#me;
+    const onDone = (/** @type {string} */ text) => this.#onDone(text);
+    showFailure(this.#failure, { api, onToken: () => this.#withToken() });
+    showHold(this.#hold, { api, me, nowMs, onDone });
+    showLink({ link: this.#link, heardAtMs: this.#heardAtMs }, nowMs);
     showFoot(nowMs);
-    const hasData = known !== null && failure?.status !== 401;
-    place.root.hidden = !hasData;
-    if (known === null || !hasData) return;
-    const rank = (/** @type {WatchView} */ view) => TROUBLED[phaseOf(view).tone];
-    const open = known.open.toSorted((a, b) => rank(a) - rank(b));
-    setText(place.openTitle, `Open (${open.length})`);
-    rows(place.open, open, nowMs, 'No watch is open. A deploy starts one.');
-    rows(place.recent, known.recent, nowMs, 'None yet.');
-    fill(place.commands, [hold === null, me], () => {
-      if (hold !== null) return [];
-      const command = holdCommand(null, me);
+    const known = needsToken(this.#failure) ? null : this.#known;
+    this.#place.root.hidden = known === null;
+    if (known === null) return;
+    const open = known.open.toSorted((a, b) => rankOf(a) - rankOf(b));
+    setText(this.#place.openTitle, `Open (${open.length})`);
+    rows(this.#place.open, open, nowMs, 'No watch is open. A deploy starts one.');
+    rows(this.#place.recent, known.recent, nowMs, 'None yet.');
+    const command = this.#hold === null ? holdCommand(null, me) : null;
+    fill(this.#place.commands, [command, me], () => {
+      if (command === null) return [];
       const onclick = () => ask(command, null, { api, me, onDone });
       const title = command.refused;
-      return [
-        h('button', { type: 'button', disabled: title !== null, title, onclick }, command.label),
-      ];
+      const props = { type: 'button', disabled: title !== null, title, onclick };
+      return [h('button', props, command.label)];
     });
   }
 
-  document.addEventListener('visibilitychange', () => {
-    if (!document.hidden) void refresh();
-  });
-  const everySecond = () => {
-    show();
-    setTimeout(everySecond, 1_000);
-  };
-  void refresh().then(everySecond);
+  /** Another token is somebody else. */
+  #withToken() {
+    this.#me = null;
+    void this.#refresh();
+  }
 }
+
+/** @param {Failure | null} failure */
+function needsToken(failure) {
+  return failure?.status === 401 || failure?.status === 403;
+}
+
+/** @param {WatchView} view */
+const rankOf = (view) => TROUBLED[phaseOf(view).tone];
 
 function layout() {
   const openTitle = h('h2', { id: 'open-title' }, 'Open');

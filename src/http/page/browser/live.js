@@ -1,9 +1,10 @@
 // Keeps one watch up to date: the stream of events, and when it breaks asking again and again until
 // it is back. What is known is never taken away; the page says how old it is.
-/** @import { Action, Hold, Link, Me, Series, WatchEvent, WatchView } from './types.d.ts' */
+/** @import { Action, Answer, Hold, Link, Me, Series, WatchEvent, WatchView } from './types.d.ts' */
 /** @import { Api } from './api.js' */
 /** @import { ServerClock } from './server-clock.js' */
-import { camel, failureOf } from './api.js';
+/** @import { Frame } from './sse.js' */
+import { camel } from './api.js';
 import { frameReader } from './sse.js';
 
 /** The server sends something each 15 s; after this the line is dead. */
@@ -11,167 +12,226 @@ const SILENCE_MS = 20_000;
 const POLL_MS = 3_000;
 /** A watch that is over still can be acknowledged. */
 const SLOW_POLL_MS = 15_000;
+/** Events of one decision come together: the watch is read once for all of them. */
+const SETTLE_MS = 100;
 const RECONNECT_MAX_MS = 15_000;
 /** A tab in the background holds one of few connections: it lets go after this. */
 const HIDDEN_MS = 30_000;
 const POINTS = 400;
 
-/**
- * @param {string} id
- * @param {{ api: Api, clock: ServerClock, dispatch: (action: Action) => void }} deps
- */
-export function follow(id, { api, clock, dispatch }) {
-  const path = `/v1/watches/${encodeURIComponent(id)}`;
-  let lastSeq = 0;
-  let isOver = false;
-  let failures = 0;
-  let hasSeries = false;
+/** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
+
+export class Follower {
+  #api;
+  #clock;
+  #dispatch;
+  #path;
+  #lastSeq = 0;
+  #isOver = false;
+  /** Streams that broke in a row. */
+  #failures = 0;
+  #hasMe = false;
+  #hasSeries = false;
   /** @type {AbortController | null} */
-  let stream = null;
+  #stream = null;
   /** @type {Timer} */
-  let streamTimer;
+  #streamTimer;
   /** @type {Timer} */
-  let pollTimer;
+  #pollTimer;
   /** @type {Timer} */
-  let hiddenTimer;
+  #hiddenTimer;
+  /** @type {Timer} */
+  #settleTimer;
 
-  const heard = () => dispatch({ type: 'heard', atMs: clock.now() });
-  /** @param {Link} link */
-  const linked = (link) => dispatch({ type: 'link', link });
-
-  /** @param {WatchView} view */
-  function show(view) {
-    isOver = !view.active;
-    dispatch({ type: 'view', view });
+  /**
+   * @param {string} id
+   * @param {{ api: Api, clock: ServerClock, dispatch: (action: Action) => void }} deps
+   */
+  constructor(id, { api, clock, dispatch }) {
+    this.#api = api;
+    this.#clock = clock;
+    this.#dispatch = dispatch;
+    this.#path = `/v1/watches/${encodeURIComponent(id)}`;
+    document.addEventListener('visibilitychange', () => this.#onVisible());
   }
 
-  /** @param {readonly WatchEvent[]} events */
-  function tell(events) {
-    lastSeq = Math.max(lastSeq, ...events.map(({ seq }) => seq));
-    dispatch({ type: 'events', events });
+  /** Begins, or begins again with another token. */
+  async start() {
+    clearTimeout(this.#pollTimer);
+    clearTimeout(this.#streamTimer);
+    this.#hasMe = false;
+    await this.refresh();
   }
 
   /** All there is to know, once; also the way on while there is no stream. */
-  async function poll() {
-    clearTimeout(pollTimer);
-    const [view, journal, hold] = await Promise.all([
-      /** @type {ReturnType<typeof api.get<WatchView>>} */ (api.get(path)),
-      /** @type {ReturnType<typeof api.get<{ events: WatchEvent[] }>>} */ (
-        api.get(`${path}/journal?after=${lastSeq}`)
-      ),
-      /** @type {ReturnType<typeof api.get<{ hold: Hold | null }>>} */ (api.get('/v1/hold')),
-    ]);
-    if (!view.ok) {
-      dispatch({ type: 'failed', failure: view.failure });
-      linked('lost');
+  async refresh() {
+    clearTimeout(this.#pollTimer);
+    const view = await this.#readAll();
+    if (view.ok) {
+      if (!this.#hasMe) await this.#readMe();
+      if (!this.#hasSeries) await this.#readSeries();
+      if (this.#isOver) this.#linked('over');
+      else if (this.#failures > 0) this.#linked('polling');
+    } else {
+      this.#dispatch({ type: 'failed', failure: view.failure });
+      this.#linked('lost');
       // Without a token, or without such a watch, asking again changes nothing.
       if (view.failure.status >= 400 && view.failure.status < 500) return;
-    } else {
-      heard();
-      if (journal.ok) tell(journal.value.events);
-      show(view.value);
-      if (hold.ok) dispatch({ type: 'hold', hold: hold.value.hold });
-      if (!hasSeries) await readSeries();
-      if (isOver) linked('over');
-      else if (stream === null || failures > 0) linked('polling');
     }
     if (document.hidden) return;
-    if (isOver) pollTimer = setTimeout(poll, SLOW_POLL_MS);
-    else if (failures > 0 || !view.ok) pollTimer = setTimeout(poll, POLL_MS);
+    if (this.#isOver) this.#pollIn(SLOW_POLL_MS);
+    else if (this.#failures > 0 || !view.ok) this.#pollIn(POLL_MS);
+    else if (this.#stream === null) void this.#listen();
   }
 
-  async function readSeries() {
-    /** @type {Awaited<ReturnType<typeof api.get<Series>>>} */
-    const series = await api.get(`${path}/series?points=${POINTS}`);
+  /** @returns {Promise<Answer<WatchView>>} */
+  async #readAll() {
+    const [view, journal, hold] = await Promise.all([
+      /** @type {Promise<Answer<WatchView>>} */ (this.#api.get(this.#path)),
+      /** @type {Promise<Answer<{ events: WatchEvent[] }>>} */ (
+        this.#api.get(`${this.#path}/journal?after=${this.#lastSeq}`)
+      ),
+      /** @type {Promise<Answer<{ hold: Hold | null }>>} */ (this.#api.get('/v1/hold')),
+    ]);
+    if (journal.ok) this.#tell(journal.value.events);
+    if (hold.ok) this.#dispatch({ type: 'hold', hold: hold.value.hold });
+    if (view.ok) {
+      this.#heard();
+      this.#show(view.value);
+    }
+    return view;
+  }
+
+  async #readView() {
+    /** @type {Answer<WatchView>} */
+    const view = await this.#api.get(this.#path);
+    if (view.ok) this.#show(view.value);
+  }
+
+  async #readMe() {
+    /** @type {Answer<Me>} */
+    const me = await this.#api.get('/v1/me');
+    if (!me.ok) return;
+    this.#hasMe = true;
+    this.#dispatch({ type: 'me', me: me.value });
+  }
+
+  async #readSeries() {
+    /** @type {Answer<Series>} */
+    const series = await this.#api.get(`${this.#path}/series?points=${POINTS}`);
     if (!series.ok) return;
-    hasSeries = true;
-    dispatch({ type: 'series', series: series.value });
+    this.#hasSeries = true;
+    this.#dispatch({ type: 'series', series: series.value });
   }
 
-  async function listen() {
-    clearTimeout(streamTimer);
-    stream?.abort();
+  /** @param {number} ms */
+  #pollIn(ms) {
+    clearTimeout(this.#pollTimer);
+    this.#pollTimer = setTimeout(() => void this.refresh(), ms);
+  }
+
+  async #listen() {
+    clearTimeout(this.#streamTimer);
+    this.#stream?.abort();
     const controller = new AbortController();
-    stream = controller;
+    this.#stream = controller;
     try {
-      await readStream(controller);
+      await this.#readStream(controller);
     } catch {
       // Said by the link's state; the reason is the network's.
     }
-    if (controller !== stream) return;
-    stream = null;
-    if (isOver) {
-      linked('over');
-      pollTimer = setTimeout(poll, SLOW_POLL_MS);
+    if (controller !== this.#stream) return;
+    this.#stream = null;
+    if (this.#isOver) {
+      this.#linked('over');
+      this.#pollIn(SLOW_POLL_MS);
       return;
     }
     if (document.hidden) return;
-    failures += 1;
-    hasSeries = false;
-    linked('lost');
-    const wait = Math.min(RECONNECT_MAX_MS, 1_000 * 2 ** Math.min(failures - 1, 5));
-    streamTimer = setTimeout(listen, wait);
-    if (failures === 1) await poll();
+    this.#failures += 1;
+    this.#hasSeries = false;
+    this.#linked('lost');
+    const wait = Math.min(RECONNECT_MAX_MS, 1_000 * 2 ** Math.min(this.#failures - 1, 5));
+    this.#streamTimer = setTimeout(() => void this.#listen(), wait);
+    if (this.#failures === 1) await this.refresh();
   }
 
   /** @param {AbortController} controller */
-  async function readStream(controller) {
-    const headers = { 'last-event-id': String(lastSeq) };
-    const answer = await api.stream(`${path}/events`, headers, controller.signal);
-    if (!answer.ok || answer.body === null) {
-      const failure = failureOf(answer.status, await answer.json().catch(() => null));
-      throw new Error(failure.title);
-    }
-    const onFrame = frameReader(({ event, data }) => {
-      const value = camel(JSON.parse(data));
-      if (event === 'tick' || event === 'end') show(/** @type {WatchView} */ (value));
-      else tell([/** @type {WatchEvent} */ (value)]);
-    });
+  async #readStream(controller) {
+    const headers = { 'last-event-id': String(this.#lastSeq) };
+    const answer = await this.#api.stream(`${this.#path}/events`, headers, controller.signal);
+    if (!answer.ok || answer.body === null) throw new Error(`HTTP ${answer.status}`);
+    const onFrame = frameReader((frame) => this.#onFrame(frame));
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    let silence = setTimeout(() => controller.abort(), SILENCE_MS);
+    const giveUp = () => controller.abort();
+    let silence = setTimeout(giveUp, SILENCE_MS);
     try {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
         clearTimeout(silence);
-        silence = setTimeout(() => controller.abort(), SILENCE_MS);
-        if (failures > 0 && !hasSeries) void readSeries();
-        failures = 0;
-        clearTimeout(pollTimer);
-        heard();
+        silence = setTimeout(giveUp, SILENCE_MS);
+        this.#onLife();
         onFrame(value);
-        linked(isOver ? 'over' : 'live');
+        this.#linked(this.#isOver ? 'over' : 'live');
       }
     } finally {
       clearTimeout(silence);
     }
   }
 
-  function onVisible() {
-    clearTimeout(hiddenTimer);
-    if (document.hidden) {
-      hiddenTimer = setTimeout(() => stream?.abort(), HIDDEN_MS);
+  /** The stream said something: it is there. */
+  #onLife() {
+    // What was missed in between is in no frame: charts are read again.
+    if (this.#failures > 0 && !this.#hasSeries) void this.#readSeries();
+    this.#failures = 0;
+    clearTimeout(this.#pollTimer);
+    this.#heard();
+  }
+
+  /** @param {Frame} frame */
+  #onFrame({ event, data }) {
+    const value = camel(JSON.parse(data));
+    if (event === 'tick' || event === 'end') {
+      this.#show(/** @type {WatchView} */ (value));
       return;
     }
-    if (stream !== null) return;
-    hasSeries = false;
-    failures = 0;
-    void start();
+    this.#tell([/** @type {WatchEvent} */ (value)]);
+    // The stream sends the watch with each tick; what happens in between is read now.
+    clearTimeout(this.#settleTimer);
+    this.#settleTimer = setTimeout(() => void this.#readView(), SETTLE_MS);
   }
 
-  async function start() {
-    clearTimeout(pollTimer);
-    clearTimeout(streamTimer);
-    /** @type {Awaited<ReturnType<typeof api.get<Me>>>} */
-    const me = await api.get('/v1/me');
-    if (me.ok) dispatch({ type: 'me', me: me.value });
-    await poll();
-    if (!isOver && lastSeq > 0) await listen();
+  #onVisible() {
+    clearTimeout(this.#hiddenTimer);
+    if (document.hidden) {
+      this.#hiddenTimer = setTimeout(() => this.#stream?.abort(), HIDDEN_MS);
+      return;
+    }
+    if (this.#stream !== null) return;
+    this.#hasSeries = false;
+    this.#failures = 0;
+    void this.start();
   }
 
-  document.addEventListener('visibilitychange', onVisible);
-  void start();
-  return { refresh: () => void poll(), restart: () => void start() };
+  /** @param {WatchView} view */
+  #show(view) {
+    this.#isOver = !view.active;
+    this.#dispatch({ type: 'view', view });
+  }
+
+  /** @param {readonly WatchEvent[]} events */
+  #tell(events) {
+    this.#lastSeq = Math.max(this.#lastSeq, ...events.map(({ seq }) => seq));
+    this.#dispatch({ type: 'events', events });
+  }
+
+  #heard() {
+    this.#dispatch({ type: 'heard', atMs: this.#clock.now() });
+  }
+
+  /** @param {Link} link */
+  #linked(link) {
+    this.#dispatch({ type: 'link', link });
+  }
 }
-
-/** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */

@@ -1,12 +1,12 @@
 // Begins: the path says whether all watches are shown or one.
 import { Api } from './api.js';
-import { startList } from './list.js';
+import { ListPage } from './list.js';
 import { ServerClock } from './server-clock.js';
-import { startWatch } from './watch.js';
+import { WatchPage } from './watch.js';
 
 const clock = new ServerClock(() => performance.now());
 const api = new Api(clock);
 const [, id] = /^\/watches\/([^/]+)$/.exec(location.pathname) ?? [];
 
-if (id === undefined) startList({ api, clock });
-else startWatch(decodeURIComponent(id), { api, clock });
+if (id === undefined) new ListPage({ api, clock }).start();
+else new WatchPage(decodeURIComponent(id), { api, clock }).start();

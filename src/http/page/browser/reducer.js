@@ -110,7 +110,9 @@ function withTick(series, view) {
     const lastMs = Math.max(drawn.points.at(-1)?.[0] ?? 0, drawn.blind.at(-1)?.toAtMs ?? 0);
     if (!due || seen.has(indicator) || atMs <= lastMs) continue;
     seen.add(indicator);
-    if (state === 'blind') next.set(indicator, withBlind(drawn, atMs, blindReason ?? 'blind'));
+    // Without a baseline the limit is not known; the value is, and it is drawn.
+    const isBlind = state === 'blind' && blindReason !== 'no_baseline';
+    if (isBlind) next.set(indicator, withBlind(drawn, atMs, blindReason ?? 'blind'));
     else if (value !== null) next.set(indicator, withValue(drawn, atMs, value));
   }
   return next;

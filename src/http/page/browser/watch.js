@@ -9,88 +9,115 @@ import { ask } from './dialog.js';
 import { byId, fill, h, isWebUrl, setText } from './dom.js';
 import { momentOf, span, timeOf } from './format.js';
 import { announce, showFailure, showFoot, showHold, showLink } from './frame.js';
-import { follow } from './live.js';
+import { Follower } from './live.js';
 import { EMPTY, reduce } from './reducer.js';
 import { knownOf, lineOf } from './story.js';
 import { showTimeline } from './timeline.js';
 import { actionName, deeds, headline } from './words.js';
 
-/**
- * @param {string} id
- * @param {{ api: Api, clock: ServerClock }} deps
- */
-export function startWatch(id, { api, clock }) {
+/** Without its age: a screen reader is told of changes, not of time. */
+const AGE = / (?:\d.* ago|just now|for .*)$/;
+/** News come in bursts: they are drawn together. Not by frames: hidden tabs have none. */
+const BURST_MS = 20;
+
+export class WatchPage {
+  #id;
+  #api;
+  #clock;
+  #live;
+  #place = layout();
+  #cards = conditionCards(this.#place.conditions, this.#place.others);
   /** @type {State} */
-  let state = EMPTY;
-  let announced = '';
-  let isDrawing = false;
-  const place = layout();
-  const cards = conditionCards(place.conditions, place.others);
-  const live = follow(id, { api, clock, dispatch });
+  #state = EMPTY;
+  #announced = '';
+  #isDrawing = false;
+
+  /**
+   * @param {string} id
+   * @param {{ api: Api, clock: ServerClock }} deps
+   */
+  constructor(id, { api, clock }) {
+    this.#id = id;
+    this.#api = api;
+    this.#clock = clock;
+    const dispatch = (/** @type {Action} */ action) => this.#dispatch(action);
+    this.#live = new Follower(id, { api, clock, dispatch });
+  }
+
+  start() {
+    void this.#live.start();
+    const everySecond = () => {
+      if (!document.hidden) this.#show();
+      setTimeout(everySecond, 1_000);
+    };
+    setTimeout(everySecond, 1_000);
+  }
 
   /** @param {Action} action */
-  function dispatch(action) {
-    const before = state;
-    state = reduce(state, action);
-    if (state === before || isDrawing) return;
-    isDrawing = true;
-    // News come in bursts: they are drawn together. Not by frames: hidden tabs have none.
+  #dispatch(action) {
+    const before = this.#state;
+    this.#state = reduce(before, action);
+    if (this.#state === before || this.#isDrawing) return;
+    this.#isDrawing = true;
     setTimeout(() => {
-      isDrawing = false;
-      show();
-    }, 20);
+      this.#isDrawing = false;
+      this.#show();
+    }, BURST_MS);
   }
 
   /** @param {string} text */
-  const onDone = (text) => {
-    setText(place.result, text);
+  #onDone(text) {
+    setText(this.#place.result, text);
     announce(text);
-    live.refresh();
-  };
-
-  function show() {
-    const nowMs = clock.now();
-    const { view, failure, hold, me } = state;
-    showFailure(view === null || failure?.status === 401 ? failure : null, {
-      api,
-      onToken: live.restart,
-    });
-    showHold(hold, { api, me, nowMs, onDone });
-    showLink(state, nowMs);
-    showFoot(nowMs);
-    place.root.hidden = view === null;
-    if (view === null) return;
-    const known = { ...state, view };
-    showHead(place, known, nowMs);
-    const commands = commandsFor(view, hold ?? null, me);
-    fill(place.commands, commands, () =>
-      commands.flatMap((command) =>
-        commandButton(command, () => ask(command, id, { api, me, onDone })),
-      ),
-    );
-    showTimeline(place.timeline, place.moments, view, nowMs);
-    cards.show(known);
-    showActions(place.actions, view);
-    showJournal(place.journal, known, nowMs);
-    showFacts(place.facts, view, nowMs);
-    const { title } = headline(known, nowMs);
-    // Without its age: a screen reader is told of changes, not of time.
-    const said = `${view.service} ${view.version}: ${title.replace(/ (?:\d.* ago|just now|for .*)$/, '')}`;
-    if (announced !== '' && said !== announced) announce(said);
-    announced = said;
+    void this.#live.refresh();
   }
 
-  const everySecond = () => {
-    if (!document.hidden) show();
-    setTimeout(everySecond, 1_000);
-  };
-  setTimeout(everySecond, 1_000);
+  #show() {
+    const nowMs = this.#clock.now();
+    const { view, failure, hold, me } = this.#state;
+    const api = this.#api;
+    const onDone = (/** @type {string} */ text) => this.#onDone(text);
+    const onToken = () => void this.#live.start();
+    const shownFailure = view === null || failure?.status === 401 ? failure : null;
+    showFailure(shownFailure, { api, onToken });
+    showHold(hold, { api, me, nowMs, onDone });
+    showLink(this.#state, nowMs);
+    showFoot(nowMs);
+    this.#place.root.hidden = view === null;
+    if (view === null) return;
+    const known = { ...this.#state, view };
+    showHead(this.#place, known, nowMs);
+    const commands = commandsFor(view, hold ?? null, me);
+    fill(this.#place.commands, [commands, me], () =>
+      commands.flatMap((command) =>
+        commandButton(command, () => ask(command, this.#id, { api, me, onDone })),
+      ),
+    );
+    showTimeline(this.#place.timeline, this.#place.moments, view, nowMs);
+    this.#cards.show(known);
+    showActions(this.#place.actions, view);
+    showJournal(this.#place.journal, known, nowMs);
+    showFacts(this.#place.facts, view, nowMs);
+    this.#announce(view, headline(known, nowMs).title);
+  }
+
+  /**
+   * @param {WatchView} view
+   * @param {string} title
+   */
+  #announce({ service, version }, title) {
+    const said = `${service} ${version}: ${title.replace(AGE, '')}`;
+    if (this.#announced !== '' && said !== this.#announced) announce(said);
+    this.#announced = said;
+  }
 }
+
+const KEY =
+  'Dashed: the limit. Red: beyond it. Violet: blind. Grey: too early to judge. Triangle: fired.';
 
 /** @typedef {ReturnType<typeof layout>} Place */
 
-function layout() {
-  const title = h('h1', {});
+function stateCard() {
   const stateTitle = h('p', { class: 'headline' });
   const stateText = h('p', { class: 'detail' });
   const did = h('ul', { class: 'did' });
@@ -103,6 +130,12 @@ function layout() {
     did,
     next,
   );
+  return { card, stateTitle, stateText, did, next };
+}
+
+function layout() {
+  const title = h('h1', {});
+  const state = stateCard();
   const commands = h('div', { class: 'commands', role: 'group', 'aria-label': 'Commands' });
   const result = h('p', { class: 'result' });
   const moments = h('p', { class: 'rule' });
@@ -117,13 +150,14 @@ function layout() {
     { hidden: true },
     h('p', { class: 'crumb' }, h('a', { href: '/' }, 'All watches')),
     title,
-    card,
+    state.card,
     commands,
     result,
     h('h2', {}, 'Windows'),
     timeline,
     moments,
     h('h2', {}, 'Conditions'),
+    h('p', { class: 'rule key' }, KEY),
     conditions,
     others,
     actions,
@@ -136,11 +170,7 @@ function layout() {
   return {
     root,
     title,
-    card,
-    stateTitle,
-    stateText,
-    did,
-    next,
+    ...state,
     commands,
     result,
     timeline,
