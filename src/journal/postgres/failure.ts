@@ -24,7 +24,7 @@ export class Failed extends Error {
 
 const UNIQUE_VIOLATION = '23505';
 const READ_ONLY = '25006';
-const NO_PRIVILEGE = '42501';
+export const NO_PRIVILEGE = '42501';
 const TIMED_OUT = ['57014', '55P03'];
 const NO_SPACE = ['53100', '53200'];
 const WRONG_PASSWORD = ['28P01', '28000'];

@@ -3,7 +3,7 @@
 // never changed. Replicas of two versions may run side by side as long as the newer schema says
 // that the older one can go on (`compatibleFrom`).
 import { type Database, type Place, placeName, type Session } from './database.ts';
-import { codeOf, Failed, refuse } from './failure.ts';
+import { codeOf, Failed, NO_PRIVILEGE, refuse } from './failure.ts';
 
 export type Migration = {
   readonly sql: string;
@@ -227,7 +227,6 @@ async function createSchema(session: Session, schema: string): Promise<void> {
     )`);
 }
 
-const NO_PRIVILEGE = '42501';
 /** No schema of that name in the search path, or none that may be looked into. */
 const NO_SCHEMA = '3F000';
 
