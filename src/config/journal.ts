@@ -2,21 +2,18 @@
 // for several replicas. No password is written in the file, also not inside a URL.
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { parsePostgresUrl } from '../kit/postgres-url.ts';
+import { DEFAULT_SCHEMA, EXAMPLE_URL, parsePostgresUrl } from '../kit/postgres-url.ts';
 import { choice, mapping, SECRET_NAME, secret, text } from './fields.ts';
 import type { Path } from './problems.ts';
 import type { Secret } from './secrets.ts';
 
-export const DEFAULT_SCHEMA = 'canaryd';
-
-const EXAMPLE = 'postgres://canaryd@db.internal:5432/canaryd?sslmode=verify-full';
 const LITERAL_PASSWORD =
   'found a URL with a password, which is not shown here; wanted one without it; put the ' +
   'password into the field password as $NAME, or write the whole URL as $NAME';
 
 const databaseUrl = () =>
   z
-    .string({ error: `the URL of a PostgreSQL database such as ${EXAMPLE}, or $NAME` })
+    .string({ error: `the URL of a PostgreSQL database such as ${EXAMPLE_URL}, or $NAME` })
     .superRefine((written, context) => {
       const message = urlMistake(written);
       if (message !== null) context.addIssue({ code: 'custom', message });
@@ -49,7 +46,7 @@ export const journalSchema = choice(
       .describe('One file, on a local disk, for one daemon.'),
     postgres: mapping({
       url: databaseUrl().describe(
-        `URL such as ${EXAMPLE}, or $NAME. sslmode is verify-full, require or disable.`,
+        `URL such as ${EXAMPLE_URL}, or $NAME. sslmode is verify-full, require or disable.`,
       ),
       password: secret()
         .optional()

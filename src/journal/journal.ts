@@ -1,6 +1,5 @@
-// What survives a crash. The engine knows only this interface; SQLite lives in its own folder,
-// and a second store is one more folder that passes the same contract suite
-// (test/journal/contract.ts).
+// What survives a crash. The engine knows only this interface; SQLite and PostgreSQL live in folders
+// of their own and pass one contract suite (test/journal/contract.ts).
 import type { Delivery, NewDelivery, Receipt } from '../core/delivery.ts';
 import type { Deploy } from '../core/deploy.ts';
 import type { DeliveryReason, EventBody, WatchEvent } from '../core/event.ts';

@@ -26,7 +26,9 @@ export type PostgresUrl =
   | { readonly kind: 'address'; readonly address: PostgresAddress }
   | { readonly kind: 'problem'; readonly found: string; readonly wanted: string };
 
-const EXAMPLE = 'postgres://canaryd@db.internal:5432/canaryd?sslmode=verify-full';
+export const EXAMPLE_URL = 'postgres://canaryd@db.internal:5432/canaryd?sslmode=verify-full';
+/** Unless another one is named. */
+export const DEFAULT_SCHEMA = 'canaryd';
 const DEFAULT_PORT = 5_432;
 const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host'];
 const MODES = ['disable', 'require', 'verify-full'];
@@ -38,7 +40,7 @@ function problem(found: string, wanted: string): PostgresUrl {
 export function parsePostgresUrl(text: string): PostgresUrl {
   const url = URL.parse(text);
   if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol)) {
-    return problem('no URL of a PostgreSQL database', `one such as ${EXAMPLE}`);
+    return problem('no URL of a PostgreSQL database', `one such as ${EXAMPLE_URL}`);
   }
   const parts = decoded(url);
   if (parts === null) {
@@ -46,14 +48,14 @@ export function parsePostgresUrl(text: string): PostgresUrl {
   }
   const { user, password, database } = parts;
   if (user === '')
-    return problem('a URL without a user', `the role to log in as, as in ${EXAMPLE}`);
-  if (database === '') return problem('a URL without a database', `its name, as in ${EXAMPLE}`);
+    return problem('a URL without a user', `the role to log in as, as in ${EXAMPLE_URL}`);
+  if (database === '') return problem('a URL without a database', `its name, as in ${EXAMPLE_URL}`);
   const unknown = [...url.searchParams.keys()].find((name) => !PARAMETERS.includes(name));
   if (unknown !== undefined) {
     return problem('a URL with another parameter', `only ${PARAMETERS.join(', ')}`);
   }
   const host = url.searchParams.get('host') ?? url.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (host === '') return problem('a URL without a host', `its name, as in ${EXAMPLE}`);
+  if (host === '') return problem('a URL without a host', `its name, as in ${EXAMPLE_URL}`);
   const tls = tlsOf(url.searchParams, host);
   if (typeof tls === 'string') return problem(tls, `sslmode=${MODES.join(' or ')}: ${TLS_ADVICE}`);
   const port = url.port === '' ? DEFAULT_PORT : Number(url.port);

@@ -157,13 +157,30 @@ describe.runIf(hasPostgres())('on PostgreSQL', () => {
     test('that does not is refused at the start, and ends the work of one that runs', async () => {
       const { options, journal } = await written();
       const replica = { id: 'r_1', takesWork: true };
+      await journal.announce(replica, 9_000);
       await upgrade(options, MIGRATIONS.length + 1);
+
+      const later = { tick: aTick(T0 + 1), track: aTrack(T0 + 1), previousAtMs: T0 };
+      const writes = await Promise.allSettled([
+        journal.append([next('w_1', 2, { events: [RESUMED] })]),
+        journal.append([next('w_1', 2, { tick: later })]),
+        journal.append([create('w_2')]),
+        journal.setHold({ by: 'ann', reason: 'test', sinceMs: T0 }),
+        journal.prune(T0, T0),
+      ]);
+      const message = expect.stringContaining('Run the newer canaryd');
+      expect(writes).toMatchObject(writes.map(() => ({ status: 'rejected', reason: { message } })));
+      expect(await journal.startAttempt('m', 1, T0, 'r_1')).toBe(false);
+      expect(await journal.delivery('m')).toMatchObject({ attempts: 0 });
+      expect(await journal.watch('w_1')).toMatchObject({ revision: 2, track: { atMs: T0 } });
+      expect(await journal.hold()).toBeNull();
 
       expect(await refusal(options)).toContain('Run the newer canaryd; nothing was changed');
       expect(await refusal({ ...options, readOnly: true })).toContain('which needs a canaryd');
       await expect(journal.announce(replica, 9_000)).rejects.toThrow(
         `has schema ${MIGRATIONS.length + 1}, which needs`,
       );
+      await journal.retire('r_1');
       expect(await server.query(`SELECT FROM ${options.schema}.replicas`)).toEqual([]);
       const late = journal.append([next('w_1', 2, { events: [RESUMED] })]);
       await expect(late).rejects.toThrow('Run the newer canaryd');

@@ -8,6 +8,7 @@ import { checkPhase, Refused } from '../refusal.ts';
 import { wholeMs } from '../rows.ts';
 import { encodeReadings } from '../tick-codec.ts';
 import type { Session } from './database.ts';
+import { MAY_WRITE } from './migrations.ts';
 
 /** A watch as it stands in this transaction. */
 type Standing = {
@@ -203,7 +204,8 @@ async function writeOutcomes(session: Session, batch: Append): Promise<void> {
 const tickSql = (track: string) => `
   WITH watch AS (
     SELECT id FROM watches
-    WHERE id = $1 AND revision = $2 AND phase = $3 AND is_active = $4 FOR NO KEY UPDATE
+    WHERE id = $1 AND revision = $2 AND phase = $3 AND is_active = $4 AND ${MAY_WRITE}
+    FOR NO KEY UPDATE
   ), moved AS (${track}), written AS (
     INSERT INTO ticks (watch_id, at_ms, readings) SELECT watch_id, $7::bigint, $8 FROM moved
     ON CONFLICT (watch_id, at_ms) DO NOTHING

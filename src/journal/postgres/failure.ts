@@ -24,7 +24,7 @@ export class Failed extends Error {
 
 const UNIQUE_VIOLATION = '23505';
 const READ_ONLY = '25006';
-const NO_PRIVILEGE = '42501';
+export const NO_PRIVILEGE = '42501';
 const TIMED_OUT = ['57014', '55P03'];
 const NO_SPACE = ['53100', '53200'];
 const WRONG_PASSWORD = ['28P01', '28000'];
@@ -83,14 +83,20 @@ export function refuse(place: string, problem: string, cause?: unknown): Canaryd
 export function failure(place: string, doing: string, error: unknown): CanarydError {
   if (error instanceof CanarydError) return error;
   const cause = error instanceof Failed ? error.cause : error;
-  const isUnknown = error instanceof Failed && !error.isUndone && doing.startsWith('write');
-  const told = isUnknown
-    ? 'the connection was lost before the answer, so that nobody knows whether it was written; ' +
-      'canaryd reads again what is there'
-    : 'nothing was written';
+  const isUndone = !(error instanceof Failed) || error.isUndone;
+  const told = doing.startsWith('write') ? written(isUndone) : '';
   return refuse(place, `cannot ${doing}: ${words(cause, told)}`, cause);
 }
 
+function written(isUndone: boolean): string {
+  if (isUndone) return '; nothing was written';
+  return (
+    '; the connection was lost before the answer, so that nobody knows whether it was written; ' +
+    'canaryd reads again what is there'
+  );
+}
+
+/** @param told what became of a write */
 function words(error: unknown, told: string): string {
   const text = messageOf(error);
   const code = codeOf(error);
@@ -106,14 +112,14 @@ function words(error: unknown, told: string): string {
     return `the server takes no writes (${text}). ${advice}`;
   }
   if (TIMED_OUT.includes(code)) {
-    return `the server took too long (${text}); nothing was written. Look at its load and locks.`;
+    return `the server took too long (${text})${told}. Look at its load and locks.`;
   }
   if (['ENOTFOUND', 'EAI_AGAIN'].includes(code)) {
     return `its host name is not known (${text}). Correct the URL, or mend the name service.`;
   }
-  if (isTimeOut(error)) return `the server did not answer in time; ${told}. ${REACH}`;
+  if (isTimeOut(error)) return `the server did not answer in time${told}. ${REACH}`;
   if (isGone(error) || isTransient(error))
-    return `the connection failed (${text}); ${told}. ${REACH}`;
+    return `the connection failed (${text})${told}. ${REACH}`;
   if (text.startsWith('Cannot use a pool')) return 'it is closed.';
   return `${text}.`;
 }

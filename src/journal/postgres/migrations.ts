@@ -2,9 +2,8 @@
 // becomes a refused write, not a second rollback. Forward only: a migration that was released is
 // never changed. Replicas of two versions may run side by side as long as the newer schema says
 // that the older one can go on (`compatibleFrom`).
-import type { Database, Session } from './database.ts';
-import { placeName } from './database.ts';
-import { codeOf, Failed, refuse } from './failure.ts';
+import { type Database, type Place, placeName, type Session } from './database.ts';
+import { codeOf, Failed, NO_PRIVILEGE, refuse } from './failure.ts';
 
 export type Migration = {
   readonly sql: string;
@@ -142,7 +141,10 @@ async function versionOf(session: Session, schema: string): Promise<Version | nu
     `SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'schema_versions'`,
     schema,
   );
-  if (table === null) return null;
+  return table === null ? null : newestVersion(session);
+}
+
+async function newestVersion(session: Session): Promise<Version | null> {
   const row = await session.one(
     'SELECT version, compatible_from FROM schema_versions ORDER BY version DESC LIMIT 1',
   );
@@ -158,6 +160,20 @@ export function tooNew(place: string, { version, compatibleFrom }: Version, know
     `has schema ${version}, which needs a canaryd that knows schema ${compatibleFrom} or later; ` +
       `this one knows schemas up to ${known}. Run the newer canaryd; nothing was changed.`,
   );
+}
+
+/**
+ * True while the schema may be written to. A newer canaryd may change it at any time, also between
+ * two announcements of this one.
+ */
+export const MAY_WRITE = `
+  (SELECT compatible_from FROM schema_versions ORDER BY version DESC LIMIT 1) <= ${SCHEMA_VERSION}`;
+
+/** Begins a transaction that writes: throws when the schema may not be written to. */
+export async function demandSchema(session: Session, place: Place): Promise<void> {
+  const found = await newestVersion(session);
+  const refusal = found === null ? null : tooNew(placeName(place), found, SCHEMA_VERSION);
+  if (refusal !== null) throw refusal;
 }
 
 /** Brings the schema up to date; several replicas may do so at once. */
@@ -217,7 +233,6 @@ async function createSchema(session: Session, schema: string): Promise<void> {
     )`);
 }
 
-const NO_PRIVILEGE = '42501';
 /** No schema of that name in the search path, or none that may be looked into. */
 const NO_SCHEMA = '3F000';
 

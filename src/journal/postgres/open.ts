@@ -1,12 +1,10 @@
 // From a URL to an open journal: the address, the connections, the schema.
 import { CanarydError } from '../../kit/errors.ts';
-import { parsePostgresUrl } from '../../kit/postgres-url.ts';
+import { DEFAULT_SCHEMA, parsePostgresUrl } from '../../kit/postgres-url.ts';
 import { Database, type Place, placeName } from './database.ts';
 import { failure } from './failure.ts';
 import { expectSchema, type Migration, migrate } from './migrations.ts';
 import { PostgresJournal } from './postgres-journal.ts';
-
-export const DEFAULT_SCHEMA = 'canaryd';
 
 export type PostgresOptions = {
   readonly url: string;

@@ -32,7 +32,7 @@ import { write, writeTick } from './append.ts';
 import { type Database, placeName, type Session } from './database.ts';
 import { Failed, failure, isUniqueViolation } from './failure.ts';
 import { type Hint, Listener } from './listener.ts';
-import { SCHEMA_VERSION, tooNew } from './migrations.ts';
+import { demandSchema, MAY_WRITE, SCHEMA_VERSION, tooNew } from './migrations.ts';
 import { pruneTicks, pruneWatches, type Step } from './prune.ts';
 
 // Columns by name: a newer canaryd may have added some.
@@ -96,7 +96,11 @@ export class PostgresJournal implements Journal {
   ): Promise<Result> {
     if (this.#outdated !== null) throw this.#outdated;
     try {
-      return await this.#database[kind](work);
+      if (kind !== 'transaction') return await this.#database[kind](work);
+      return await this.#database.transaction(async (session) => {
+        await demandSchema(session, this.#database.place);
+        return work(session);
+      });
     } catch (error) {
       if (error instanceof Refused || isUniqueViolation(error)) throw new Refused();
       if (error instanceof Failed && !error.isUndone) {
@@ -278,7 +282,8 @@ export class PostgresJournal implements Journal {
         session.run(
           `UPDATE deliveries
            SET attempts = attempts + 1, attempted_at_ms = $3, in_flight = true, holder = $4
-           WHERE id = $1 AND state = 'pending' AND attempts + 1 = $2 AND attempts < attempts_max`,
+           WHERE id = $1 AND state = 'pending' AND attempts + 1 = $2 AND attempts < attempts_max
+             AND ${MAY_WRITE}`,
           ...values,
         ),
       // Begun and not sent would be taken for sent and perhaps arrived.
@@ -316,14 +321,16 @@ export class PostgresJournal implements Journal {
       .toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
+  /** Also of a replica that may write nothing else any more. */
   async retire(replicaId: string): Promise<void> {
-    await this.#write('repeatable', (session) =>
-      session.run(
-        `WITH gone AS (DELETE FROM replicas WHERE id = $1 RETURNING id)
-         SELECT pg_notify($2, $3) FROM gone`,
-        ...[replicaId, this.#listener.channel, this.#listener.payload(null)],
-      ),
-    );
+    const sql = `WITH gone AS (DELETE FROM replicas WHERE id = $1 RETURNING id)
+      SELECT pg_notify($2, $3) FROM gone`;
+    const values = [replicaId, this.#listener.channel, this.#listener.payload(null)];
+    try {
+      await this.#database.repeatable((session) => session.run(sql, ...values));
+    } catch (error) {
+      throw this.#failed('write to it', error);
+    }
   }
 
   listen(listener: Hint): () => void {
@@ -337,7 +344,7 @@ export class PostgresJournal implements Journal {
   }
 
   async setHold(hold: Hold | null): Promise<void> {
-    await this.#write('repeatable', (session) =>
+    await this.#write('transaction', (session) =>
       hold === null
         ? session.run("DELETE FROM settings WHERE name = 'hold'")
         : set(session, 'hold', encodeHold(hold)),
@@ -357,8 +364,8 @@ export class PostgresJournal implements Journal {
     samplesBeforeMs: number,
     watchesBeforeMs: number,
   ): Promise<{ samples: number; watches: number }> {
-    const samples = await this.#inSteps('repeatable', pruneTicks, samplesBeforeMs);
-    const watches = await this.#inSteps('transaction', pruneWatches, watchesBeforeMs);
+    const samples = await this.#inSteps(pruneTicks, samplesBeforeMs);
+    const watches = await this.#inSteps(pruneWatches, watchesBeforeMs);
     await this.#write('repeatable', (session) =>
       session.run("DELETE FROM replicas WHERE lives_until < clock_timestamp() - interval '1 day'"),
     );
@@ -366,13 +373,12 @@ export class PostgresJournal implements Journal {
   }
 
   async #inSteps(
-    kind: 'repeatable' | 'transaction',
     prune: (session: Session, beforeMs: number) => Promise<Step>,
     beforeMs: number,
   ): Promise<number> {
     let removed = 0;
     for (;;) {
-      const step = await this.#write(kind, (session) => prune(session, beforeMs));
+      const step = await this.#write('transaction', (session) => prune(session, beforeMs));
       removed += step.removed;
       if (step.isLast) return removed;
     }
