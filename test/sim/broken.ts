@@ -79,15 +79,14 @@ const ENGINE: readonly Broken[] = [
     edits: [
       {
         file: 'src/engine/dispatcher.ts',
-        find: 'if (!(await journal.startAttempt(delivery.id, attempts, clock.now(), replica))) return;',
-        replace:
-          'const mark = () => journal.startAttempt(delivery.id, attempts, clock.now(), replica);',
+        find: 'const isBegun = await journal.startAttempt(delivery.id, attempts, clock.now(), replica);',
+        replace: 'const isBegun = true;',
       },
       {
         file: 'src/engine/dispatcher.ts',
-        find: '    if (lane !== null) this.#space(delivery, lane, outcome);\n',
+        find: '    await this.#outcomes.inTheEnd([begun], outcome, this.#aborting.signal);',
         replace:
-          '    if (lane !== null) this.#space(delivery, lane, outcome);\n    if (!(await mark())) return;\n',
+          '    const { clock, journal, replica } = this.#options;\n    await journal.startAttempt(begun.id, begun.attempts, clock.now(), replica);\n    await this.#outcomes.inTheEnd([begun], outcome, this.#aborting.signal);',
       },
     ],
   },
@@ -98,7 +97,7 @@ const ENGINE: readonly Broken[] = [
     what: 'each attempt goes out under an id of its own',
     edits: [
       {
-        file: 'src/engine/dispatcher.ts',
+        file: 'src/engine/action-sender.ts',
         find: 'return this.#options.sendAction(delivery, standing.action, standing.values, signal);',
         replace:
           'return this.#options.sendAction({ ...delivery, id: `${delivery.id}-${delivery.attempts}` }, standing.action, standing.values, signal);',
@@ -193,9 +192,9 @@ const ENGINE: readonly Broken[] = [
     edits: [
       {
         file: 'src/engine/dispatcher.ts',
-        find: '      if (isDue(delivery, nowMs)) {\n        this.#fly(delivery, state);',
+        find: '      if (isDue(delivery, nowMs)) {\n        this.#flyTogether(',
         replace:
-          '      if (isDue(delivery, nowMs) && delivery.attempts < 2) {\n        this.#fly(delivery, state);',
+          '      if (isDue(delivery, nowMs) && delivery.attempts < 2) {\n        this.#flyTogether(',
       },
     ],
   },
@@ -207,8 +206,8 @@ const ENGINE: readonly Broken[] = [
     edits: [
       {
         file: 'src/engine/dispatcher.ts',
-        find: 'channel.send(repeatMarked(content.message, delivery), signal)',
-        replace: 'channel.send(content.message, signal)',
+        find: 'repeatMarked(await this.#current(first, message), begun)',
+        replace: 'await this.#current(first, message)',
       },
     ],
   },
