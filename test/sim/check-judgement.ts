@@ -198,7 +198,8 @@ function evidenceOfPass(
     });
     if (!isMet || later - tick.atMs > GAP_INTERVALS * policy.intervalMs) break;
     later = tick.atMs;
-    heldSinceMs = tick.atMs;
+    // A clock that was set back: what came before it has later times.
+    heldSinceMs = Math.min(heldSinceMs ?? tick.atMs, tick.atMs);
   }
   const wanted = Math.max(...policy.windows.map(({ passForMs }) => passForMs));
   const heldMs = heldSinceMs === null ? 0 : last.atMs - heldSinceMs;
