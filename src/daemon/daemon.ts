@@ -37,7 +37,7 @@ import { slackSetup } from './slack.ts';
 import { createSource, policyHash } from './sources.ts';
 import { Systemd } from './systemd.ts';
 
-/** What is being sent may finish this long after the signal; then it is repeated by the next start. */
+/** What is being sent may finish this long after the signal; then it is cut off. */
 const DRAIN_MS = 8_000;
 /** For the whole shutdown: whatever hangs then is left, and the next start goes on from the journal. */
 export const SHUTDOWN_WITHIN_MS = 15_000;
@@ -73,7 +73,7 @@ export async function runDaemon(options: DaemonOptions): Promise<'ended' | 'cut_
     });
   const { logger, close } = openLog(loaded.config.log.level, options.logPath);
   const closeLog = () => {
-    const text = 'shutdown cut short; what was being sent is repeated under the same id';
+    const text = 'shutdown cut short; the next start goes on from the journal';
     if (left.length > 0) logger.error({ hangs: left }, text);
     return close();
   };

@@ -114,11 +114,12 @@ function isJustified(book: Book, { indicator }: ConditionFact, tick: TickFact, t
   const labels = labelsOf(book);
   const lookMs = isGauge ? fromMs : fromMs - STALE_AFTER_MS;
   return (METRICS[indicator] ?? []).some((metric) =>
-    truth
-      .samples(metric, labels)
-      .some(({ samples }) =>
-        samples.some(({ isLie, atMs }) => isLie && atMs >= lookMs && atMs <= tick.atMs),
-      ),
+    truth.samples(metric, labels).some(({ samples }) => {
+      // After a gap in the scrapes the last sample before it is what a counter is counted from.
+      const base = isGauge ? undefined : samples.findLast(({ atMs }) => atMs <= fromMs);
+      const sinceMs = Math.min(lookMs, base?.atMs ?? lookMs);
+      return samples.some(({ isLie, atMs }) => isLie && atMs >= sinceMs && atMs <= tick.atMs);
+    }),
   );
 }
 
@@ -198,7 +199,8 @@ function evidenceOfPass(
     });
     if (!isMet || later - tick.atMs > GAP_INTERVALS * policy.intervalMs) break;
     later = tick.atMs;
-    heldSinceMs = tick.atMs;
+    // A clock that was set back: what came before it has later times.
+    heldSinceMs = Math.min(heldSinceMs ?? tick.atMs, tick.atMs);
   }
   const wanted = Math.max(...policy.windows.map(({ passForMs }) => passForMs));
   const heldMs = heldSinceMs === null ? 0 : last.atMs - heldSinceMs;

@@ -89,8 +89,11 @@ export class Service {
     const { illness } = this.plan;
     if (illness === null || this.#isIll || this.#isCured) return;
     this.#isIll = true;
-    this.truths.push({ fromMs: this.#time.now, ailments: new Set(illness.ailments) });
-    if (illness.spans[0]?.fromMs === Number.NEGATIVE_INFINITY) this.truths.splice(0, 1);
+    const ailments = new Set(illness.ailments);
+    // Ill before the world began: also for a machine whose clock is behind it.
+    const isFirst = illness.spans[0]?.fromMs === Number.NEGATIVE_INFINITY && this.#time.now === 0;
+    if (isFirst) this.truths.splice(0, 1, { fromMs: Number.NEGATIVE_INFINITY, ailments });
+    else this.truths.push({ fromMs: this.#time.now, ailments });
   }
 
   /** For good: the illness went with the version that had it. */
