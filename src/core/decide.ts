@@ -137,8 +137,8 @@ function trackOf(
 /**
  * Values before the deploy, and the stop and warn conditions that were breached already. Pipelines
  * report a deploy when it has ended: by then the new version may have run for minutes. So the
- * oldest earlier reading is the baseline, never the deploy's own, and only what was red in every reading, the deploy's own and at
- * least one earlier, is old trouble.
+ * oldest earlier reading is the baseline, never the deploy's own, and only what was red in every
+ * reading, the deploy's own and at least one earlier, is old trouble.
  */
 function baselineEvent(
   policy: Policy,

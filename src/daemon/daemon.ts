@@ -210,7 +210,7 @@ function assemble(
     ...{ clock, journal: guard.journal, vitals, replica, living },
     isDraining: () => isDraining,
   });
-  const here = () => ({ watches: engine.keeper.size, replicas: share.size });
+  const here = () => ({ watches: engine.keeper.size, replicas: living().length });
   const scrape = new Scrape({ clock, metrics, journal: guard.journal, here, logger });
   const server = buildServer({
     control: engine.commands,

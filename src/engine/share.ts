@@ -74,12 +74,7 @@ export class Share {
     return this.#options.clock.monotonic() < this.#leasedUntil;
   }
 
-  /** How many replicas live, this one among them; 0 before the journal has said so. */
-  get size(): number {
-    return this.#living?.size ?? 0;
-  }
-
-  /** Who lives, as far as this replica knows; itself among them. */
+  /** Who lives, as far as this replica knows, itself among them; none before the journal said so. */
   get living(): readonly string[] {
     return [...(this.#living ?? [])];
   }

@@ -1,7 +1,8 @@
 // Rows of a store → the journal's own types. Both stores name and type their columns alike.
 import type { Delivery, Receipt } from '../core/delivery.ts';
 import { DELIVERY_REASONS, type WatchEvent } from '../core/event.ts';
-import { PHASES } from '../core/watch.ts';
+import type { Tick } from '../core/sample.ts';
+import { PHASES, type Phase } from '../core/watch.ts';
 import { CanarydError } from '../kit/errors.ts';
 import {
   damaged,
@@ -13,6 +14,7 @@ import {
 } from './codec.ts';
 import type { WatchRecord } from './journal.ts';
 import type { Row } from './row.ts';
+import { decodeTick } from './tick-codec.ts';
 
 /** Integer columns hold whole milliseconds; a backoff with jitter is a fraction. Never early. */
 export function wholeMs(ms: number): number {
@@ -45,6 +47,34 @@ export function toEvent(row: Row): WatchEvent {
     type: row.text('type'),
     body: row.text('body'),
   });
+}
+
+/**
+ * The events after `afterSeq`, when none of them is missing: a fold with a gap is a wrong state (J7).
+ * @param end how many there must be at least
+ */
+export function unbroken(
+  events: readonly WatchEvent[],
+  watchId: string,
+  afterSeq: number,
+  end: number,
+): readonly WatchEvent[] {
+  for (let index = 0; index < Math.max(events.length, end); index += 1) {
+    const seq = afterSeq + index + 1;
+    if (events[index]?.seq === seq) continue;
+    throw damaged(`event ${seq} of watch ${watchId}`, 'is missing');
+  }
+  return events;
+}
+
+export function toTicks(rows: readonly Row[], watchId: string): readonly Tick[] {
+  return rows.map((row) => decodeTick(row.text('readings'), row.integer('at_ms'), watchId));
+}
+
+export function toCounts(rows: readonly Row[]): Readonly<Record<Phase, number>> {
+  const found = new Map(rows.map((row) => [row.text('phase'), row.integer('watches')]));
+  const counts = PHASES.map((phase) => [phase, found.get(phase) ?? 0]);
+  return Object.fromEntries(counts) as Record<Phase, number>;
 }
 
 const STATES = ['pending', 'delivered', 'gave_up'] as const;

@@ -4,9 +4,9 @@
 import type { Delivery, Receipt } from '../../core/delivery.ts';
 import type { WatchEvent } from '../../core/event.ts';
 import type { Tick } from '../../core/sample.ts';
-import { PHASES, type Phase } from '../../core/watch.ts';
+import type { Phase } from '../../core/watch.ts';
 import type { CanarydError } from '../../kit/errors.ts';
-import { damaged, decodeHold, encodeHold } from '../codec.ts';
+import { decodeHold, encodeHold } from '../codec.ts';
 import {
   type Append,
   type AppendResult,
@@ -20,14 +20,16 @@ import {
 import { Refused } from '../refusal.ts';
 import {
   pendingOrder,
+  toCounts,
   toDeliveries,
   toDelivery,
   toEvent,
   toReceipts,
+  toTicks,
   toWatch,
+  unbroken,
   wholeMs,
 } from '../rows.ts';
-import { decodeTick } from '../tick-codec.ts';
 import { write, writeTick } from './append.ts';
 import { type Database, placeName, type Session } from './database.ts';
 import { Failed, failure, isUniqueViolation } from './failure.ts';
@@ -212,12 +214,7 @@ export class PostgresJournal implements Journal {
     const revision = rows[0]?.integer('revision') ?? 0;
     const events = rows.filter((row) => row.integerOrNull('seq') !== null).map(toEvent);
     const end = limit === undefined ? revision - afterSeq : 0;
-    for (let index = 0; index < Math.max(events.length, end); index += 1) {
-      const seq = afterSeq + index + 1;
-      if (events[index]?.seq === seq) continue;
-      throw damaged(`event ${seq} of watch ${watchId}`, 'is missing');
-    }
-    return events;
+    return unbroken(events, watchId, afterSeq, end);
   }
 
   async ticks(
@@ -236,7 +233,7 @@ export class PostgresJournal implements Journal {
         ),
       watchId,
     );
-    return rows.map((row) => decodeTick(row.text('readings'), row.integer('at_ms'), watchId));
+    return toTicks(rows, watchId);
   }
 
   async deliveries(watchId: string): Promise<readonly Delivery[]> {
@@ -355,9 +352,7 @@ export class PostgresJournal implements Journal {
     const rows = await this.#read((session) =>
       session.all('SELECT phase, count(*) AS watches FROM watches GROUP BY phase'),
     );
-    const found = new Map(rows.map((row) => [row.text('phase'), row.integer('watches')]));
-    const counts = PHASES.map((phase) => [phase, found.get(phase) ?? 0]);
-    return Object.fromEntries(counts) as Record<Phase, number>;
+    return toCounts(rows);
   }
 
   async prune(

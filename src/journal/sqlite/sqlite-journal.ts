@@ -6,9 +6,9 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { Delivery, Receipt } from '../../core/delivery.ts';
 import type { WatchEvent } from '../../core/event.ts';
 import type { Tick } from '../../core/sample.ts';
-import { PHASES, type Phase } from '../../core/watch.ts';
+import type { Phase } from '../../core/watch.ts';
 import type { CanarydError } from '../../kit/errors.ts';
-import { damaged, decodeHold, encodeHold } from '../codec.ts';
+import { decodeHold, encodeHold } from '../codec.ts';
 import {
   type Append,
   type AppendResult,
@@ -22,14 +22,16 @@ import {
 import { Refused } from '../refusal.ts';
 import {
   pendingOrder,
+  toCounts,
   toDeliveries,
   toDelivery,
   toEvent,
   toReceipts,
+  toTicks,
   toWatch,
+  unbroken,
   wholeMs,
 } from '../rows.ts';
-import { decodeTick } from '../tick-codec.ts';
 import { write } from './append.ts';
 import {
   BUSY_TIMEOUT_MS,
@@ -193,12 +195,7 @@ class SqliteJournal implements Journal {
         const events = this.#sql.all(EVENTS, watchId, afterSeq, limit ?? -1).map(toEvent);
         const watch = this.#sql.one('SELECT revision FROM watches WHERE id = ?', watchId);
         const end = limit === undefined ? (watch?.integer('revision') ?? 0) - afterSeq : 0;
-        for (let index = 0; index < Math.max(events.length, end); index += 1) {
-          const seq = afterSeq + index + 1;
-          if (events[index]?.seq === seq) continue;
-          throw damaged(`event ${seq} of watch ${watchId}`, 'is missing');
-        }
-        return events;
+        return unbroken(events, watchId, afterSeq, end);
       }, 'reading'),
     );
   }
@@ -210,16 +207,17 @@ class SqliteJournal implements Journal {
     limit: number,
   ): Promise<readonly Tick[]> {
     return this.#try('read from it', () =>
-      this.#sql
-        .all(
+      toTicks(
+        this.#sql.all(
           `SELECT at_ms, readings FROM ticks
            WHERE watch_id = ? AND at_ms BETWEEN ? AND ? ORDER BY at_ms LIMIT ?`,
           watchId,
           fromMs,
           toMs,
           limit,
-        )
-        .map((row) => decodeTick(row.text('readings'), row.integer('at_ms'), watchId)),
+        ),
+        watchId,
+      ),
     );
   }
 
@@ -334,9 +332,7 @@ class SqliteJournal implements Journal {
   async counts(): Promise<Readonly<Record<Phase, number>>> {
     return this.#try('read from it', () => {
       const rows = this.#sql.all('SELECT phase, count(*) AS watches FROM watches GROUP BY phase');
-      const found = new Map(rows.map((row) => [row.text('phase'), row.integer('watches')]));
-      const counts = PHASES.map((phase) => [phase, found.get(phase) ?? 0]);
-      return Object.fromEntries(counts) as Record<Phase, number>;
+      return toCounts(rows);
     });
   }
 
