@@ -82,7 +82,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'for-not-reset',
-    seed: 6,
+    seed: 59,
     rule: 'false stop',
     what: 'a good sample does not reset `for`',
     edits: [
@@ -162,7 +162,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'counts-twice',
-    seed: 17,
+    seed: 142,
     rule: 'J3',
     what: 'counts since the deploy are counted again after a clock was set back',
     edits: [

@@ -227,7 +227,7 @@ const ENGINE: readonly Broken[] = [
   },
   {
     name: 'lease-ignored',
-    seed: 3,
+    seed: 11,
     rule: 'lease',
     what: 'what another living replica is sending is sent as well',
     edits: [
@@ -324,7 +324,7 @@ const JOURNAL: readonly Broken[] = [
   },
   {
     name: 'ended-changes',
-    seed: 3,
+    seed: 56,
     rule: 'J5',
     what: 'a delivery that has ended is begun again',
     edits: [
@@ -347,7 +347,7 @@ const JOURNAL: readonly Broken[] = [
   },
   {
     name: 'attempt-unnumbered',
-    seed: 6,
+    seed: 17,
     rule: 'J5',
     what: 'two replicas may begin the same attempt',
     edits: [
