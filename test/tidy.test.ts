@@ -45,7 +45,10 @@ const MAY_IMPORT: Readonly<Record<string, Rule>> = {
   engine: { folders: ['core', 'kit', 'metrics'], files: ['src/journal/journal.ts'] },
   http: { folders: ['core', 'kit', 'engine', 'hooks'], files: ['src/journal/journal.ts'] },
   cli: {
-    folders: ['core', 'kit', 'config', 'daemon', 'demo', 'engine', 'http', 'journal', 'source'],
+    folders: [
+      ...['core', 'kit', 'config', 'daemon', 'demo', 'engine', 'http', 'journal', 'source'],
+      ...['backtest', 'cases', 'check'],
+    ],
     files: ['package.json'],
   },
   daemon: {
@@ -54,6 +57,10 @@ const MAY_IMPORT: Readonly<Record<string, Rule>> = {
       ...['journal', 'metrics', 'config', 'engine', 'http'],
     ],
   },
+  replay: { folders: ['core', 'kit', 'config', 'engine', 'journal'] },
+  check: { folders: ['core', 'kit', 'config', 'source'] },
+  cases: { folders: ['core', 'kit', 'config', 'engine', 'replay'] },
+  backtest: { folders: ['core', 'kit', 'config', 'engine', 'replay', 'source'] },
   demo: { folders: ['kit', 'daemon'] },
   'main.ts': { folders: ['cli'] },
 };

@@ -63,6 +63,7 @@ const CHECK = `
 const PRUNE_ROWS = 5_000;
 /** Removing a watch removes its events, deliveries and the samples that are left. */
 const PRUNE_WATCHES = 20;
+const MEMORY = ':memory:';
 
 export type SqliteOptions = {
   readonly path: string;
@@ -96,6 +97,13 @@ function openForDaemon({ path: givenPath, bytesMax }: SqliteOptions): Journal {
     lock.release();
     throw failure(path, 'open it', error);
   }
+}
+
+/** A journal that is gone with the process: for replays. */
+export function openMemoryJournal(): Journal {
+  const db = new DatabaseSync(MEMORY, { enableForeignKeyConstraints: true });
+  migrate(db, 0);
+  return new SqliteJournal(MEMORY, db, null);
 }
 
 function openReadOnly(path: string): Journal {
