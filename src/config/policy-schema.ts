@@ -19,10 +19,13 @@ import {
   whole,
   word,
 } from './fields.ts';
+import { FINDING_NAMES } from './finding-names.ts';
 import { indicatorSchema } from './indicator-schema.ts';
+import { didYouMean } from './problems.ts';
 
 export const INDICATORS_MAX = 100;
 export const CONDITIONS_MAX = 500;
+export const WAIVERS_MAX = 100;
 export const UNTIL_MAX = '31d';
 
 export const COMPARATORS = ['above', 'below', 'at_least', 'at_most', 'within'] as const;
@@ -159,6 +162,23 @@ export const parameterSchema = mapping({
     .describe('Used when the deploy brings none. Without it a start without it is refused.'),
 }).describe('A figure that the deploy must bring.');
 
+const waiverSchema = mapping({
+  finding: z
+    .enum(FINDING_NAMES, {
+      error: ({ input }) =>
+        'the name of a finding; canaryd check --list-findings shows all' +
+        didYouMean(String(input), FINDING_NAMES),
+    })
+    .describe('The name of the finding, as `canaryd check` shows it.'),
+  of: text(200, 'an indicator, a condition, or what else the finding is about')
+    .optional()
+    .describe(
+      'Only what is about this: an indicator, the id of a condition, a parameter, a window. ' +
+        'Default: everywhere in this policy.',
+    ),
+  reason: text(500, 'a reason').describe('Why it is right here. Shown by every check.'),
+}).describe('A finding of `canaryd check` that is right as it is.');
+
 export const policySchema = mapping({
   name: word('the name of a policy').optional().describe('Default: the file name without ending.'),
   service: word('the name of a service').describe('Which service this policy watches.'),
@@ -245,6 +265,11 @@ export const policySchema = mapping({
   })
     .optional()
     .describe('Conditions that were breached before the deploy.'),
+  waive: z
+    .array(waiverSchema, { error: 'a list of waivers with finding and reason' })
+    .max(WAIVERS_MAX, { error: `at most ${WAIVERS_MAX} waivers` })
+    .optional()
+    .describe('Findings of `canaryd check` that are right as they are, each with a reason.'),
   runbook: url().optional().describe('Link for on-call, shown in every alert.'),
   dashboard: url().optional().describe('Link for on-call, shown in every alert.'),
 }).describe('canaryd policy: what to measure after a deploy, what to conclude, what to do.');
@@ -252,4 +277,5 @@ export const policySchema = mapping({
 export type PolicyInput = z.infer<typeof policySchema>;
 export type LimitInput = z.infer<typeof limitSchema>;
 export type ActionInput = z.infer<typeof actionSchema>;
+export type WaiverInput = z.infer<typeof waiverSchema>;
 export type ParameterInput = z.infer<typeof parameterSchema>;

@@ -567,4 +567,16 @@ export const WRONG: readonly Wrong[] = [
     'windows[1].pass.orders.within',
     'outside of stop above 105% of baseline in always',
   ],
+  [
+    'a waiver of a finding that does not exist',
+    [['waive', [{ finding: 'no-trafic-guard', reason: 'few orders at night' }]]],
+    'waive[0].finding',
+    'did you mean no-traffic-guard?',
+  ],
+  [
+    'a waiver without a reason',
+    [['waive', [{ finding: 'no-verify' }]]],
+    'waive[0].reason',
+    'found nothing; wanted a reason',
+  ],
 ];

@@ -74,7 +74,9 @@ export function policyReference(): string {
   const part = (title: string, path: string, leaveOut: readonly string[] = []) =>
     `### ${title}\n\n${tableOf(schemaAt(schema, path), leaveOut)}`;
   return [
-    part('The policy', '', ['parameters.<', 'indicators.<', 'windows[', 'always.', 'on_stop[']),
+    part('The policy', '', [
+      ...['parameters.<', 'indicators.<', 'windows[', 'always.', 'on_stop[', 'waive['],
+    ]),
     part('A parameter: parameters.&lt;name>', 'parameters.<name>'),
     part('An indicator: indicators.&lt;name>', 'indicators.<name>'),
     part('A window: windows[]', 'windows[]', ['stop.<', 'warn.<', 'pass.<']),
@@ -82,6 +84,7 @@ export function policyReference(): string {
     part('A limit: under stop, warn and pass, by indicator', LIMIT),
     part('A step: on_stop[]', 'on_stop[]', ['disarm.', 'rollback.', 'verify.pass.<']),
     part('An action: disarm and rollback', ACTION),
+    part('A waiver: waive[]', 'waive[]'),
   ].join('\n\n');
 }
 
