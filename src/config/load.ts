@@ -178,11 +178,18 @@ function tokenNameProblems({ tokens }: ConfigInput): Problem[] {
   );
 }
 
+/** `aurora.test.yaml` lies beside `aurora.yaml` and is for `canaryd test`. */
+function isCaseFile(name: string): boolean {
+  return /\.test\.ya?ml$/i.test(name);
+}
+
 function policyFiles(raw: unknown, directory: string, report: (problem: Problem) => void) {
   const files = new Set<string>();
   for (const [index, pattern] of itemsOf(fieldOf(raw, 'policies')).entries()) {
     if (typeof pattern !== 'string') continue;
-    const matched = globSync(pattern, { cwd: directory }).map((name) => resolve(directory, name));
+    const matched = globSync(pattern, { cwd: directory })
+      .filter((name) => !isCaseFile(name))
+      .map((name) => resolve(directory, name));
     if (matched.length === 0) {
       const wanted = 'a pattern that matches a file, relative to this file; correct it';
       report(problem(['policies', index], found(pattern), wanted));
