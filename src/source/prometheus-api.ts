@@ -1,5 +1,5 @@
-// One question to a Prometheus-compatible API: `POST /api/v1/query` at an explicit time, and every
-// shape of answer as a value with a reason. Never throws; a detail never holds a URL, a header or a
+// One question to a Prometheus-compatible API: `POST /api/v1/query` at an explicit time (or
+// `query_range`), and every shape of answer as a value with a reason. Never throws; a detail never holds a URL, a header or a
 // foreign text other than Prometheus's own error message.
 import { Agent } from 'node:https';
 import type { Clock } from '../kit/clock.ts';
@@ -69,44 +69,103 @@ const WARNINGS_MAX = 10;
 const SERVER_ERROR_TYPES = new Set(['timeout', 'canceled', 'internal', 'unavailable']);
 
 export function createQuery(options: PrometheusOptions): Query {
-  const url = `${options.url.replace(/\/+$/, '')}/api/v1/query`;
+  const ask = createAsk(options);
+  return async (promql, atMs, signal) => (await ask({ promql, atMs }, signal)).answer;
+}
+
+export type Question =
+  | { readonly promql: string; readonly atMs: number; readonly withStats?: boolean }
+  | {
+      readonly promql: string;
+      readonly fromMs: number;
+      readonly toMs: number;
+      readonly stepMs: number;
+      readonly withStats?: boolean;
+    };
+
+/** An answer and what it cost. */
+export type Asked = {
+  readonly answer: QueryAnswer;
+  readonly seconds: number;
+  /** Size of the answer, unpacked. */
+  readonly bytes: number;
+  /** Samples that were read for it; null: not asked (`withStats`), or not said. */
+  readonly samples: number | null;
+};
+
+export type Ask = (question: Question, signal: AbortSignal) => Promise<Asked>;
+
+/** For those who count what they ask for; the daemon's sources only need `createQuery`. */
+export function createAsk(options: PrometheusOptions): Ask {
+  const api = `${options.url.replace(/\/+$/, '')}/api/v1`;
   const httpsAgent = options.tls ? tlsAgent(options.tls) : undefined;
   const { clock, onRequest, timeoutMs } = options;
 
-  return async (promql, atMs, signal) => {
+  return async (question, signal) => {
     const startedMs = clock.monotonic();
     const credentials = credentialsOf(options);
     const headers = credentials && headersOf(options, credentials);
     const secrets = credentials === null ? [] : secretsOf(options, credentials);
-    const answer =
+    const response =
       headers === null
-        ? failed('rejected', 'the bearer token or password cannot be read', 'server')
-        : answerOf(
-            await send({
-              method: 'POST',
-              url,
-              headers,
-              body: formOf(promql, atMs, timeoutMs),
-              timeoutMs,
-              responseBytesMax: ANSWER_BYTES_MAX,
-              ...(httpsAgent === undefined ? {} : { httpsAgent }),
-              signal,
-            }),
-            secrets,
-          );
-    const outcome = answer.kind === 'answered' ? 'ok' : answer.reason;
-    onRequest?.(outcome, (clock.monotonic() - startedMs) / 1_000);
-    return answer;
+        ? null
+        : await send({
+            method: 'POST',
+            url: `${api}/${'atMs' in question ? 'query' : 'query_range'}`,
+            headers,
+            body: formOf(question, timeoutMs),
+            timeoutMs,
+            responseBytesMax: ANSWER_BYTES_MAX,
+            ...(httpsAgent === undefined ? {} : { httpsAgent }),
+            signal,
+          });
+    const read = response === null ? UNREAD_SECRET : readOf(response, secrets);
+    const seconds = (clock.monotonic() - startedMs) / 1_000;
+    const outcome = read.answer.kind === 'answered' ? 'ok' : read.answer.reason;
+    onRequest?.(outcome, seconds);
+    const bytes = response?.kind === 'answered' ? Buffer.byteLength(response.body) : 0;
+    return { ...read, seconds, bytes };
   };
 }
 
+const UNREAD_SECRET = {
+  answer: failed('rejected', 'the bearer token or password cannot be read', 'server'),
+  samples: null,
+} as const;
+
 /** The server's own time limit is sent too, though it is no guard: it may be ignored for minutes. */
-function formOf(promql: string, atMs: number, timeoutMs: number): string {
+function formOf(question: Question, timeoutMs: number): string {
+  const seconds = (ms: number) => (ms / 1_000).toFixed(3);
+  const time: Record<string, string> =
+    'atMs' in question
+      ? { time: seconds(question.atMs) }
+      : {
+          start: seconds(question.fromMs),
+          end: seconds(question.toMs),
+          step: seconds(question.stepMs),
+        };
   return new URLSearchParams({
-    query: promql,
-    time: (atMs / 1_000).toFixed(3),
+    query: question.promql,
+    ...time,
     timeout: `${Math.max(1, Math.round(timeoutMs))}ms`,
+    ...(question.withStats === true ? { stats: 'all' } : {}),
   }).toString();
+}
+
+function readOf(response: HttpAnswer | HttpFailure, secrets: readonly string[]) {
+  if (response.kind === 'failed') return { answer: noAnswer(response), samples: null };
+  const body = parseJson(response.body);
+  return { answer: answerOf(response, body, secrets), samples: samplesOf(body) };
+}
+
+/** `data.stats.samples.totalQueryableSamples`, which not every server says. */
+function samplesOf(body: unknown): number | null {
+  let value = body;
+  for (const key of ['data', 'stats', 'samples', 'totalQueryableSamples']) {
+    if (!isRecord(value)) return null;
+    value = value[key];
+  }
+  return typeof value === 'number' ? value : null;
 }
 
 type Credentials = { readonly header: string | null; readonly secret: string | null };
@@ -161,10 +220,7 @@ function tlsAgent({ ca, cert, key, insecureSkipVerify }: TlsOptions): Agent {
 /** A foreign text, without our secrets. Cut only afterwards: half a secret is not found. */
 type Said = (text: string) => string;
 
-function answerOf(response: HttpAnswer | HttpFailure, secrets: readonly string[]): QueryAnswer {
-  if (response.kind === 'failed') return noAnswer(response);
-  const { status } = response;
-  const body = parseJson(response.body);
+function answerOf({ status }: HttpAnswer, body: unknown, secrets: readonly string[]): QueryAnswer {
   const said = (text: string) => redact(text, secrets);
   if (status >= 200 && status < 300) {
     if (!isRecord(body)) {
