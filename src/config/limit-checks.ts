@@ -6,7 +6,7 @@ import { BASELINE, type Draft, type DraftCondition, limitText } from './policy-d
 import { problem } from './problems.ts';
 
 /** The values for which a limit holds. */
-type Region = {
+export type Region = {
   readonly from: number;
   readonly to: number;
   readonly fromIncluded: boolean;
@@ -36,7 +36,7 @@ export function regionOf(limit: Extract<Limit, { kind: 'compare' }>): Region {
   }
 }
 
-function contains(outer: Region, inner: Region): boolean {
+export function contains(outer: Region, inner: Region): boolean {
   const from =
     inner.from > outer.from ||
     (inner.from === outer.from && (outer.fromIncluded || !inner.fromIncluded));
@@ -45,7 +45,7 @@ function contains(outer: Region, inner: Region): boolean {
   return from && to;
 }
 
-function meet(a: Region, b: Region): boolean {
+export function meet(a: Region, b: Region): boolean {
   const from = Math.max(a.from, b.from);
   const to = Math.min(a.to, b.to);
   if (from !== to) return from < to;
@@ -54,7 +54,7 @@ function meet(a: Region, b: Region): boolean {
   return holds(a) && holds(b);
 }
 
-function direction(limit: Limit): 'up' | 'down' | null {
+export function direction(limit: Limit): 'up' | 'down' | null {
   if (limit.kind !== 'compare') return limit.kind === 'failing' ? 'up' : 'down';
   if (limit.comparator === 'within') return null;
   return limit.comparator === 'above' || limit.comparator === 'at_least' ? 'up' : 'down';
