@@ -44,10 +44,15 @@ export const SAMPLE = {
 } as const;
 
 type Place = Record<string | number, unknown>;
+type Change = readonly [path: string, value: unknown];
 
 /** The sample with one place set (`undefined` removes it); the path is `windows.0.stop`. */
-export function changed(...changes: readonly (readonly [path: string, value: unknown])[]): unknown {
-  const policy = structuredClone(SAMPLE) as unknown as Place;
+export function changed(...changes: readonly Change[]): unknown {
+  return withChanges(SAMPLE, changes);
+}
+
+export function withChanges(original: object, changes: readonly Change[]): unknown {
+  const policy = structuredClone(original) as Place;
   for (const [path, value] of changes) {
     const parts = path.split('.');
     const last = parts.pop() ?? '';
