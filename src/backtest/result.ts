@@ -15,6 +15,8 @@ export type PastDeploy = {
   readonly deployedAtMs: number;
   readonly parameters: Readonly<Record<string, number | string>>;
   readonly label: Label | null;
+  /** When the next version, or a rollback, took its place: what is measured then is not its own. */
+  readonly replaced?: { readonly atMs: number; readonly version: string } | null;
 };
 
 /**
@@ -22,7 +24,7 @@ export type PastDeploy = {
  * - `right`: a bad one was stopped, a good one was not
  * - `false_stop`: a good one was stopped
  * - `missed`: a bad one passed
- * - `undecided`: a bad one ended inconclusive
+ * - `undecided`: a bad one ended inconclusive, or was replaced before anything was decided
  */
 export type Score = 'right' | 'false_stop' | 'missed' | 'undecided';
 
@@ -103,6 +105,8 @@ export type BacktestResult = {
   readonly ranAt: string;
   readonly version: string;
   readonly deploys: readonly DeployResult[];
+  /** Conditions of the policy that could not be replayed, with the reason, in words. */
+  readonly leftOut?: readonly string[];
   readonly totals: Totals;
   readonly load: Load;
 };
