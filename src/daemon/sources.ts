@@ -1,13 +1,14 @@
 // From the config to the sources that the engine uses.
 import { createHash } from 'node:crypto';
 import { revealHeaders } from '../config/config-context.ts';
-import type { SourceConfig } from '../config/daemon-config.ts';
+import type { PrometheusConfig, SourceConfig } from '../config/daemon-config.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Source } from '../core/read.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { Metrics, SourceOutcome } from '../metrics/metrics.ts';
 import { createPrometheusSource } from '../source/prometheus.ts';
+import type { PrometheusOptions } from '../source/prometheus-api.ts';
 import { createScrapeSource } from '../source/scrape.ts';
 
 /** One read asks so many times in a row at most. */
@@ -39,8 +40,13 @@ function createReader(name: string, config: SourceConfig, tools: SourceTools): S
       onRequest: (outcome, seconds) => count(scrapeOutcome(outcome), seconds),
     });
   }
+  return createPrometheusSource({ ...prometheusOptions(config, clock), onRequest: count });
+}
+
+/** How a Prometheus of the config is asked. */
+export function prometheusOptions(config: PrometheusConfig, clock: Clock): PrometheusOptions {
   const { basicAuth, bearerToken, tls } = config;
-  return createPrometheusSource({
+  return {
     url: config.url,
     headers: revealHeaders(config.headers),
     basicAuth: basicAuth && {
@@ -52,8 +58,7 @@ function createReader(name: string, config: SourceConfig, tools: SourceTools): S
     tls: tls && { ...tls, key: tls.key?.reveal() ?? null },
     timeoutMs: config.timeoutMs,
     clock,
-    onRequest: count,
-  });
+  };
 }
 
 function scrapeOutcome(outcome: string): SourceOutcome {
