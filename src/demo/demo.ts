@@ -4,11 +4,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runDaemon } from '../daemon/daemon.ts';
 import { type Clock, systemClock } from '../kit/clock.ts';
-import { send } from '../kit/http.ts';
 import { type Aurora, startAurora } from './aurora.ts';
-import { type DemoFiles, writeDemoFiles } from './demo-files.ts';
+import { getWatch, request, startDaemon, untilTold } from './daemon-door.ts';
+import { writeDemoFiles } from './demo-files.ts';
 import { type Fault, isFault, STOPPING_FAULTS } from './faults.ts';
 import { type Ops, startOps } from './ops.ts';
 import { findPrometheus, type LocalPrometheus, startLocalPrometheus } from './prometheus.ts';
@@ -119,25 +118,6 @@ async function play(options: DemoOptions & { fault: Fault }, stage: Stage): Prom
   return conclude(options, screen, watch, ops);
 }
 
-async function startDaemon(files: DemoFiles, stack: AsyncDisposableStack) {
-  const ending = new AbortController();
-  const listening = Promise.withResolvers<string>();
-  const running = runDaemon({
-    configPath: files.configPath,
-    env: files.env,
-    signal: ending.signal,
-    logPath: files.logPath,
-    onListening: listening.resolve,
-  });
-  // A daemon that cannot start must not leave the demo waiting.
-  running.then(() => listening.reject(new Error('the daemon ended')), listening.reject);
-  stack.defer(async () => {
-    ending.abort();
-    await running;
-  });
-  return { url: await listening.promise };
-}
-
 async function startWatch(url: string, ops: Ops): Promise<string> {
   const answer = await request(`${url}/v1/watches`, {
     service: 'aurora',
@@ -149,41 +129,6 @@ async function startWatch(url: string, ops: Ops): Promise<string> {
     url: `${ops.url}/pipeline/1`,
   });
   return (answer as { id: string }).id;
-}
-
-async function getWatch(url: string, id: string): Promise<WireWatch> {
-  return (await request(`${url}/v1/watches/${id}`)) as WireWatch;
-}
-
-async function request(url: string, body?: unknown): Promise<unknown> {
-  const answer = await send({
-    method: body === undefined ? 'GET' : 'POST',
-    url,
-    headers: { 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    timeoutMs: 5_000,
-    responseBytesMax: 5_000_000,
-  });
-  if (answer.kind === 'failed') throw new Error(`canaryd does not answer: ${answer.detail}`);
-  if (answer.status >= 400) throw new Error(`canaryd answered ${answer.status}: ${answer.body}`);
-  return JSON.parse(answer.body);
-}
-
-/** The last messages go out one a second: wait for them, so that the story is complete. */
-async function untilTold(
-  url: string,
-  id: string,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  const until = clock.now() + 20_000;
-  while (clock.now() < until) {
-    const { deliveries } = (await request(`${url}/v1/watches/${id}/deliveries`)) as {
-      deliveries: readonly { state: string }[];
-    };
-    if (deliveries.every(({ state }) => state !== 'pending')) return;
-    await clock.sleep(200, signal);
-  }
 }
 
 function conclude(options: DemoOptions, screen: Screen, watch: WireWatch, ops: Ops): number {

@@ -34,8 +34,11 @@ export type ReceivedMessage = {
   readonly body: unknown;
 };
 
+/** What disarm and rollback do something to. */
+export type RolledBack = Pick<Aurora, 'disarm' | 'arm' | 'deploy' | 'previousVersion'>;
+
 export type OpsOptions = {
-  readonly aurora: Aurora;
+  readonly aurora: RolledBack;
   /** Called with each chat message, for printing. */
   readonly onCall?: (message: ReceivedMessage) => void;
   readonly onAction?: (received: ReceivedAction) => void;

@@ -38,7 +38,12 @@ export async function startLocalPrometheus(
   const config = {
     global: { scrape_interval: '1s', scrape_timeout: '1s' },
     scrape_configs: [
-      { job_name: 'aurora', static_configs: [{ targets: [new URL(targetUrl).host] }] },
+      {
+        job_name: 'aurora',
+        // Labels of the service such as `job` are those that a policy means.
+        honor_labels: true,
+        static_configs: [{ targets: [new URL(targetUrl).host] }],
+      },
     ],
   };
   await writeFile(configPath, JSON.stringify(config));
