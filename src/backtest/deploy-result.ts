@@ -2,13 +2,14 @@
 // here was decided by the engine, and is only counted and put into words.
 import { limitValue } from '../core/limit.ts';
 import type { Condition, Policy } from '../core/policy.ts';
-import { formatDuration, roughDuration } from '../core/quantity.ts';
+import { roughDuration } from '../core/quantity.ts';
 import type { Blind, Tick } from '../core/sample.ts';
 import type { WatchState } from '../core/watch.ts';
 import { conditionNow, conditionSentence, titleOf } from '../core/wording.ts';
 import { absoluteLimit, allowedRange } from '../engine/view-words.ts';
 import type { Replayed } from '../replay/replay.ts';
 import { leftOutText, type ReplayedPolicy } from './replayed-policy.ts';
+import { thin } from './report-charts.ts';
 import {
   type ConditionResult,
   type DeployResult,
@@ -17,7 +18,6 @@ import {
   POINTS_MAX,
 } from './result.ts';
 import { scoreOf } from './score.ts';
-import { thinned } from './thin.ts';
 
 export type Judged = {
   readonly deploy: PastDeploy;
@@ -205,7 +205,7 @@ function seriesOf({ deploy, replayed: { policy }, ticks }: Judged): readonly Ind
       indicator: id,
       title: titleOf(policy, id),
       unit,
-      points: thinned(points, POINTS_MAX),
+      points: thin(points, POINTS_MAX),
     };
   });
 }
@@ -213,9 +213,4 @@ function seriesOf({ deploy, replayed: { policy }, ticks }: Judged): readonly Ind
 /** "aurora 1.4.0 (2026-01-01T00:00:00Z)", for lines of progress. */
 export function deployText({ service, version, deployedAtMs }: PastDeploy): string {
   return `${service} ${version} (${new Date(deployedAtMs).toISOString().replace('.000', '')})`;
-}
-
-/** "7m30s", or nothing. */
-export function minuteText(afterMs: number | null): string {
-  return afterMs === null ? '' : formatDuration(Math.round(afterMs / 1_000) * 1_000);
 }

@@ -5,6 +5,7 @@ import { PHASES } from '../core/watch.ts';
 import { systemClock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
 import { VERSION } from '../kit/version.ts';
+import type { BacktestOptions } from './backtest.ts';
 import { createClient, DEFAULT_SERVER, serverOf, tokenOf } from './client.ts';
 import { CliExit, EXIT, type ExitCode } from './exit.ts';
 import type { NotifyOptions } from './notify.ts';
@@ -93,6 +94,7 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
       const { checkFiles } = await import('./check.ts');
       done(checkFiles(io, createOutput(io, json === true), files));
     });
+  addBacktest(program, io, done);
   addNotify(program, io, done);
   program
     .command('demo')
@@ -109,6 +111,50 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
       done(await runDemo({ healthy, prometheus, out, signal, ...what }));
     });
 }
+
+function addBacktest(program: Command, io: CliIo, done: (code: number) => void): void {
+  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
+  program
+    .command('backtest <policy>')
+    .description('Replay a policy over past deploys, out of the history of its Prometheus')
+    .option('-c, --config <file>', "the config, which has the policy's source", DEFAULT_CONFIG)
+    .option('--prometheus <url>', 'this Prometheus, without a config')
+    .option('--deploys <file>', 'the deploys: YAML, JSON or CSV')
+    .option('--find <query>', 'find them: series whose version label changes')
+    .option('--label <name>', 'with --find: the label (default version)')
+    .option('--since <duration>', 'with --find: how far back (default 30d)')
+    .option('--until <time>', 'with --find: ISO 8601 with offset; default: now')
+    .option('--rolled-back-is-bad', 'with --find: what was rolled back is labelled bad')
+    .option('--journal <url or file>', 'the deploys that canaryd has watched')
+    .option('--token-file <file>', 'with --journal <url>: file with the token')
+    .option('--param <name=value>', 'parameter of the policy; repeat for more', collect)
+    .option('--limit <number>', 'at most so many deploys, the newest', '100')
+    .option('--compare <policy>', 'a second policy, on the same deploys')
+    .option('--state <file>', 'keep what is done, to go on there after an interruption')
+    .option('--report <file>', 'write a report with charts: one HTML file')
+    .option('--chunk <duration>', 'history that one request asks for at most', '1h')
+    .option('--at-once <number>', 'requests at the same time', '2')
+    .option('--pace <duration>', 'from one request to the next', '50ms')
+    .option('--timeout <duration>', 'for one request', '30s')
+    .option('--json', 'print JSON; progress goes to stderr')
+    .addHelpText(
+      'after',
+      examples(
+        'backtest config/policies/aurora.yaml --deploys deploys.csv --report report.html',
+        `backtest aurora.yaml --prometheus http://127.0.0.1:9090 --find 'up{job="aurora"}'`,
+        'backtest aurora.yaml --deploys deploys.yaml --compare stricter.yaml --state run.jsonl',
+      ) + BACKTEST_EXIT_HELP,
+    )
+    .action(async (file: string, options: BacktestOptions & { readonly json?: boolean }) => {
+      const { backtest } = await import('./backtest.ts');
+      done(await backtest(io, createOutput(io, options.json === true), file, options));
+    });
+}
+
+const BACKTEST_EXIT_HELP = `
+
+Exit codes: 0 done, every labelled deploy judged right; 1 some were not; 2 usage or config;
+4 the Prometheus cannot be asked; 130 interrupted.`;
 
 function addNotify(program: Command, io: CliIo, done: (code: number) => void): void {
   program

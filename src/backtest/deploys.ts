@@ -1,0 +1,57 @@
+// The deploys of a backtest, whatever they come from: which of them the policy is for, with which
+// parameters, and when each was replaced by the next one.
+import type { Policy } from '../core/policy.ts';
+import type { PastDeploy } from './result.ts';
+
+/** As it is given: what is null is taken from the policy. */
+export type GivenDeploy = Omit<PastDeploy, 'service'> & { readonly service: string | null };
+
+export type ChosenDeploys = {
+  /** The oldest first. */
+  readonly deploys: readonly PastDeploy[];
+  /** Of other services or environments. */
+  readonly others: number;
+  /** Older ones, beyond the limit. */
+  readonly older: number;
+};
+
+export function chooseDeploys(
+  given: readonly GivenDeploy[],
+  policy: Policy,
+  options: {
+    readonly limit: number;
+    readonly parameters: PastDeploy['parameters'];
+  },
+): ChosenDeploys {
+  const own = given
+    .map((one): PastDeploy => ({ ...one, service: one.service ?? policy.service }))
+    .filter((one) => isFor(policy, one))
+    .toSorted((a, b) => a.deployedAtMs - b.deployedAtMs);
+  const deploys = own.map(
+    (one, index): PastDeploy => ({
+      ...one,
+      parameters: { ...options.parameters, ...one.parameters },
+      replaced: one.replaced ?? replacedBy(one, own.slice(index + 1)),
+    }),
+  );
+  const chosen = deploys.slice(-options.limit);
+  return {
+    deploys: chosen,
+    others: given.length - own.length,
+    older: own.length - chosen.length,
+  };
+}
+
+function isFor(policy: Policy, { service, environment }: PastDeploy): boolean {
+  const isElsewhere =
+    policy.environment !== null && environment !== null && policy.environment !== environment;
+  return service === policy.service && !isElsewhere;
+}
+
+function replacedBy(
+  one: PastDeploy,
+  later: readonly PastDeploy[],
+): NonNullable<PastDeploy['replaced']> | null {
+  const next = later.find(({ environment }) => environment === one.environment);
+  return next === undefined ? null : { atMs: next.deployedAtMs, version: next.version };
+}

@@ -1,0 +1,142 @@
+// A list of past deploys, as people and pipelines keep it: YAML, JSON or CSV, the same fields in
+// each. All of it, or every mistake at once.
+import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { z } from 'zod';
+import type { Problem } from '../kit/errors.ts';
+import { mapping, oneOf, text } from './fields.ts';
+import { found, problem, schemaProblems, uniqueProblems } from './problems.ts';
+import { readYaml } from './yaml-file.ts';
+
+const DEPLOYS_MAX = 10_000;
+const FILE_BYTES_MAX = 10_000_000;
+const NAME_CHARS_MAX = 200;
+const PARAMETER_COLUMN = 'param.';
+
+const whenError =
+  'a time with offset, such as 2026-03-01T12:00:00Z; add the offset, or the time means another ' +
+  'moment on another machine';
+
+const deploySchema = mapping({
+  version: text(NAME_CHARS_MAX, 'the version'),
+  deployed_at: z.iso.datetime({ offset: true, error: whenError }),
+  service: text(NAME_CHARS_MAX, 'a service').optional(),
+  environment: text(NAME_CHARS_MAX, 'an environment').optional(),
+  previous_version: text(NAME_CHARS_MAX, 'a version').optional(),
+  parameters: z
+    .record(z.string(), z.union([z.number(), z.string()], { error: 'a number or a text' }))
+    .optional(),
+  label: oneOf(['good', 'bad']).optional(),
+});
+
+const COLUMNS = Object.keys(deploySchema.shape).filter((name) => name !== 'parameters');
+
+export type ListedDeploy = {
+  /** null: that of the policy. */
+  readonly service: string | null;
+  readonly environment: string | null;
+  readonly version: string;
+  readonly previousVersion: string | null;
+  readonly deployedAtMs: number;
+  readonly parameters: Readonly<Record<string, number | string>>;
+  readonly label: 'good' | 'bad' | null;
+};
+
+export type DeploysResult =
+  | { readonly kind: 'deploys'; readonly deploys: readonly ListedDeploy[] }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
+
+/** Never throws. */
+export function readDeploysFile(path: string): DeploysResult {
+  const read = extname(path).toLowerCase() === '.csv' ? readCsv(path) : readYaml(path);
+  return read.kind === 'problems' ? read : toDeploys(read.value);
+}
+
+function toDeploys(raw: unknown): DeploysResult {
+  const listed = typeof raw === 'object' && raw !== null && 'deploys' in raw ? raw.deploys : raw;
+  if (!Array.isArray(listed) || listed.length === 0) {
+    const wanted = 'a list of deploys, or a mapping with the list as "deploys"; add one';
+    return { kind: 'problems', problems: [problem([], found(listed), wanted)] };
+  }
+  if (listed.length > DEPLOYS_MAX) {
+    const wanted = `at most ${DEPLOYS_MAX} deploys; split the file`;
+    return { kind: 'problems', problems: [problem([], found(listed), wanted)] };
+  }
+  const parsed = z.array(deploySchema).safeParse(listed);
+  if (!parsed.success) {
+    return { kind: 'problems', problems: uniqueProblems(schemaProblems(parsed.error, listed)) };
+  }
+  const deploys = parsed.data.map(
+    (one): ListedDeploy => ({
+      service: one.service ?? null,
+      environment: one.environment ?? null,
+      version: one.version,
+      previousVersion: one.previous_version ?? null,
+      deployedAtMs: Date.parse(one.deployed_at),
+      parameters: one.parameters ?? {},
+      label: one.label ?? null,
+    }),
+  );
+  return { kind: 'deploys', deploys };
+}
+
+type Raw =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
+
+/** The first line names the fields; a parameter is a column `param.<name>`. */
+function readCsv(path: string): Raw {
+  const text = readText(path);
+  if (text === null) {
+    const message = 'found no readable file of at most 10 MB; wanted a CSV file; check the path';
+    return { kind: 'problems', problems: [{ path: '', message }] };
+  }
+  const [header = [], ...rows] = csvRows(text);
+  const names = header.map((name) => name.trim());
+  const unknown = names.filter(
+    (name) => !COLUMNS.includes(name) && !name.startsWith(PARAMETER_COLUMN),
+  );
+  if (unknown.length > 0 || new Set(names).size !== names.length) {
+    const wanted = `each of ${COLUMNS.join(', ')} or ${PARAMETER_COLUMN}<name> once; rename it`;
+    const what = unknown.length > 0 ? unknown : ['a column twice'];
+    const problems = what.map((name) => problem(['line 1'], found(name), wanted));
+    return { kind: 'problems', problems };
+  }
+  return { kind: 'value', value: rows.map((row) => deployOfRow(names, row)) };
+}
+
+function readText(path: string): string | null {
+  try {
+    const bytes = readFileSync(path);
+    return bytes.length > FILE_BYTES_MAX ? null : bytes.toString('utf8').replace(/^\ufeff/, '');
+  } catch {
+    return null;
+  }
+}
+
+function deployOfRow(names: readonly string[], row: readonly string[]) {
+  const fields: Record<string, unknown> = {};
+  const parameters: Record<string, string> = {};
+  for (const [index, name] of names.entries()) {
+    const value = row[index]?.trim() ?? '';
+    if (value === '') continue;
+    if (name.startsWith(PARAMETER_COLUMN)) parameters[name.slice(PARAMETER_COLUMN.length)] = value;
+    else fields[name] = value;
+  }
+  return { ...fields, parameters };
+}
+
+/** Rows of cells; a cell in double quotes may hold commas, line breaks and doubled quotes. */
+function csvRows(text: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  for (const [, quoted, bare = '', end = ''] of text.matchAll(
+    /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g,
+  )) {
+    row.push(quoted === undefined ? bare : quoted.replaceAll('""', '"'));
+    if (end === ',') continue;
+    if (row.some((cell) => cell.trim() !== '')) rows.push(row);
+    row = [];
+  }
+  return rows;
+}
