@@ -81,7 +81,7 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
   },
   'unit-doubt': {
     level: 'warning',
-    what: 'Limit and figure seem to be in different units: milliseconds and seconds, percent and share.',
+    what: 'Limit and figure seem to be in different units, such as seconds and milliseconds.',
     why: 'A limit in the wrong unit fires at once, or never.',
     fix: 'Write the limit in the unit of the metric, or set `unit` on the indicator.',
   },
@@ -123,7 +123,7 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
   },
   'no-baseline': {
     level: 'error',
-    what: 'A share of the baseline of a count since the deploy, or below a range that never ends.',
+    what: 'A share of the baseline of a count since the deploy.',
     why: 'Before a deploy there is no count since it: the condition stays blind.',
     fix: 'Set `over` on the indicator, or use an absolute limit.',
   },
@@ -239,7 +239,13 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
     level: 'error',
     what: 'The metric exists, but no series has the labels that are asked for.',
     why: 'Its conditions are blind; a part of a ratio that does not exist counts as 0.',
-    fix: 'Correct the label; the values that exist are named. A part of a ratio that has not happened yet: waive it.',
+    fix: 'Correct the label or its value; those that exist are named.',
+  },
+  'part-not-seen': {
+    level: 'warning',
+    what: 'No series of the part of a ratio has the value of a label that is asked for.',
+    why: 'It counts as 0: right when no such event has happened yet, else a limit that sees nothing.',
+    fix: 'Compare the value with those that are named; waive it when it only has not happened yet.',
   },
   'several-series': {
     level: 'error',
@@ -303,7 +309,7 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
   },
   'far-limit': {
     level: 'warning',
-    what: 'Limit and present value differ by a factor of 100 or more.',
+    what: 'Limit and present value differ by a factor of 200 or more.',
     why: 'Most often a wrong unit: the condition never fires.',
     fix: 'Compare the units of metric and limit.',
   },

@@ -93,3 +93,22 @@ export function signOfPart(part: Selector, total: Selector): Sign | null {
   const said = new Set(signs.filter((sign) => sign !== null));
   return said.size === 1 ? ([...said][0] ?? null) : null;
 }
+
+const KEYWORDS = new Set(
+  'and or unless bool offset inf nan start end atan2 by without on ignoring'.split(' '),
+);
+
+/** Names of metrics in a PromQL text, as far as a look at its words can tell. */
+export function metricsIn(promql: string): readonly string[] {
+  const bare = promql
+    .replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`/g, '""')
+    .replace(/#.*/g, '')
+    .replace(/\{[^}]*\}|\[[^\]]*\]/g, ' ')
+    .replace(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/gi, ' ')
+    .replace(/\boffset\s+-?\w+|@\s*[\w.()]+/g, ' ');
+  const names = [...bare.matchAll(/(?<![\w.:])([a-zA-Z_:][\w:]*)(?!\s*\(|[\w:])/g)];
+  const metrics = names.map(([, name = '']) => name);
+  return [...new Set(metrics)].filter(
+    (name) => !KEYWORDS.has(name.toLowerCase()) && !/^group_(left|right)$/.test(name),
+  );
+}

@@ -46,6 +46,7 @@ export const LIVE_FINDINGS = [
   'query-rejected',
   'unknown-metric',
   'no-matching-series',
+  'part-not-seen',
   'several-series',
   'gauge-as-counter',
   'no-bucket-at-limit',

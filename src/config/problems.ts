@@ -24,6 +24,15 @@ export function pathText(path: Path): string {
   return text;
 }
 
+/** `windows[0].stop` → `['windows', 0, 'stop']`; what cannot be read ends it. */
+export function pathOf(text: string): Path {
+  const parts: (string | number)[] = [];
+  for (const [, index, quoted, word] of text.matchAll(/\[(\d+)\]|\["([^"]*)"\]|\.?([\w$-]+)/gy)) {
+    parts.push(index === undefined ? (quoted ?? word ?? '') : Number(index));
+  }
+  return parts;
+}
+
 function cut(text: string): string {
   return text.length > FOUND_CHARS_MAX ? `${text.slice(0, FOUND_CHARS_MAX - 1)}…` : text;
 }

@@ -1,6 +1,16 @@
 // Reading a YAML file: its value, or every mistake of its syntax with line and column.
 import { readFileSync } from 'node:fs';
-import { type Document, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Problem } from '../kit/errors.ts';
 
 const FILE_BYTES_MAX = 1_000_000;
@@ -103,4 +113,35 @@ export function readYaml(path: string): YamlResult {
     return { kind: 'problems', problems: [{ path: '', message }] };
   }
   return parseYaml(bytes.toString('utf8'));
+}
+
+/** The line of a path, from 1; of what is around it when it is not written. Null: no file. */
+export function lineFinder(path: string): (at: readonly (string | number)[]) => number | null {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').slice(0, FILE_BYTES_MAX);
+  } catch {
+    return () => null;
+  }
+  const lines = new LineCounter();
+  const { contents } = parseDocument(text, {
+    ...{ lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: 'error' },
+  });
+  return (at) => {
+    let node: unknown = contents;
+    let offset = 0;
+    for (const part of at) {
+      if (isMap(node)) {
+        const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === part);
+        if (pair === undefined || !isNode(pair.key)) break;
+        offset = pair.key.range?.[0] ?? offset;
+        node = pair.value;
+      } else if (isSeq(node) && typeof part === 'number') {
+        node = node.items[part];
+        if (!isNode(node)) break;
+        offset = node.range?.[0] ?? offset;
+      } else break;
+    }
+    return lines.linePos(offset).line || 1;
+  };
 }

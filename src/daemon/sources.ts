@@ -1,7 +1,7 @@
 // From the config to the sources that the engine uses.
 import { createHash } from 'node:crypto';
 import { revealHeaders } from '../config/config-context.ts';
-import type { PrometheusConfig, SourceConfig } from '../config/daemon-config.ts';
+import type { PrometheusConfig, ScrapeConfig, SourceConfig } from '../config/daemon-config.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Source } from '../core/read.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -9,7 +9,7 @@ import type { Logger } from '../kit/logger.ts';
 import type { Metrics, SourceOutcome } from '../metrics/metrics.ts';
 import { createPrometheusSource } from '../source/prometheus.ts';
 import type { PrometheusOptions } from '../source/prometheus-api.ts';
-import { createScrapeSource } from '../source/scrape.ts';
+import { createScrapeSource, type ScrapeOptions } from '../source/scrape.ts';
 
 /** One read asks so many times in a row at most. */
 const ASKS_IN_A_ROW_MAX = 4;
@@ -32,15 +32,18 @@ function createReader(name: string, config: SourceConfig, tools: SourceTools): S
   };
   if (config.kind === 'scrape') {
     return createScrapeSource({
-      targets: config.targets,
-      headers: revealHeaders(config.headers),
-      timeoutMs: config.timeoutMs,
-      clock,
+      ...scrapeOptions(config, clock),
       logger: logger.child({ component: 'scrape', source: name }),
       onRequest: (outcome, seconds) => count(scrapeOutcome(outcome), seconds),
     });
   }
   return createPrometheusSource({ ...prometheusOptions(config, clock), onRequest: count });
+}
+
+/** How a service of the config is asked for its metrics. */
+export function scrapeOptions(config: ScrapeConfig, clock: Clock): ScrapeOptions {
+  const { targets, headers, timeoutMs } = config;
+  return { targets, headers: revealHeaders(headers), timeoutMs, clock };
 }
 
 /** How a Prometheus of the config is asked. */

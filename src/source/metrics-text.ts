@@ -66,6 +66,14 @@ export function parseMetrics(
   return { kind: 'samples', samples };
 }
 
+/** What the text says of which kind each metric is; bounded like the rest of it. */
+export function typesIn(text: string): ReadonlyMap<string, string> {
+  const types = new Map<string, string>();
+  const lines = text.slice(0, TEXT_LENGTH_MAX).split('\n', LINES_MAX);
+  for (const line of lines) isComment(line, types);
+  return types;
+}
+
 /** Blank lines and comments, of which only the types are of use. */
 function isComment(line: string, types: Map<string, string>): boolean {
   const trimmed = line.trimStart();

@@ -168,9 +168,9 @@ function samplesOf(body: unknown): number | null {
   return typeof value === 'number' ? value : null;
 }
 
-type Credentials = { readonly header: string | null; readonly secret: string | null };
+export type Credentials = { readonly header: string | null; readonly secret: string | null };
 
-function credentialsOf({ basicAuth, bearerToken }: PrometheusOptions): Credentials | null {
+export function credentialsOf({ basicAuth, bearerToken }: PrometheusOptions): Credentials | null {
   try {
     if (basicAuth) {
       const secret = read(basicAuth.password);
@@ -186,7 +186,10 @@ function credentialsOf({ basicAuth, bearerToken }: PrometheusOptions): Credentia
   }
 }
 
-function headersOf(options: PrometheusOptions, { header }: Credentials): Record<string, string> {
+export function headersOf(
+  options: PrometheusOptions,
+  { header }: Credentials,
+): Record<string, string> {
   const { tenant } = options;
   return {
     accept: 'application/json',
@@ -207,7 +210,7 @@ function read(secret: Secret): string {
   return (typeof secret === 'string' ? secret : secret()).trim();
 }
 
-function tlsAgent({ ca, cert, key, insecureSkipVerify }: TlsOptions): Agent {
+export function tlsAgent({ ca, cert, key, insecureSkipVerify }: TlsOptions): Agent {
   return new Agent({
     keepAlive: true,
     ...(ca ? { ca } : {}),
@@ -302,7 +305,7 @@ export function cut(text: string): string {
   return `${characters.slice(0, DETAIL_CHARACTERS_MAX - 3).join('')}...`;
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,0 +1,252 @@
+// A policy held against its source, now: every indicator is read as a watch would read it, as if
+// a deploy had been made long enough ago that all ranges are full and nothing had changed.
+
+import type { HttpIndicator, Indicator } from '../../core/policy.ts';
+import {
+  type ReadHealth,
+  type Readings,
+  type ReadRequest,
+  resolveIndicator,
+  type SeriesIndicator,
+} from '../../core/read.ts';
+import type { Reading } from '../../core/sample.ts';
+import { placeholdersOf, type TemplateValues } from '../../core/template.ts';
+import { conditionSentence, titleOf } from '../../core/wording.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { type Finding, finding } from '../finding.ts';
+import { rangeOf } from '../indicators.ts';
+import { aboutCondition, aboutIndicator, type Judged, type Subject, waitOf } from '../subject.ts';
+import { seriesFindings } from './series-findings.ts';
+import type { Cost, Look, Sight } from './sight.ts';
+import { blindFindings, type Verdict, valueFindings, verdictOf } from './value-findings.ts';
+
+/** The assumed deploy was at least so long ago. */
+const DEPLOYED_AGO_MS = 15 * 60_000;
+/** Indicators that are looked at at the same time. */
+const LOOKS_AT_ONCE = 3;
+const SLOW_MS = 2_000;
+const SAMPLES_MAX = 1_000_000;
+const SERIES_MAX = 2_000;
+
+export type LiveCondition = {
+  readonly id: string;
+  readonly title: string;
+  readonly sentence: string;
+  readonly reading: Reading | null;
+  readonly verdict: Verdict;
+  readonly unit: string;
+  readonly series: number | null;
+  readonly cost: Cost | null;
+};
+
+export type LiveReport = {
+  readonly source: string;
+  readonly atMs: number;
+  /** Why the source could not be asked; then nothing else is known. */
+  readonly dead: string | null;
+  readonly conditions: readonly LiveCondition[];
+  /** All indicators at once, as each tick asks. */
+  readonly tick: Cost | null;
+  readonly findings: readonly Finding[];
+};
+
+export type LiveOptions = {
+  readonly sight: Sight;
+  readonly readHealth: ReadHealth;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Checked against the policy, defaults filled in. */
+  readonly parameters: Readonly<Record<string, number | string>>;
+  readonly version: string | null;
+};
+
+export async function lookAt(subject: Subject, options: LiveOptions): Promise<LiveReport> {
+  const { policy } = subject;
+  const { sight, clock, signal } = options;
+  const atMs = clock.now();
+  const nothing = { source: policy.source, atMs, dead: null, conditions: [], tick: null };
+  const values = valuesOf(subject, options);
+  const [known, needing] = resolved(subject, values);
+  const series = known.filter((one) => one.kind !== 'http');
+  const dead = series.length === 0 ? null : await sight.deadBecause(atMs, signal);
+  if (dead !== null) {
+    const about = { policy: policy.name, path: ['source'], subject: policy.source };
+    const found = `no use of the source ${policy.source}: ${dead}`;
+    const wanted = 'an answer; check its url, credentials and network';
+    return { ...nothing, dead, findings: [finding('source-unreachable', about, found, wanted)] };
+  }
+  const request: ReadRequest = {
+    ...{ watchId: 'check', indicators: series, atMs, signal, previous: {} },
+    deployedAtMs: atMs - agoMs(series),
+    staleAfterMs: policy.staleAfterMs,
+  };
+  const tick = series.length === 0 ? null : await sight.read(request);
+  const health = await healthOf(known, options);
+  const readings: Readings = { ...tick?.readings, ...health };
+  const looks = await looksOf(series, sight, request);
+  const findings: Finding[] = [...needing];
+  for (const indicator of known) {
+    findings.push(
+      ...(await indicatorFindings(subject, indicator, { readings, looks, sight, request })),
+    );
+  }
+  const conditions: LiveCondition[] = [];
+  for (const judged of subject.judged) {
+    const reading = readings[judged.condition.indicator] ?? null;
+    const verdict = conditionVerdict(judged, reading, options);
+    if (reading !== null) findings.push(...valueFindings(subject, judged, reading, verdict));
+    findings.push(...neededLimit(subject, judged, options));
+    const look = looks.get(judged.condition.indicator);
+    conditions.push(conditionOf(subject, judged, { reading, verdict, look }));
+  }
+  return { ...nothing, conditions, tick: tick?.cost ?? null, findings };
+}
+
+function conditionVerdict({ condition }: Judged, reading: Reading | null, options: LiveOptions) {
+  if (reading === null) return { limit: null, isMet: null };
+  return verdictOf(condition, reading, options.parameters);
+}
+
+function conditionOf(
+  { policy }: Subject,
+  { condition, indicator }: Judged,
+  seen: { reading: Reading | null; verdict: Verdict; look: Look | undefined },
+): LiveCondition {
+  return {
+    id: condition.id,
+    title: titleOf(policy, condition.indicator),
+    sentence: conditionSentence(condition, policy),
+    reading: seen.reading,
+    verdict: seen.verdict,
+    unit: indicator.unit,
+    series: seen.look?.count ?? null,
+    cost: seen.look?.cost ?? null,
+  };
+}
+
+function valuesOf({ policy }: Subject, { parameters, version }: LiveOptions): TemplateValues {
+  const texts = Object.entries(parameters).map(([name, value]) => [name, `${value}`]);
+  return {
+    ...Object.fromEntries(texts),
+    service: policy.service,
+    environment: policy.environment ?? 'production',
+    watch: 'w_0000000000000000',
+    // What runs now is what a deploy would replace, and what a rollback would bring back.
+    ...(version === null ? {} : { version, previous_version: version }),
+  };
+}
+
+/** Indicators with their placeholders filled, and notes about those that miss a value. */
+function resolved(
+  subject: Subject,
+  values: TemplateValues,
+): readonly [readonly Indicator[], readonly Finding[]] {
+  const { policy } = subject;
+  const known: Indicator[] = [];
+  const needing: Finding[] = [];
+  for (const indicator of Object.values(policy.indicators)) {
+    const isMatched = indicator.kind !== 'http' && indicator.kind !== 'promql';
+    const text = JSON.stringify([indicator, isMatched ? policy.match : {}]);
+    const lacking = [...new Set(placeholdersOf(text))].filter(
+      (name) => name !== 'range' && values[name] === undefined,
+    );
+    if (lacking.length === 0) {
+      known.push(resolveIndicator(indicator, policy, values));
+      continue;
+    }
+    const names = lacking.map((name) =>
+      /version$/.test(name) ? '--version' : `--param ${name}=…`,
+    );
+    const found = `no value for ${lacking.map((name) => `\${${name}}`).join(' and ')}`;
+    const wanted = `one to look at ${indicator.id}; give ${[...new Set(names)].join(' ')}`;
+    needing.push(finding('value-needed', aboutIndicator(subject, indicator.id), found, wanted));
+  }
+  return [known, needing];
+}
+
+function neededLimit(subject: Subject, judged: Judged, { parameters }: LiveOptions): Finding[] {
+  const { limit } = judged.condition;
+  if (limit.kind !== 'compare' || limit.of === null || limit.of === 'baseline') return [];
+  if (parameters[limit.of] !== undefined) return [];
+  const wanted = `one, to know the limit; give --param ${limit.of}=…`;
+  const about = aboutCondition(subject, judged);
+  return [finding('value-needed', about, `no value for the parameter ${limit.of}`, wanted)];
+}
+
+function agoMs(indicators: readonly SeriesIndicator[]): number {
+  const ranges = indicators.map((one) => Math.max(rangeOf(one) ?? 0, waitOf(one)));
+  return Math.max(DEPLOYED_AGO_MS, ...ranges) + 1_000;
+}
+
+async function healthOf(indicators: readonly Indicator[], options: LiveOptions): Promise<Readings> {
+  const http = indicators.filter((one): one is HttpIndicator => one.kind === 'http');
+  const read = async (one: HttpIndicator) =>
+    [one.id, await options.readHealth(one, options.signal)] as const;
+  return Object.fromEntries(await Promise.all(http.map(read)));
+}
+
+async function looksOf(
+  indicators: readonly SeriesIndicator[],
+  sight: Sight,
+  request: ReadRequest,
+): Promise<ReadonlyMap<string, Look>> {
+  const looks = new Map<string, Look>();
+  const waiting = [...indicators];
+  const lane = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      looks.set(next.id, await sight.look(next, request));
+    }
+  };
+  await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, lane));
+  return looks;
+}
+
+type Known = {
+  readonly readings: Readings;
+  readonly looks: ReadonlyMap<string, Look>;
+  readonly sight: Sight;
+  readonly request: ReadRequest;
+};
+
+async function indicatorFindings(
+  subject: Subject,
+  indicator: Indicator,
+  { readings, looks, sight, request }: Known,
+): Promise<readonly Finding[]> {
+  const reading = readings[indicator.id];
+  const users = subject.judged.filter(({ condition }) => condition.indicator === indicator.id);
+  // Where it hurts most is where it is told, once.
+  const user = users.find(({ condition }) => condition.role === 'stop') ?? users[0];
+  const look = looks.get(indicator.id);
+  const seen =
+    indicator.kind === 'http' || look === undefined
+      ? []
+      : await seriesFindings({ subject, sight, indicator, look, request });
+  const isExplained = seen.some(({ name }) => EXPLAINS.has(name));
+  const blind =
+    reading === undefined || user === undefined
+      ? []
+      : blindFindings(subject, user, reading, { isExplained, isBrief: sight.kind === 'scrape' });
+  return [...seen, ...blind, ...costFindings(subject, indicator, look)];
+}
+
+/** Findings about series that say why nothing is seen. */
+const EXPLAINS: ReadonlySet<string> = new Set(['unknown-metric', 'no-matching-series']);
+
+function costFindings(subject: Subject, { id }: Indicator, look: Look | undefined): Finding[] {
+  if (look === undefined || look.cost === null) return [];
+  const { ms, samples } = look.cost;
+  const about = aboutIndicator(subject, id);
+  const findings: Finding[] = [];
+  const mostMs = Math.min(SLOW_MS, subject.policy.intervalMs / 2);
+  if (ms > mostMs) {
+    const wanted = `at most ${mostMs} ms; narrow the labels or shorten the range`;
+    findings.push(finding('slow-query', about, `an answer after ${ms} ms`, wanted));
+  }
+  if ((samples ?? 0) > SAMPLES_MAX || look.count > SERIES_MAX) {
+    const found = `${look.count} series and ${samples ?? 'unknown'} samples read`;
+    const wanted = `at most ${SERIES_MAX} and ${SAMPLES_MAX}; narrow the labels or shorten the range`;
+    findings.push(finding('expensive-query', about, found, wanted));
+  }
+  return findings;
+}

@@ -1,0 +1,39 @@
+// Names that were probably meant.
+import { closest } from '../../config/problems.ts';
+import { wordsOf } from '../words.ts';
+
+export const NAMED_MAX = 3;
+/** So much of their words must two names share. */
+const SHARED_MIN = 0.5;
+
+/** The names nearest to one that does not exist: by letters, then by words. */
+export function nearest(name: string, candidates: readonly string[]): readonly string[] {
+  const found: string[] = [];
+  const left = new Set(candidates);
+  left.delete(name);
+  for (let best = closest(name, left); best !== null; best = closest(name, left)) {
+    found.push(best);
+    left.delete(best);
+    if (found.length >= NAMED_MAX) return found;
+  }
+  const words = new Set(wordsOf(name));
+  const byWords = [...left]
+    .map((candidate) => {
+      const own = new Set(wordsOf(candidate));
+      const shared = [...own].filter((word) => words.has(word)).length;
+      return [candidate, shared / (words.size + own.size - shared)] as const;
+    })
+    .filter(([, share]) => share >= SHARED_MIN)
+    .sort(([, a], [, b]) => b - a);
+  return [...found, ...byWords.map(([candidate]) => candidate)].slice(0, NAMED_MAX);
+}
+
+/** `; the nearest are a, b`, or that there is nothing like it. */
+export function nearestText(name: string, candidates: readonly string[] | null): string {
+  if (candidates === null) return 'one that exists; the source does not tell its names';
+  const names = nearest(name, candidates);
+  if (names.length === 0) return 'one that exists; nothing there is similar';
+  return names.length === 1
+    ? `${names[0]}?`
+    : `one that exists; the nearest are ${names.join(', ')}`;
+}

@@ -1,0 +1,94 @@
+// A Prometheus, looked at for `check --live`: read by the very source of production, while every
+// question is counted.
+import type { ReadRequest, SeriesIndicator } from '../../core/read.ts';
+import { sourceOn } from '../../source/prometheus.ts';
+import { type Asked, createAsk, type PrometheusOptions } from '../../source/prometheus-api.ts';
+import { createLookup } from '../../source/prometheus-lookup.ts';
+import type { QueryResult } from '../../source/prometheus-result.ts';
+import { selectorText } from '../../source/promql.ts';
+import { type Cost, familiesOf, type Look, type Sight } from './sight.ts';
+
+/** How far back the spacing of samples is looked at. */
+const SPACING_RANGE_S = 600;
+
+export function prometheusSight(options: PrometheusOptions): Sight {
+  const ask = createAsk(options);
+  const lookup = createLookup(options);
+
+  /** The source of production, and what it asked. */
+  function counted() {
+    const asked: Asked[] = [];
+    const source = sourceOn(async (promql, atMs, signal) => {
+      const one = await ask({ promql, atMs, withStats: true }, signal);
+      asked.push(one);
+      return one.answer;
+    });
+    return { source, asked };
+  }
+
+  return {
+    kind: 'prometheus',
+    async deadBecause(atMs, signal) {
+      const { answer } = await ask({ promql: 'vector(1)', atMs }, signal);
+      return answer.kind === 'failed' ? answer.detail : null;
+    },
+    async read(request) {
+      const { source, asked } = counted();
+      const readings = await source.read(request);
+      return { readings, cost: costOf(asked) };
+    },
+    async look(indicator, request) {
+      const { source, asked } = counted();
+      await source.read({ ...request, indicators: [indicator] });
+      return lookOf(indicator, asked);
+    },
+    metricNames: (span) => lookup.labelValues('__name__', null, span),
+    labelNames: (metric, span) => lookup.labelNames(selectorText({ metric, matchers: [] }), span),
+    labelValues: (metric, label, span) =>
+      lookup.labelValues(label, selectorText({ metric, matchers: [] }), span),
+    async typeOf(metric, signal) {
+      for (const family of familiesOf(metric)) {
+        const type = await lookup.typeOf(family, signal);
+        if (type !== null) return type;
+      }
+      return null;
+    },
+    async spacingOf(metric, { atMs, signal }: ReadRequest) {
+      const selector = selectorText({ metric, matchers: [] });
+      const promql = `max(count_over_time(${selector}[${SPACING_RANGE_S}s]))`;
+      const { answer } = await ask({ promql, atMs }, signal);
+      if (answer.kind === 'failed' || answer.result.type !== 'vector') return null;
+      const count = answer.result.elements[0]?.value ?? 0;
+      return count < 2 ? null : Math.round((SPACING_RANGE_S * 1_000) / count);
+    },
+  };
+}
+
+function costOf(asked: readonly Asked[]): Cost {
+  const known = asked.map(({ samples }) => samples).filter((samples) => samples !== null);
+  return {
+    ms: Math.round(asked.reduce((sum, { seconds }) => sum + seconds * 1_000, 0)),
+    samples: known.length === 0 ? null : known.reduce((sum, samples) => sum + samples, 0),
+  };
+}
+
+function lookOf({ kind }: SeriesIndicator, asked: readonly Asked[]): Look {
+  const cost = asked.length === 0 ? null : costOf(asked);
+  const answer = asked.at(-1)?.answer;
+  const result = answer?.kind === 'answered' ? answer.result : null;
+  if (kind === 'promql') return { series: [], count: countOf(result), cost };
+  const series =
+    result?.type === 'matrix'
+      ? result.series.map(({ labels: { __name__: metric = '', ...labels }, points }) => ({
+          metric,
+          labels,
+          points,
+        }))
+      : [];
+  return { series, count: series.length, cost };
+}
+
+function countOf(result: QueryResult | null): number {
+  if (result?.type === 'vector') return result.elements.length;
+  return result?.type === 'scalar' ? 1 : 0;
+}
