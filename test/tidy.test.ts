@@ -59,7 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, Rule>> = {
   },
   replay: { folders: ['core', 'kit', 'config', 'engine', 'journal'] },
   check: { folders: ['core', 'kit', 'config', 'source'] },
-  cases: { folders: ['core', 'kit', 'config', 'engine', 'replay'] },
+  cases: { folders: ['core', 'kit', 'config', 'engine', 'replay', 'source'] },
   backtest: { folders: ['core', 'kit', 'config', 'engine', 'replay', 'source'] },
   demo: { folders: ['kit', 'daemon'] },
   'main.ts': { folders: ['cli'] },

@@ -11,6 +11,7 @@ import { CliExit, EXIT, type ExitCode } from './exit.ts';
 import type { NotifyOptions } from './notify.ts';
 import { type CliIo, createOutput } from './output.ts';
 import { DEFAULT_CONFIG } from './parse.ts';
+import type { TestOptions } from './test.ts';
 import * as verbs from './watch-verbs.ts';
 
 type Remote = { readonly server?: string; readonly tokenFile?: string; readonly json?: boolean };
@@ -95,6 +96,7 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
       done(checkFiles(io, createOutput(io, json === true), files));
     });
   addBacktest(program, io, done);
+  addTest(program, io, done);
   addNotify(program, io, done);
   program
     .command('demo')
@@ -155,6 +157,27 @@ const BACKTEST_EXIT_HELP = `
 
 Exit codes: 0 done, every labelled deploy judged right; 1 some were not; 2 usage or config;
 4 the Prometheus cannot be asked; 130 interrupted.`;
+
+function addTest(program: Command, io: CliIo, done: (code: number) => void): void {
+  program
+    .command('test <files...>')
+    .description('Play the cases of a policy, offline and with the very engine of production')
+    .option('--filter <text>', 'only cases with this in their name')
+    .option('--coverage [required]', 'name conditions that no case makes fire, or hold')
+    .option('--ascii', 'no signs beyond ASCII (or env NO_UNICODE)')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `${examples(
+        'test config/policies/aurora.test.yaml',
+        'test config/policies/*.test.yaml --coverage=required',
+      )}\n\nExit codes: 0 all pass, 1 a case fails, 2 a file is not valid.`,
+    )
+    .action(async (files: string[], { json, ...options }: TestOptions & { json?: boolean }) => {
+      const { testFiles } = await import('./test.ts');
+      done(await testFiles(io, createOutput(io, json === true), files, options));
+    });
+}
 
 function addNotify(program: Command, io: CliIo, done: (code: number) => void): void {
   program

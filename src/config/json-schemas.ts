@@ -1,5 +1,6 @@
 // The JSON Schemas that editors and CI use, from the very definitions that validate.
 import { z } from 'zod';
+import { casesSchema } from './case-schema.ts';
 import { configSchema } from './config-schema.ts';
 import { policySchema } from './policy-schema.ts';
 
@@ -9,6 +10,7 @@ export function jsonSchemaFiles(): ReadonlyMap<string, string> {
   for (const [name, title, schema] of [
     ['policy.schema.json', 'canaryd policy', policySchema],
     ['canaryd.schema.json', 'canaryd.yaml', configSchema],
+    ['policy-test.schema.json', 'canaryd test', casesSchema],
   ] as const) {
     const json = { title, ...z.toJSONSchema(schema, { io: 'input' }) };
     files.set(name, `${JSON.stringify(json, null, 2)}\n`);

@@ -29,6 +29,8 @@ export type ReplayOptions = {
   /** Default: every action is accepted at once. */
   readonly sendAction?: SendAction;
   readonly onTick?: (watchId: string) => void;
+  /** Nothing handed in does real I/O: it may sleep on the clock of the replay instead. */
+  readonly isOffline?: boolean;
 };
 
 /** A watch as it stands: what `canaryd journal` and `show` would know of it. */
@@ -80,8 +82,13 @@ export class Replay {
   async end(): Promise<void> {
     const engine = this.#running();
     this.#engine = null;
-    const stopped = engine.stop(SHUTDOWN_MS);
+    let isStopped = false;
+    const stopped = engine.stop(SHUTDOWN_MS).finally(() => {
+      isStopped = true;
+    });
     await this.clock.advance(0);
+    // What is still being sent is waited for, as in production.
+    if (!isStopped) await this.clock.advance(SHUTDOWN_MS);
     await stopped;
   }
 
@@ -138,18 +145,21 @@ export class Replay {
   }
 
   #create(): Engine {
-    const { policies, readHealth, healthBefore, sendAction, onTick } = this.#options;
+    const { policies, sources, readHealth, healthBefore, sendAction, onTick } = this.#options;
     const { clock } = this;
+    const isOffline = this.#options.isOffline === true;
     this.#lives += 1;
     return createEngine({
       clock,
       random: () => 0,
       replica: `replay_${this.#lives}`,
       journal: this.#journal,
-      sources: stillWhileReading(this.#options.sources, clock),
+      sources: isOffline ? sources : stillWhileReading(sources, clock),
       channels: { [CHANNEL]: { spacingMs: 0, send: async () => ACCEPTED } },
       sendAction: sendAction ?? (async () => ACCEPTED),
-      readHealth: (indicator, signal) => clock.standingStill(readHealth(indicator, signal)),
+      readHealth: isOffline
+        ? readHealth
+        : (indicator, signal) => clock.standingStill(readHealth(indicator, signal)),
       healthBefore: healthBefore ?? (() => undefined),
       publicUrl: null,
       commands: {

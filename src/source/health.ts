@@ -23,7 +23,7 @@ export function createHealthReader({ clock }: { readonly clock: Clock }): ReadHe
       signal,
     });
     const tookMs = Math.round(clock.monotonic() - startedMs);
-    if (answer.kind === 'answered') return judged(answer, tookMs, indicator);
+    if (answer.kind === 'answered') return judgedHealth(answer, tookMs, indicator);
     // We stopped asking, so nothing was learnt about the service: no failed check.
     if (signal.aborted && answer.reason === 'aborted') {
       return { kind: 'blind', reason: 'unreachable', detail: 'the check was cut short by canaryd' };
@@ -37,7 +37,12 @@ export function createHealthReader({ clock }: { readonly clock: Clock }): ReadHe
   };
 }
 
-function judged(answer: HttpAnswer, tookMs: number, indicator: HttpIndicator): Reading {
+/** What an answer means for this indicator. */
+export function judgedHealth(
+  answer: HttpAnswer,
+  tookMs: number,
+  indicator: HttpIndicator,
+): Reading {
   const { status } = answer;
   const isWanted =
     indicator.status.length === 0

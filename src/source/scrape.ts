@@ -8,7 +8,7 @@ import { cut } from '../core/select.ts';
 import type { SeriesSet } from '../core/series.ts';
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
-import { send } from '../kit/http.ts';
+import { type HttpAnswer, type HttpFailure, send } from '../kit/http.ts';
 import type { Logger } from '../kit/logger.ts';
 import { headerSecrets, redact } from '../kit/redact.ts';
 import { type MetricSample, parseMetrics, TEXT_LENGTH_MAX } from './metrics-text.ts';
@@ -32,6 +32,8 @@ export type ScrapeOptions = {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly logger?: Logger;
+  /** Instead of a request over the network: for what is played offline. */
+  readonly get?: (url: string) => Promise<HttpAnswer | HttpFailure>;
   /** For each target and scrape: `ok`, `http_status`, `bad_text` or a failure of `kit/http.ts`. */
   readonly onRequest?: (outcome: string, seconds: number) => void;
 };
@@ -213,10 +215,11 @@ class ScrapeSource implements Source {
   }
 
   async #fetch({ url, instance }: Target): Promise<readonly MetricSample[] | Failure> {
-    const { headers, timeoutMs, clock, onRequest } = this.#options;
+    const { headers, timeoutMs, clock, onRequest, get } = this.#options;
     const started = clock.monotonic();
     const told = (outcome: string) => onRequest?.(outcome, (clock.monotonic() - started) / 1_000);
     const ask = (withinMs: number) =>
+      get?.(url) ??
       send({
         method: 'GET',
         url,
