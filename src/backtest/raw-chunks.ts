@@ -131,27 +131,40 @@ export class RawChunks {
   }
 }
 
-/** The series of neighbouring chunks as one; in the order in which they were first seen. */
+type Joined = { readonly pairs: Pairs; series: MatrixSeries };
+type Pairs = readonly (readonly [string, string])[];
+
+/** The series of neighbouring chunks as one, in the order of a block of Prometheus: by labels. */
 function joined(chunks: readonly Chunk[], fromMs: number, toMs: number): MatrixSeries[] {
-  const byLabels = new Map<string, MatrixSeries>();
-  for (const { series } of chunks) {
-    for (const { labels, points, isNativeHistogram } of series) {
-      const own = between(points, fromMs, toMs);
-      if (own.length === 0 && !isNativeHistogram) continue;
-      const key = chunks.length === 1 ? String(byLabels.size) : keyOf(labels);
-      const known = byLabels.get(key);
-      byLabels.set(key, {
-        labels,
-        points: known === undefined ? own : [...known.points, ...own],
-        isNativeHistogram: isNativeHistogram || known?.isNativeHistogram === true,
-      });
-    }
+  const parts = chunks.flatMap(({ series }) =>
+    series
+      .map((one) => ({ ...one, points: between(one.points, fromMs, toMs) }))
+      .filter(({ points, isNativeHistogram }) => points.length > 0 || isNativeHistogram),
+  );
+  if (chunks.length === 1) return parts;
+  const byLabels = new Map<string, Joined>();
+  for (const part of parts) {
+    const pairs = Object.entries(part.labels).sort(([a], [b]) => (a < b ? -1 : 1));
+    const key = JSON.stringify(pairs);
+    const known = byLabels.get(key);
+    if (known === undefined) byLabels.set(key, { pairs, series: part });
+    else known.series = plusPoints(known.series, part);
   }
-  return [...byLabels.values()];
+  return [...byLabels.values()].sort(byPairs).map(({ series }) => series);
 }
 
-function keyOf(labels: MatrixSeries['labels']): string {
-  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+function plusPoints(a: MatrixSeries, b: MatrixSeries): MatrixSeries {
+  const isNativeHistogram = a.isNativeHistogram || b.isNativeHistogram;
+  return { labels: a.labels, points: [...a.points, ...b.points], isNativeHistogram };
+}
+
+function byPairs({ pairs: a }: Joined, { pairs: b }: Joined): number {
+  for (const [index, [name, value]] of a.entries()) {
+    const [otherName, otherValue] = b[index] ?? ['', ''];
+    if (name !== otherName) return name < otherName ? -1 : 1;
+    if (value !== otherValue) return value < otherValue ? -1 : 1;
+  }
+  return a.length - b.length;
 }
 
 function hasPoint({ points }: MatrixSeries, atMs: number): boolean {

@@ -2,9 +2,10 @@
 // out of the past. It ends with the decision: the past was not rolled back, so what an action would
 // have changed cannot be seen.
 import { type Policy, policyEndMs } from '../core/policy.ts';
+import type { Tick } from '../core/sample.ts';
 import { DEADLINE_GRACE_MS } from '../core/tick-end.ts';
 import { CanarydError } from '../kit/errors.ts';
-import { Replay, TICKS_MAX } from '../replay/replay.ts';
+import { Replay, type Replayed, TICKS_MAX } from '../replay/replay.ts';
 import { sourceOn } from '../source/prometheus.ts';
 import type { Query } from '../source/prometheus-api.ts';
 import { deployResult, failedResult } from './deploy-result.ts';
@@ -42,7 +43,7 @@ export async function replayDeploy(options: ReplayDeploy): Promise<DeployResult>
   const refused = refusal(deploy, replayed.policy, options.nowMs);
   if (refused !== null) return failedResult(deploy, [refused]);
   try {
-    return await play(options);
+    return deployResult({ deploy, replayed, ...(await replayWatch(options)) });
   } catch (error) {
     if (error instanceof CanarydError) return failedResult(deploy, [error.message]);
     throw error;
@@ -56,7 +57,10 @@ function refusal({ deployedAtMs }: PastDeploy, policy: Policy, nowMs: number): s
   return `its windows have ${ticks} ticks, at most ${TICKS_MAX} are replayed; raise the interval`;
 }
 
-async function play(options: ReplayDeploy): Promise<DeployResult> {
+/** The watch as its journal has it, with every reading that was judged. */
+export async function replayWatch(
+  options: ReplayDeploy,
+): Promise<{ readonly watch: Replayed; readonly ticks: readonly Tick[] }> {
   const { deploy, replayed, hash, nowMs, signal, onTime } = options;
   const { policy } = replayed;
   await using replay = new Replay({
@@ -80,7 +84,7 @@ async function play(options: ReplayDeploy): Promise<DeployResult> {
     await replay.start({ ...startOf(deploy, policy), version: replaced.version, mode: 'observe' });
   }
   const [watch, ticks] = await Promise.all([replay.watch(id), replay.ticks(id)]);
-  return deployResult({ deploy, replayed, watch, ticks });
+  return { watch, ticks };
 }
 
 function startOf(deploy: PastDeploy, policy: Policy) {
