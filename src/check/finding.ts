@@ -41,3 +41,8 @@ export function finding(name: FindingName, about: About, found: string, wanted: 
     waived: null,
   };
 }
+
+/** Those that count: a waived finding is right as it is. */
+export function countOf(findings: readonly Finding[], level: Level): number {
+  return findings.filter((one) => one.waived === null && one.level === level).length;
+}

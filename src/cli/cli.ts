@@ -6,6 +6,7 @@ import { systemClock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
 import { VERSION } from '../kit/version.ts';
 import type { BacktestOptions } from './backtest.ts';
+import type { CheckOptions } from './check.ts';
 import { createClient, DEFAULT_SERVER, serverOf, tokenOf } from './client.ts';
 import { CliExit, EXIT, type ExitCode } from './exit.ts';
 import type { NotifyOptions } from './notify.ts';
@@ -86,15 +87,7 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
       const end = await runDaemon({ configPath: config, env: io.env, signal: io.signal });
       done(end === 'ended' ? EXIT.passed : EXIT.cutShort);
     });
-  program
-    .command('check [files...]')
-    .description('Say what policies or the config mean, or all their mistakes; offline')
-    .option('--json', 'print JSON')
-    .addHelpText('after', examples('check config/policies/aurora.yaml', 'check --json'))
-    .action(async (files: string[], { json }: { json?: boolean }) => {
-      const { checkFiles } = await import('./check.ts');
-      done(checkFiles(io, createOutput(io, json === true), files));
-    });
+  addCheck(program, io, done);
   addBacktest(program, io, done);
   addTest(program, io, done);
   addNotify(program, io, done);
@@ -113,6 +106,41 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
       done(await runDemo({ healthy, prometheus, out, signal, ...what }));
     });
 }
+
+function addCheck(program: Command, io: CliIo, done: (code: number) => void): void {
+  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
+  program
+    .command('check [files...]')
+    .description('Say what policies or the config mean, their mistakes, and what will go wrong')
+    .option('--live', 'ask the sources, too: values, cost, and what they say of each condition')
+    .option('-c, --config <file>', `with --live: the config with the sources (${DEFAULT_CONFIG})`)
+    .option('--prometheus <url>', 'as --live, with all policies read from this Prometheus')
+    .option('--param <name=value>', 'with --live: a parameter of the deploy; repeat', collect)
+    .option('--version <version>', 'with --live: the version that runs now')
+    .option('--strict', 'exit with 1 for warnings, too')
+    .addOption(
+      new Option('--format <format>', 'how findings are printed').choices(['text', 'github']),
+    )
+    .option('--list-findings', 'print all findings and what to do about each')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'check config/policies/aurora.yaml',
+        'check --live --param deploy_capital=100000 --param expected_positions=10',
+        'check shop.yaml --prometheus http://127.0.0.1:9090 --strict',
+      ) + CHECK_EXIT_HELP,
+    )
+    .action(async (files: string[], { json, ...options }: CheckOptions & { json?: boolean }) => {
+      const { checkFiles } = await import('./check.ts');
+      done(await checkFiles(io, createOutput(io, json === true), files, options));
+    });
+}
+
+const CHECK_EXIT_HELP = `
+
+Exit codes: 0 nothing worse than a warning, 1 an error was found (with --strict: or a warning),
+2 not valid, 4 a source cannot be asked.`;
 
 function addBacktest(program: Command, io: CliIo, done: (code: number) => void): void {
   const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];

@@ -1,7 +1,7 @@
 // A policy held against its source, now: every indicator is read as a watch would read it, as if
 // a deploy had been made long enough ago that all ranges are full and nothing had changed.
 
-import type { HttpIndicator, Indicator } from '../../core/policy.ts';
+import type { Condition, HttpIndicator, Indicator } from '../../core/policy.ts';
 import {
   type ReadHealth,
   type Readings,
@@ -11,7 +11,6 @@ import {
 } from '../../core/read.ts';
 import type { Reading } from '../../core/sample.ts';
 import { placeholdersOf, type TemplateValues } from '../../core/template.ts';
-import { conditionSentence, titleOf } from '../../core/wording.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { type Finding, finding } from '../finding.ts';
 import { rangeOf } from '../indicators.ts';
@@ -30,8 +29,7 @@ const SERIES_MAX = 2_000;
 
 export type LiveCondition = {
   readonly id: string;
-  readonly title: string;
-  readonly sentence: string;
+  readonly role: Condition['role'];
   readonly reading: Reading | null;
   readonly verdict: Verdict;
   readonly unit: string;
@@ -97,7 +95,7 @@ export async function lookAt(subject: Subject, options: LiveOptions): Promise<Li
     if (reading !== null) findings.push(...valueFindings(subject, judged, reading, verdict));
     findings.push(...neededLimit(subject, judged, options));
     const look = looks.get(judged.condition.indicator);
-    conditions.push(conditionOf(subject, judged, { reading, verdict, look }));
+    conditions.push(conditionOf(judged, { reading, verdict, look }));
   }
   return { ...nothing, conditions, tick: tick?.cost ?? null, findings };
 }
@@ -108,14 +106,12 @@ function conditionVerdict({ condition }: Judged, reading: Reading | null, option
 }
 
 function conditionOf(
-  { policy }: Subject,
   { condition, indicator }: Judged,
   seen: { reading: Reading | null; verdict: Verdict; look: Look | undefined },
 ): LiveCondition {
   return {
     id: condition.id,
-    title: titleOf(policy, condition.indicator),
-    sentence: conditionSentence(condition, policy),
+    role: condition.role,
     reading: seen.reading,
     verdict: seen.verdict,
     unit: indicator.unit,
