@@ -62,13 +62,17 @@ export function deployResult(judged: Judged): DeployResult {
   };
 }
 
-/** The whole time without a single series: what is wrong is not the deploy. */
+/**
+ * Not a single series, before the deploy and after: what is wrong is not the deploy. Where there
+ * were some before it, it is the deploy that never came up.
+ */
 function nothingSeen({ ticks, replayed, watch }: Judged): string | null {
   const readings = ticks.flatMap((tick) => Object.values(tick.readings));
   const isSeen = readings.some(
     (one) => one.kind === 'value' || (one.reason !== 'no_series' && one.reason !== 'too_early'),
   );
-  if (isSeen || readings.length === 0 || watch.state.phase === 'stopped') return null;
+  const wasSeen = Object.keys(watch.state.baseline).length > 0;
+  if (isSeen || wasSeen || readings.length === 0) return null;
   const { name } = replayed.policy;
   return (
     `the source has no sample of any indicator of ${name} in all this time; is it beyond the ` +

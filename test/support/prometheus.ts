@@ -41,6 +41,8 @@ export type PrometheusSetup = {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Path under which everything is served, such as `/prometheus`. */
   readonly pathPrefix?: string;
+  /** More on its command line: `--query.max-samples=1000`. */
+  readonly flags?: readonly string[];
   /** The whole history, instead of scraping. */
   readonly history?: SeriesSet['series'];
 };
@@ -60,6 +62,7 @@ export async function startPrometheus(setup: PrometheusSetup = {}): Promise<Prom
       '--storage.tsdb.retention.time=10y',
       `--web.listen-address=127.0.0.1:${port}`,
       ...(prefix === '' ? [] : [`--web.route-prefix=${prefix}`]),
+      ...(setup.flags ?? []),
     ]);
     try {
       const listeningPort = await portOf(child);
