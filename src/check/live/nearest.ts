@@ -2,7 +2,9 @@
 import { closest } from '../../config/problems.ts';
 import { wordsOf } from '../words.ts';
 
-export const NAMED_MAX = 3;
+const NAMED_MAX = 3;
+/** So few are named all, when none is similar. */
+const LISTED_MAX = 10;
 /** So much of their words must two names share. */
 const SHARED_MIN = 0.5;
 
@@ -28,12 +30,13 @@ export function nearest(name: string, candidates: readonly string[]): readonly s
   return [...found, ...byWords.map(([candidate]) => candidate)].slice(0, NAMED_MAX);
 }
 
-/** `; the nearest are a, b`, or that there is nothing like it. */
+/** What is wanted in place of a name that does not exist. */
 export function nearestText(name: string, candidates: readonly string[] | null): string {
   if (candidates === null) return 'one that exists; the source does not tell its names';
   const names = nearest(name, candidates);
-  if (names.length === 0) return 'one that exists; nothing there is similar';
-  return names.length === 1
-    ? `${names[0]}?`
-    : `one that exists; the nearest are ${names.join(', ')}`;
+  if (names.length === 1) return `${names[0]}?`;
+  if (names.length > 1) return `one that exists; the nearest are ${names.join(', ')}`;
+  const others = candidates.filter((one) => !one.startsWith('__'));
+  const areFew = others.length > 0 && others.length <= LISTED_MAX;
+  return areFew ? `one of ${others.join(', ')}` : 'one that exists; nothing there is similar';
 }
