@@ -19,13 +19,15 @@ export type AskerOptions = {
   readonly paceMs: number;
   /** Ends everything; a question that is asked then rejects with its reason. */
   readonly signal: AbortSignal;
-  /** Default: `ATTEMPTS`, `FIRST_WAIT_MS`. */
-  readonly attempts?: number;
+  /** Default: `FIRST_WAIT_MS`. */
   readonly firstWaitMs?: number;
 };
 
-const ATTEMPTS = 5;
+/** Of a source that has answered before: half a minute, in which it may restart. */
+const ATTEMPTS = 6;
 const FIRST_WAIT_MS = 500;
+/** Of one that has not: the URL may be wrong. */
+const ATTEMPTS_AT_FIRST = 3;
 
 export const NO_LOAD: Load = {
   requests: 0,
@@ -42,6 +44,7 @@ export class Asker {
   #nextStartAt = 0;
   #lost: SourceLost | null = null;
   #load = NO_LOAD;
+  #hasAnswered = false;
 
   constructor(options: AskerOptions) {
     this.#options = options;
@@ -56,15 +59,16 @@ export class Asker {
 
   /** Rejects with SourceLost, or with the reason of the signal; everything else is an answer. */
   async ask(question: Question): Promise<QueryAnswer> {
-    const { signal, attempts = ATTEMPTS, firstWaitMs = FIRST_WAIT_MS } = this.#options;
+    const { signal, firstWaitMs = FIRST_WAIT_MS } = this.#options;
     const answer = await retry(() => this.#askOnce(question), {
       isPassing: (one) =>
         one.kind === 'failed' && one.fault === 'server' && one.reason === 'unreachable',
-      attempts,
+      attempts: this.#hasAnswered ? ATTEMPTS : ATTEMPTS_AT_FIRST,
       firstWaitMs,
       signal,
     });
     signal.throwIfAborted();
+    if (answer.kind === 'answered') this.#hasAnswered = true;
     if (answer.kind === 'failed' && answer.fault === 'server') throw this.#lose(answer.detail);
     return answer;
   }

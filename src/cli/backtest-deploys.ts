@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { Asker, SourceLost } from '../backtest/asker.ts';
 import type { GivenDeploy } from '../backtest/deploys.ts';
 import { deploysOf, findChanges } from '../backtest/find.ts';
+import { counted } from '../backtest/report-words.ts';
 import { readDeploysFile } from '../config/deploys-file.ts';
 import { loadConfig } from '../config/load.ts';
 import { problemsText } from '../config/problems.ts';
@@ -93,8 +94,8 @@ async function inHistory(
   });
   const rollbacks = found.changes.length - deploys.length;
   output.line(
-    `found ${deploys.length} deploys and ${rollbacks} rollbacks ` +
-      `(${asker.takeLoad().requests} requests)`,
+    `found ${counted(deploys.length, 'deploy')} and ${counted(rollbacks, 'rollback')} ` +
+      `(${counted(asker.takeLoad().requests, 'request')})`,
   );
   return deploys;
 }
@@ -114,8 +115,9 @@ async function inJournal(
   const config = /\.ya?ml$/.test(where)
     ? loadConfig(where, { env: io.env }).config.journal
     : { sqlite: { path: where } };
+  // Awaited below: the journal must stay open until it was read.
   await using journal = await openJournal(config, { readOnly: true });
-  return fromJournal(journal, policy, wanted);
+  return await fromJournal(journal, policy, wanted);
 }
 
 async function fromJournal(

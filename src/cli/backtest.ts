@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { chooseDeploys } from '../backtest/deploys.ts';
 import { reportHtml } from '../backtest/report.ts';
+import { counted } from '../backtest/report-words.ts';
 import type { BacktestResult, PastDeploy } from '../backtest/result.ts';
 import {
   type BacktestEnd,
@@ -75,7 +76,9 @@ export async function backtest(
     ...(older > 0 ? [`${older} older ones (--limit)`] : []),
   ];
   const leftText = left.length === 0 ? '' : `; not ${left.join(', not ')}`;
-  output.line(`${deploys.length} deploys of ${policy.service} out of ${source.name}${leftText}`);
+  output.line(
+    `${counted(deploys.length, 'deploy')} of ${policy.service} out of ${source.name}${leftText}`,
+  );
   const state = stateOf(options.state, source.options.url, output);
   try {
     const end = await runBacktest({
@@ -155,7 +158,8 @@ function stateOf(path: string | undefined, url: string, output: Output): StateFi
   const opened = openStateFile(path, url);
   if (opened.kind === 'failed') throw usage(`--state ${path}: ${opened.detail}`);
   const { state } = opened;
-  if (state.found > 0) output.line(`goes on: ${state.found} replays are in ${path}`);
+  if (state.found > 0)
+    output.line(`goes on: ${counted(state.found, 'replay')} of earlier runs in ${path}`);
   return state;
 }
 
@@ -193,7 +197,9 @@ function finish(
   const all = results.flatMap((one) => one.deploys);
   if (all.every(({ verdict }) => verdict === 'failed')) {
     const [cause = ''] = all[0]?.because ?? [];
-    throw usage(`none of ${deploys.length} deploys could be replayed; the first: ${cause}`);
+    throw usage(
+      `none of ${counted(deploys.length, 'deploy')} could be replayed; the first: ${cause}`,
+    );
   }
   return isAllRight(results[0]?.deploys ?? []) ? EXIT.passed : EXIT.stopped;
 }
