@@ -31,9 +31,11 @@ export type Checked = {
 export function checkText(output: Output, checked: readonly Checked[]): void {
   for (const { file, problems, warnings, policies } of checked) {
     if (problems.length > 0) output.error(problemsText(file, problems));
-    for (const { subject } of policies) output.line(policyText(file, subject.policy));
-    for (const { live } of policies) if (live !== null) output.line(liveText(live));
-    for (const policy of policies) output.line(findingsText(policy));
+    for (const policy of policies) {
+      output.line(policyText(file, policy.subject.policy));
+      if (policy.live !== null) output.line(liveText(policy.live));
+      output.line(findingsText(policy));
+    }
     for (const warning of warnings) output.error(`${file}: ${warning}`);
   }
 }
