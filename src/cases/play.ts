@@ -173,7 +173,10 @@ class Player {
       (one) => one.condition === named || one.indicator === named,
     );
     const expected = at === 'never' ? `not ${text}` : text;
-    const indicator = condition?.indicator ?? null;
+    // A stop that was not meant is best explained by what stopped.
+    const worst = seen?.view.phase === 'stopped' ? seen.view.worst?.condition : undefined;
+    const stopped = seen?.view.conditions.find((one) => one.condition === worst);
+    const indicator = (condition ?? stopped)?.indicator ?? null;
     this.#fail({ at, field, expected, got, indicator, watchId: seen?.view.id ?? null });
   }
 

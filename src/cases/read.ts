@@ -197,7 +197,7 @@ function untilOf(
   if (input.expect === undefined && input.never === undefined) {
     const wanted = 'expect or never: without them no case can fail; add { 2m: { watch: stopped } }';
     problems.push(problem([...path, 'expect'], 'nothing', wanted));
-  } else if (input.until === undefined && named === 0) {
+  } else if (input.until === undefined && Object.keys(input.expect ?? {}).length === 0) {
     problems.push(
       problem([...path, 'until'], 'nothing', 'the end of the case, such as 20m; add it'),
     );

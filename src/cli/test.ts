@@ -100,14 +100,18 @@ function caseLines(
   const isGood = result.failures.length === 0;
   const sign = isAscii ? (isGood ? 'ok  ' : 'FAIL') : isGood ? '✓' : '✗';
   const line = `  ${sign} ${result.name} (${(result.tookMs / 1_000).toFixed(1)} s)`;
-  const drawn = new Set<string>();
+  const shown = new Set<string>();
+  const isFirst = (...parts: readonly (string | number | null)[]) => {
+    const key = parts.join(' ');
+    return shown.size < shown.add(key).size;
+  };
   return [
     line,
     ...result.failures.flatMap((failure) => {
-      const key = `${failure.watchId} ${failure.indicator}`;
-      const isNew = !drawn.has(key);
-      drawn.add(key);
-      return failureLines(result, failure, { untilMs, isAscii, isNew });
+      const { watchId, indicator, foundMs } = failure;
+      const tells = isFirst('events', watchId, foundMs);
+      const draws = isFirst('drawing', watchId, indicator);
+      return failureLines(result, failure, { untilMs, isAscii, tells, draws });
     }),
   ];
 }
@@ -115,7 +119,13 @@ function caseLines(
 function failureLines(
   { watches }: CaseResult,
   failure: Failure,
-  drawing: { readonly untilMs: number; readonly isAscii: boolean; readonly isNew: boolean },
+  how: {
+    readonly untilMs: number;
+    readonly isAscii: boolean;
+    /** The same events and drawings are shown once. */
+    readonly tells: boolean;
+    readonly draws: boolean;
+  },
 ): readonly string[] {
   const { at, field, expected, got, foundMs, indicator } = failure;
   const when = at === 'never' || at.includes('-') ? ` at ${formatDuration(foundMs)}` : '';
@@ -126,11 +136,13 @@ function failureLines(
   ];
   const watch = watches.find(({ id }) => id === failure.watchId);
   if (watch === undefined) return lines;
-  const view = toWire(watch.view);
-  const near = eventsNear(watch, foundMs);
-  lines.push('        canaryd said', ...near.map((event) => `          ${storyLine(event, view)}`));
-  if (indicator !== null && drawing.isNew) {
-    const drawn = drawingOf(watch, { ...drawing, indicator, hereMs: foundMs });
+  if (how.tells) {
+    const view = toWire(watch.view);
+    const near = eventsNear(watch, foundMs).map((event) => `          ${storyLine(event, view)}`);
+    lines.push('        canaryd said', ...near);
+  }
+  if (indicator !== null && how.draws) {
+    const drawn = drawingOf(watch, { ...how, indicator, hereMs: foundMs });
     lines.push(...drawn.map((line) => `        ${line}`));
   }
   return lines;

@@ -1,6 +1,7 @@
 // YAML in the documents is YAML that canaryd takes, or a part of a file that is shipped.
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { casesSchema } from '../../src/config/case-schema.ts';
 import { configSchema } from '../../src/config/config-schema.ts';
 import { indicatorSchema } from '../../src/config/indicator-schema.ts';
 import { policySchema } from '../../src/config/policy-schema.ts';
@@ -26,6 +27,10 @@ function complaints(value: unknown): readonly string[] | null {
   const keys = Object.keys(value);
   const mapping = value as Mapping;
   if (keys.some((key) => FOREIGN.test(key))) return null;
+  if (keys.includes('cases')) {
+    const cases = casesSchema.safeParse(mapping);
+    return cases.success ? [] : cases.error.issues.map(({ message }) => message);
+  }
   const isPolicy = keys.every((key) => POLICY_FIELDS.includes(key));
   if (isPolicy) return policyComplaints(mapping);
   if (!keys.every((key) => CONFIG_FIELDS.includes(key))) return [`unknown: ${keys.join(', ')}`];
