@@ -1,4 +1,10 @@
 // What parts of the documents are made of. `node test/docs/write.ts` writes them again.
+import { CATALOGUE } from '../../src/check/catalogue.ts';
+import {
+  type FindingName,
+  LIVE_FINDINGS,
+  STATIC_FINDINGS,
+} from '../../src/config/finding-names.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { messageReference } from './message-examples.ts';
 import { madeReference, messageTable } from './message-table.ts';
@@ -28,6 +34,28 @@ function metricsTable(): string {
   return ['| metric | labels | |', '|---|---|---|', ...rows].join('\n');
 }
 
+function findingsTable(names: readonly FindingName[]): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|');
+  const rows = names.map((name) => {
+    const { level, what, why, fix } = CATALOGUE[name];
+    return `| \`${name}\` | ${level} | ${[what, why, fix].map(cell).join(' | ')} |`;
+  });
+  return [
+    '| finding | level | what | why it matters | what to do |',
+    '|---|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+}
+
+function findingsReference(): string {
+  return [
+    ['In the policy itself', findingsTable(STATIC_FINDINGS)],
+    ['At the source, with `--live`', findingsTable(LIVE_FINDINGS)],
+  ]
+    .map(([title, table]) => `### ${title}\n\n${table}`)
+    .join('\n\n');
+}
+
 export const GENERATED: readonly Generated[] = [
   { file: 'docs/policy.md', name: 'fields of a policy', make: policyReference },
   { file: 'docs/config.md', name: 'fields of the config', make: configReference },
@@ -35,4 +63,5 @@ export const GENERATED: readonly Generated[] = [
   { file: 'docs/messages.md', name: 'kinds of messages', make: messageReference },
   { file: 'docs/messages.md', name: 'messages made of others', make: madeReference },
   { file: 'docs/operations.md', name: 'metrics', make: metricsTable },
+  { file: 'docs/check.md', name: 'findings', make: findingsReference },
 ];
