@@ -309,7 +309,7 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
   },
   'far-limit': {
     level: 'warning',
-    what: 'Limit and present value differ by a factor of 200 or more.',
+    what: 'Limit and present value differ by a factor of 200; of 50 for a share and a percentage.',
     why: 'Most often a wrong unit: the condition never fires.',
     fix: 'Compare the units of metric and limit.',
   },

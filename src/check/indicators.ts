@@ -12,7 +12,7 @@ export const GUARD_MIN = 5;
 export const SAMPLES_IN_RANGE_MIN = 4;
 
 export function indicatorFindings(subject: Subject): Finding[] {
-  return Object.values(subject.policy.indicators).flatMap((indicator) => [
+  const own = Object.values(subject.policy.indicators).flatMap((indicator) => [
     ...guardFindings(subject, indicator),
     ...(indicator.kind === 'ratio' ? ratioFindings(subject, indicator) : []),
     ...(indicator.kind === 'promql' ? promqlFindings(subject, indicator) : []),
@@ -20,6 +20,21 @@ export function indicatorFindings(subject: Subject): Finding[] {
     ...gaugeFindings(subject, indicator),
     ...rangeFindings(subject, indicator),
   ]);
+  return [...own, ...matchFindings(subject)];
+}
+
+/** Labels of the whole policy are compared as they are. */
+function matchFindings({ policy }: Subject): Finding[] {
+  return Object.entries(policy.match).flatMap(([label, value]) => {
+    if (!looksLikeRegex(value)) return [];
+    const about = { policy: policy.name, path: ['match', label], subject: label };
+    const wanted = `the text as it is; for a pattern write ${label}=~"${value}" on the selectors`;
+    return [finding('regex-in-equals', about, `${label}: "${value}" under match`, wanted)];
+  });
+}
+
+function looksLikeRegex(value: string): boolean {
+  return LOOKS_LIKE_REGEX.test(value.replace(/\$\{[a-z_]+\}/g, ''));
 }
 
 function guardFindings(subject: Subject, indicator: Indicator): Finding[] {
@@ -114,8 +129,7 @@ function regexFindings(subject: Subject, indicator: Indicator): Finding[] {
   const seen = new Set<string>();
   return matchers.flatMap(({ label, op, value }) => {
     const text = `${label}${op}"${value}"`;
-    const bare = value.replace(/\$\{[a-z_]+\}/g, '');
-    if (op.endsWith('~') || !LOOKS_LIKE_REGEX.test(bare) || seen.has(text)) return [];
+    if (op.endsWith('~') || !looksLikeRegex(value) || seen.has(text)) return [];
     seen.add(text);
     const wanted = `${label}${op === '=' ? '=~' : '!~'}"${value}" for a pattern; = takes the text as it is`;
     return [finding('regex-in-equals', aboutIndicator(subject, indicator.id), text, wanted)];

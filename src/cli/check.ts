@@ -59,6 +59,7 @@ export async function checkFiles(
     }
     checked.push({ ...one, policies: own });
   }
+  if (io.signal.aborted) return EXIT.interrupted;
   show(output, checked, options);
   return exitCodeOf(checked, options.strict === true);
 }

@@ -54,6 +54,7 @@ export const HISTORY: readonly Series[] = [
   series('rare_total', {}, (index) => index * 50, MINUTE),
   series('answer_time', {}, () => 0.25),
   series('idle_total', {}, () => 7),
+  series('coverage', {}, () => 93),
 ];
 
 /** A policy in which one stop condition judges one indicator. */

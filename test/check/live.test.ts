@@ -64,7 +64,7 @@ const CASES: readonly Case[] = [
     'no-matching-series',
     'a value that does not exist',
     [gauge('queue_length{queue="order"}'), { above: 100 }],
-    'queue="order", which no series of queue_length has; wanted a value that exists, such as mails, orders',
+    'queue="order", which no series of queue_length has; wanted a value that exists, such as orders, mails',
     [gauge('queue_length{queue=~"order."}'), { above: 100 }],
   ],
   [
@@ -171,6 +171,20 @@ const CASES: readonly Case[] = [
     [gauge('answer_time'), { above: 500 }],
     'which is 2,000 times off the limit',
     [gauge('answer_time'), { above: 5 }],
+  ],
+  [
+    'far-limit',
+    'percent for a share',
+    [gauge('coverage'), { below: 0.85 }],
+    'which is 109 times off the limit',
+    [gauge('coverage'), { below: 85 }],
+  ],
+  [
+    'far-limit',
+    'a share for percent',
+    [gauge('answer_time'), { above: 80 }],
+    'which is 320 times off the limit',
+    [gauge('answer_time'), { above: 0.8 }],
   ],
   [
     'value-needed',

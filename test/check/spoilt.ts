@@ -219,6 +219,14 @@ export const SPOILT: readonly Spoilt[] = [
     [['indicators.queue.promql', 'max(queue_length{queue=~"or.*"})']],
   ),
   one(
+    'regex-in-equals',
+    'a pattern for all indicators',
+    [['match', { pod: 'shop-.*' }]],
+    'pod',
+    'wanted the text as it is',
+    [['match', { version: '${version}' }]],
+  ),
+  one(
     'counter-as-gauge',
     'a counter by its name',
     [['indicators.memory.gauge.metric', 'allocated_bytes_total']],

@@ -3,6 +3,7 @@ import { closest } from '../../config/problems.ts';
 import { wordsOf } from '../words.ts';
 
 const NAMED_MAX = 3;
+const ALIKE_MAX = 4;
 /** So few are named all, when none is similar. */
 const LISTED_MAX = 10;
 /** So much of their words must two names share. */
@@ -13,9 +14,12 @@ export function nearest(name: string, candidates: readonly string[]): readonly s
   const found: string[] = [];
   const left = new Set(candidates);
   left.delete(name);
-  for (let best = closest(name, left); best !== null; best = closest(name, left)) {
+  // Names of another length are not one slip away: of tens of thousands few are compared.
+  const alike = new Set([...left].filter((one) => Math.abs(one.length - name.length) <= ALIKE_MAX));
+  for (let best = closest(name, alike); best !== null; best = closest(name, alike)) {
     found.push(best);
     left.delete(best);
+    alike.delete(best);
     if (found.length >= NAMED_MAX) return found;
   }
   const words = new Set(wordsOf(name));

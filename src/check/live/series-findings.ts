@@ -9,7 +9,7 @@ import { type About, type Finding, finding } from '../finding.ts';
 import { rangeOf, SAMPLES_IN_RANGE_MIN } from '../indicators.ts';
 import { aboutCondition, aboutIndicator, type Subject } from '../subject.ts';
 import { metricsIn, selectorsOf } from '../words.ts';
-import { nearestText } from './nearest.ts';
+import { nearest, nearestText } from './nearest.ts';
 import type { Look, Sight, Span } from './sight.ts';
 
 /** Names and labels of series that ended longer ago are not known any more. */
@@ -80,7 +80,8 @@ async function missing(seen: Seen, selector: Selector, isPart: boolean): Promise
     }
     const values = await sight.labelValues(metric, matcher.label, spanOf(request));
     if (values === null || values.some((value) => matches(matcher, value))) continue;
-    const shown = values.slice(0, VALUES_NAMED_MAX).join(', ');
+    const near = new Set([...nearest(matcher.value, values), ...values]);
+    const shown = [...near].slice(0, VALUES_NAMED_MAX).join(', ');
     const more = values.length > VALUES_NAMED_MAX ? ', …' : '';
     const found = `${matcher.label}${matcher.op}"${matcher.value}", which no series of ${metric} has`;
     return [finding(name, about, found, `a value that exists, such as ${shown}${more}`)];

@@ -1,6 +1,6 @@
 // Findings about what an indicator reads now: a limit that would fire, one far away, no sight.
 import { limitValue, met } from '../../core/limit.ts';
-import type { Condition } from '../../core/policy.ts';
+import type { Condition, Indicator } from '../../core/policy.ts';
 import { formatNumber, formatValue } from '../../core/quantity.ts';
 import type { Reading } from '../../core/sample.ts';
 import { countsText, limitNow } from '../../core/wording.ts';
@@ -9,6 +9,7 @@ import { aboutCondition, type Judged, type Subject } from '../subject.ts';
 
 /** Beyond this factor a limit is rather in another unit. */
 const FAR_FACTOR = 200;
+const PERCENT_FACTOR = 50;
 
 export type Verdict = {
   /** In the indicator's unit; null: not known, or a health check. */
@@ -84,7 +85,17 @@ function farFactor({ indicator, condition }: Judged, value: number, limit: numbe
   if (isCount || isOf || limit === null || limit === 0 || value === 0) return null;
   const factor = Math.abs(value / limit);
   const far = Math.max(factor, 1 / factor);
-  return far >= FAR_FACTOR ? far : null;
+  const isFar = far >= (isPercentOfShare(indicator, value, limit) ? PERCENT_FACTOR : FAR_FACTOR);
+  return isFar ? far : null;
+}
+
+/** One of the two looks like a share from 0 to 1, the other like percent from 0 to 100. */
+function isPercentOfShare({ kind }: Indicator, value: number, limit: number): boolean {
+  if (kind !== 'gauge' && kind !== 'promql') return false;
+  // 0 and 1 are counts as often as shares.
+  const isShare = (one: number) => one > 0 && one < 1;
+  const isPercent = (one: number) => one > 1 && one <= 100;
+  return (isShare(value) && isPercent(limit)) || (isShare(limit) && isPercent(value));
 }
 
 /** Why an indicator cannot be seen; what the series themselves explain is left to them. */
