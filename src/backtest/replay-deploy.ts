@@ -9,6 +9,7 @@ import { Replay, type Replayed, TICKS_MAX } from '../replay/replay.ts';
 import { sourceOn } from '../source/prometheus.ts';
 import type { Query } from '../source/prometheus-api.ts';
 import { deployResult, failedResult } from './deploy-result.ts';
+import { healthBefore, recordedHealth } from './recorded-health.ts';
 import type { ReplayedPolicy } from './replayed-policy.ts';
 import type { DeployResult, PastDeploy } from './result.ts';
 
@@ -61,14 +62,25 @@ function refusal({ deployedAtMs }: PastDeploy, policy: Policy, nowMs: number): s
 export async function replayWatch(
   options: ReplayDeploy,
 ): Promise<{ readonly watch: Replayed; readonly ticks: readonly Tick[] }> {
-  const { deploy, replayed, hash, nowMs, signal, onTime } = options;
+  const { deploy, replayed, hash, nowMs, query, signal, onTime } = options;
   const { policy } = replayed;
-  await using replay = new Replay({
-    fromMs: deploy.deployedAtMs - LEAD_MS,
+  const { deployedAtMs } = deploy;
+  const before = await healthBefore(policy, deploy, query, signal);
+  const clock = () => replay.clock;
+  const source = sourceOn(query);
+  await using replay: Replay = new Replay({
+    fromMs: deployedAtMs - LEAD_MS,
     policies: [{ policy, hash }],
-    sources: { [policy.source]: sourceOn(options.query) },
-    // Conditions on health are not in the replayed policy.
-    readHealth: async () => ({ kind: 'blind', reason: 'rejected', detail: 'not replayed' }),
+    sources: {
+      [policy.source]: {
+        read: (request) => clock().standingStill(source.read(request)),
+        forget: (watchId) => source.forget(watchId),
+      },
+    },
+    // It waits for the next recorded check, in the time of the replay.
+    readHealth: recordedHealth({ query, clock, deployedAtMs }),
+    isOffline: true,
+    healthBefore: (key) => before.get(key),
   });
   replay.begin();
   await replay.until(deploy.deployedAtMs);

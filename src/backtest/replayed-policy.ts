@@ -1,5 +1,6 @@
 // What of a policy can be judged on the past. Health endpoints have no past that anybody could ask:
-// their conditions are left out, by name, and never count as good.
+// unless a prober recorded them and the policy says where, their conditions are left out, by name,
+// and never count as good.
 import type { Condition, Policy } from '../core/policy.ts';
 
 export type LeftOut = { readonly condition: Condition; readonly why: string };
@@ -13,11 +14,14 @@ export type ReplayedPolicy = {
 };
 
 export function replayedPolicy(policy: Policy): ReplayedPolicy {
-  const isLeftOut = ({ indicator }: Condition) => policy.indicators[indicator]?.kind === 'http';
+  const isLeftOut = ({ indicator: id }: Condition) => {
+    const indicator = policy.indicators[id];
+    return indicator?.kind === 'http' && indicator.recorded === undefined;
+  };
   const conditions = policy.conditions.filter((condition) => !isLeftOut(condition));
   const leftOut = policy.conditions.filter(isLeftOut).map((condition) => ({
     condition,
-    why: 'a health endpoint cannot be asked about the past',
+    why: 'a health endpoint cannot be asked about the past (http.recorded says where it was recorded)',
   }));
   return {
     policy: { ...policy, conditions, verify: null },
@@ -26,7 +30,7 @@ export function replayedPolicy(policy: Policy): ReplayedPolicy {
   };
 }
 
-/** "immediate.stop.health was not replayed: a health endpoint cannot be asked about the past". */
+/** "immediate.stop.health was not replayed: a health endpoint cannot be asked about …". */
 export function leftOutText({ condition, why }: LeftOut): string {
   return `${condition.id} was not replayed: ${why}`;
 }

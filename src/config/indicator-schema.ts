@@ -118,6 +118,14 @@ const http = mapping({
   headers: headers()
     .optional()
     .describe('Headers of the request. A secret value is written as $NAME, never literally.'),
+  recorded: selector()
+    .optional()
+    .describe(
+      'Where a prober records the same check in Prometheus, 1 for healthy and 0 for not: ' +
+        'probe_success{job="aurora-health"}. Only canaryd backtest reads it, because the past ' +
+        'of an endpoint cannot be asked; match does not apply. Without it a backtest leaves ' +
+        'the conditions on this indicator out.',
+    ),
 }).describe(
   'Health endpoint. Its limits are failing and passing: so many checks in a row. An ' +
     'endpoint that does not answer is failing, not blind.',

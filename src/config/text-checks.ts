@@ -26,7 +26,7 @@ function indicatorTexts(raw: unknown): Text[] {
         return walk(value, path, !['title', 'unit', 'over', 'early'].includes(field));
       }
       return entriesOf(value).flatMap(([key, item]) =>
-        walk(item, [...path, key], key === 'url' || key === 'json'),
+        walk(item, [...path, key], ['url', 'json', 'recorded'].includes(key)),
       );
     }),
   );

@@ -167,6 +167,7 @@ function toHttpIndicator(
     status: status === undefined ? [] : typeof status === 'number' ? [status] : status,
     json: json === undefined ? null : { pointer, equals: String(json.equals) },
     headers: http.headers ?? {},
+    ...(http.recorded === undefined ? {} : { recorded: selectorOf(http.recorded) }),
   };
 }
 

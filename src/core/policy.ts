@@ -95,6 +95,8 @@ export type HttpIndicator = IndicatorCommon & {
   /** A field of the JSON body that must have this value. */
   readonly json: { readonly pointer: string; readonly equals: string } | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** Where a prober recorded the same check, 1 or 0: for backtests; a live watch asks itself. */
+  readonly recorded?: Selector;
 };
 
 export type Indicator =

@@ -55,11 +55,16 @@ function escapeRegex(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
-function resolveSelector(selector: Selector, policy: Policy, values: TemplateValues): Selector {
-  const own = selector.matchers.map((matcher) => ({
+function filledSelector({ metric, matchers }: Selector, values: TemplateValues): Selector {
+  const filled = matchers.map((matcher) => ({
     ...matcher,
     value: fill(matcher.value, values, matcher.op.endsWith('~') ? escapeRegex : undefined),
   }));
+  return { metric, matchers: filled };
+}
+
+function resolveSelector(selector: Selector, policy: Policy, values: TemplateValues): Selector {
+  const own = filledSelector(selector, values).matchers;
   const shared = Object.entries(policy.match)
     .filter(([label]) => !own.some((matcher) => matcher.label === label))
     .map(([label, value]) => ({ label, op: '=' as const, value: fill(value, values) }));
@@ -107,6 +112,9 @@ export function resolveIndicator(
           pointer: indicator.json.pointer,
           equals: fill(indicator.json.equals, values),
         },
+        ...(indicator.recorded === undefined
+          ? {}
+          : { recorded: filledSelector(indicator.recorded, values) }),
       };
     default:
       return indicator satisfies never;
