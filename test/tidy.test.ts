@@ -47,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, Rule>> = {
   cli: {
     folders: [
       ...['core', 'kit', 'config', 'daemon', 'demo', 'engine', 'http', 'journal', 'source'],
-      ...['backtest', 'cases', 'check'],
+      ...['backtest', 'cases', 'check', 'simulate'],
     ],
     files: ['package.json'],
   },
@@ -62,6 +62,7 @@ const MAY_IMPORT: Readonly<Record<string, Rule>> = {
   cases: { folders: ['core', 'kit', 'config', 'engine', 'replay', 'source'] },
   backtest: { folders: ['core', 'kit', 'config', 'engine', 'replay', 'source'] },
   demo: { folders: ['kit', 'daemon'] },
+  simulate: { folders: ['core', 'kit', 'config', 'demo'] },
   'main.ts': { folders: ['cli'] },
 };
 

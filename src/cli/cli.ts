@@ -12,6 +12,7 @@ import { CliExit, EXIT, type ExitCode } from './exit.ts';
 import type { NotifyOptions } from './notify.ts';
 import { type CliIo, createOutput } from './output.ts';
 import { DEFAULT_CONFIG } from './parse.ts';
+import type { SimulateVerbOptions } from './simulate.ts';
 import type { TestOptions } from './test.ts';
 import * as verbs from './watch-verbs.ts';
 
@@ -91,6 +92,7 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
   addBacktest(program, io, done);
   addTest(program, io, done);
   addNotify(program, io, done);
+  addSimulate(program, io, done);
   program
     .command('demo')
     .description('Watch a simulated trading service through a bad deploy, on this machine')
@@ -205,6 +207,39 @@ function addTest(program: Command, io: CliIo, done: (code: number) => void): voi
       const { testFiles } = await import('./test.ts');
       done(await testFiles(io, createOutput(io, json === true), files, options));
     });
+}
+
+function addSimulate(program: Command, io: CliIo, done: (code: number) => void): void {
+  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
+  program
+    .command('simulate <policy>')
+    .description('Watch a policy stop a made-up deploy, on this machine and with nothing to set up')
+    .option(
+      '--fault <name>',
+      'the condition or indicator that goes wrong (default: the first stop)',
+    )
+    .option('--list', 'show what can be made to go wrong')
+    .option('--healthy', 'the deploy is good and passes')
+    .option('--speed <number>', "the policy's times, divided by this (default: what fits minutes)")
+    .option('--windows <durations>', 'ends of the windows, such as 30s,60s,2m')
+    .option('--param <name=value>', 'parameter of the policy; repeat for more', collect)
+    .option('--prometheus', 'read through a real Prometheus found on PATH')
+    .option('--keep', 'stay after the end, so that the page can be looked at')
+    .option('--json', 'print JSON; the story goes to stderr')
+    .addHelpText(
+      'after',
+      examples(
+        'simulate config/policies/aurora.yaml',
+        'simulate config/policies/aurora.yaml --fault health',
+        'simulate config/policies/aurora.yaml --healthy --windows 20s,40s,5m',
+      ),
+    )
+    .action(
+      async (file: string, { json, ...options }: SimulateVerbOptions & { json?: boolean }) => {
+        const { simulateVerb } = await import('./simulate.ts');
+        done(await simulateVerb(io, createOutput(io, json === true), file, options));
+      },
+    );
 }
 
 function addNotify(program: Command, io: CliIo, done: (code: number) => void): void {
