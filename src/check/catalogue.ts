@@ -223,6 +223,12 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
     why: 'Every condition is blind. Exit code 4.',
     fix: 'Check url, credentials and network of the source in the config.',
   },
+  'source-empty': {
+    level: 'error',
+    what: 'The source answers, but had no metric at all in the last hour.',
+    why: 'Every condition is blind.',
+    fix: 'Check url and tenant of the source, and whether it scrapes the service.',
+  },
   'query-rejected': {
     level: 'error',
     what: 'The source refuses the query of an indicator.',

@@ -43,6 +43,7 @@ export const STATIC_FINDINGS = [
 /** Found at the source, by `check --live`. `counter-as-gauge` is found there, too. */
 export const LIVE_FINDINGS = [
   'source-unreachable',
+  'source-empty',
   'query-rejected',
   'unknown-metric',
   'no-matching-series',

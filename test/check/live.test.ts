@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FindingName } from '../../src/config/finding-names.ts';
 import { hasPrometheus, type PrometheusServer, startPrometheus } from '../support/prometheus.ts';
-import { HISTORY, liveOf, policyOn } from './live-world.ts';
+import { clockAtT, HISTORY, liveOf, policyOn, T } from './live-world.ts';
 
 const needs = '(needs the `prometheus` and `promtool` binaries)';
 
@@ -286,6 +286,19 @@ describe.skipIf(!hasPrometheus())(`check --live on Prometheus ${needs}`, () => {
     const report = await liveOf('http://127.0.0.1:1', policyOn(fills, { below: '80%' }));
     expect(report.findings.map(({ name }) => name)).toEqual(['source-unreachable']);
     expect(report.dead).toContain('connection refused');
+  });
+
+  it('a source without any metric is one finding, too', async () => {
+    // Long after the history has ended.
+    const clock = { ...clockAtT, now: () => T + 86_400_000 };
+    const { findings } = await liveOf(server.url, policyOn(fills, { below: '80%' }), { clock });
+    expect(findings.map(({ name }) => name)).toEqual(['source-empty']);
+  });
+
+  it('a metric that is part and total is told once', async () => {
+    const bad = 'requests_total{status=~"5.."}';
+    const all = await found(policyOn({ ratio: { bad, total: 'requests_total' } }, { above: '5%' }));
+    expect(all.map(({ name }) => name)).toEqual(['unknown-metric']);
   });
 
   it('so is something that is no Prometheus', async () => {

@@ -15,7 +15,7 @@ import type { Clock } from '../../kit/clock.ts';
 import { type Finding, finding } from '../finding.ts';
 import { rangeOf } from '../indicators.ts';
 import { aboutCondition, aboutIndicator, type Judged, type Subject, waitOf } from '../subject.ts';
-import { seriesFindings } from './series-findings.ts';
+import { seriesFindings, spanOf } from './series-findings.ts';
 import type { Cost, Look, Sight } from './sight.ts';
 import { blindFindings, type Verdict, valueFindings, verdictOf } from './value-findings.ts';
 
@@ -73,6 +73,13 @@ export async function lookAt(subject: Subject, options: LiveOptions): Promise<Li
     const wanted = 'an answer; check its url, credentials and network';
     return { ...nothing, dead, findings: [finding('source-unreachable', about, found, wanted)] };
   }
+  const names = series.length === 0 ? null : await sight.metricNames(spanOf(atMs, signal));
+  if (names !== null && names.length === 0) {
+    const about = { policy: policy.name, path: ['source'], subject: policy.source };
+    const found = `no metric at all in the source ${policy.source}`;
+    const wanted = 'those of the service; check its url or tenant, and that it scrapes';
+    return { ...nothing, findings: [finding('source-empty', about, found, wanted)] };
+  }
   const request: ReadRequest = {
     ...{ watchId: 'check', indicators: series, atMs, signal, previous: {} },
     deployedAtMs: atMs - agoMs(series),
@@ -97,7 +104,12 @@ export async function lookAt(subject: Subject, options: LiveOptions): Promise<Li
     const look = looks.get(judged.condition.indicator);
     conditions.push(conditionOf(judged, { reading, verdict, look }));
   }
-  return { ...nothing, conditions, tick: tick?.cost ?? null, findings };
+  return { ...nothing, conditions, tick: tick?.cost ?? null, findings: eachOnce(findings) };
+}
+
+/** A ratio may say the same of its part and of its total. */
+function eachOnce(findings: readonly Finding[]): readonly Finding[] {
+  return [...new Map(findings.map((one) => [JSON.stringify(one), one])).values()];
 }
 
 function conditionVerdict({ condition }: Judged, reading: Reading | null, options: LiveOptions) {

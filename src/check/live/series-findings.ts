@@ -54,7 +54,8 @@ function bucketOf(indicator: Indicator, { metric, matchers }: Selector): Selecto
   return { metric: indicator.kind === 'quantile' ? `${metric}_bucket` : metric, matchers };
 }
 
-function spanOf({ atMs, signal }: ReadRequest): Span {
+/** The time in which names of metrics and labels are looked for. */
+export function spanOf(atMs: number, signal: AbortSignal): Span {
   return { fromMs: atMs - NAMES_RANGE_MS, toMs: atMs, signal };
 }
 
@@ -67,18 +68,22 @@ async function missing(seen: Seen, selector: Selector, isPart: boolean): Promise
   const { sight, request } = seen;
   const about = aboutMetric(seen);
   const { metric } = selector;
-  const names = await sight.metricNames(spanOf(request));
+  const names = await sight.metricNames(spanOf(request.atMs, request.signal));
   if (names !== null && !names.includes(metric)) return [unknownMetric(about, metric, names)];
   const name = isPart ? 'part-not-seen' : 'no-matching-series';
   for (const matcher of selector.matchers) {
     if (matcher.op.startsWith('!') || matcher.value === '') continue;
-    const labels = await sight.labelNames(metric, spanOf(request));
+    const labels = await sight.labelNames(metric, spanOf(request.atMs, request.signal));
     if (labels !== null && !labels.includes(matcher.label)) {
       const found = `the label ${matcher.label}, which no series of ${metric} has`;
       const wanted = nearestText(matcher.label, labels);
       return [finding('no-matching-series', about, found, wanted)];
     }
-    const values = await sight.labelValues(metric, matcher.label, spanOf(request));
+    const values = await sight.labelValues(
+      metric,
+      matcher.label,
+      spanOf(request.atMs, request.signal),
+    );
     if (values === null || values.some((value) => matches(matcher, value))) continue;
     const near = new Set([...nearest(matcher.value, values), ...values]);
     const shown = [...near].slice(0, VALUES_NAMED_MAX).join(', ');
@@ -107,7 +112,7 @@ function unknownMetric(about: About, metric: string, names: readonly string[] | 
 async function promqlFindings(seen: Seen, promql: string): Promise<readonly Finding[]> {
   const { sight, request } = seen;
   const metrics = metricsIn(promql);
-  const names = await sight.metricNames(spanOf(request));
+  const names = await sight.metricNames(spanOf(request.atMs, request.signal));
   const about = aboutMetric(seen);
   const unknown = names === null ? [] : metrics.filter((metric) => !names.includes(metric));
   const known = metrics.find((metric) => names?.includes(metric));
