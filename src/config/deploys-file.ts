@@ -99,7 +99,7 @@ function readCsv(path: string): Raw {
   if (unknown.length > 0 || new Set(names).size !== names.length) {
     const wanted = `each of ${COLUMNS.join(', ')} or ${PARAMETER_COLUMN}<name> once; rename it`;
     const what = unknown.length > 0 ? unknown : ['a column twice'];
-    const problems = what.map((name) => problem(['line 1'], found(name), wanted));
+    const problems = what.map((name) => ({ ...problem([], found(name), wanted), path: 'line 1' }));
     return { kind: 'problems', problems };
   }
   return { kind: 'value', value: rows.map((row) => deployOfRow(names, row)) };
