@@ -30,8 +30,11 @@ const LASTING: Readonly<Record<string, Deed>> = {
   'canaryd down': { kind: 'canaryd_down' },
 };
 
-const HUMAN =
-  /^(\S+) (stops|cancels|acknowledges|holds fire|releases fire|extends by (\S+?))(?: it)?(?:\s*\((.*)\))?\s*(, refused)?$/s;
+const VERBS = String.raw`stops|cancels|acknowledges|holds fire|releases fire|extends by (\S+?)`;
+const HUMAN = new RegExp(
+  String.raw`^(\S+) (${VERBS})(?: it)?(?:\s*\((.*)\))?\s*(, refused)?$`,
+  's',
+);
 
 /** null: this happens nowhere. */
 export function deedOf(written: string): Deed | null {

@@ -99,7 +99,7 @@ class Player {
   async #happen(atMs: number): Promise<void> {
     for (const happening of this.#case.happens) {
       const { fromMs, untilMs, deed, text } = happening;
-      const edge = fromMs === atMs ? 'from' : 'until';
+      const edge = fromMs === atMs ? 'begin' : 'end';
       if (atMs !== fromMs && !(isLasting(deed) && atMs === untilMs)) continue;
       const refused = await this.#stage.happen(happening, edge);
       const isMeant = deed.kind === 'human' && deed.isRefused;

@@ -98,7 +98,7 @@ export class Stage {
   }
 
   /** @returns why canaryd refused it; null: done */
-  async happen(happening: Happening, edge: 'from' | 'until'): Promise<string | null> {
+  async happen(happening: Happening, edge: 'begin' | 'end'): Promise<string | null> {
     const { deed } = happening;
     try {
       await this.#do(deed, edge);
@@ -110,14 +110,14 @@ export class Stage {
     return null;
   }
 
-  async #do(deed: Deed, edge: 'from' | 'until'): Promise<void> {
+  async #do(deed: Deed, edge: 'begin' | 'end'): Promise<void> {
     switch (deed.kind) {
       case 'source_down':
       case 'source_rejects':
         return;
       case 'canaryd_down':
-        if (edge === 'from' && this.replay.isRunning) await this.replay.end();
-        if (edge === 'until') this.replay.begin();
+        if (edge === 'begin' && this.replay.isRunning) await this.replay.end();
+        if (edge === 'end') this.replay.begin();
         return;
       case 'canaryd_restarts':
         if (this.replay.isRunning) await this.replay.end();
