@@ -136,7 +136,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   fastify: /^src\/http\//,
   re2js: /^src\/core\/pattern\.ts$/,
   uplot: /^src\/http\/page\/browser\/uplot\.d\.ts$/,
-  commander: /^src\/cli\/cli\.ts$/,
+  commander: /^src\/cli\/(?:cli|author-verbs)\.ts$/,
   yaml: /^src\/(?:config\/yaml-file|demo\/demo-files)\.ts$/,
   zod: /^src\/(?:config|http|journal|cli)\//,
   'p-retry': /^src\/kit\/retry\.ts$/,
