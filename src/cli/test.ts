@@ -83,7 +83,8 @@ async function runFile(
     await new Promise((resolve) => setImmediate(resolve));
     const monotonic = () => io.clock.monotonic();
     const result = await playCase(file, one, { monotonic, signal: io.signal });
-    results.push(result);
+    // Printed at once: the ticks of days are not kept.
+    results.push({ ...result, watches: [] });
     if (!output.isJson)
       for (const line of caseLines(io, result, one.untilMs, options)) output.line(line);
   }

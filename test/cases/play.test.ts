@@ -109,6 +109,13 @@ describe('what happens in a case', () => {
     expect(await failures({ series: BAD, happens, expect: expected })).toEqual([]);
   });
 
+  it('canaryd goes down while an answer is waited for, and sends it again', async () => {
+    const own = { health: 'HTTP 503', receivers: { disarm: 'times out 2x, accepted' } };
+    const happens = { '12s-1m': 'canaryd down' };
+    const expected = { '30s': { watch: 'stopped' }, '2m': { actions: { disarm: 'accepted' } } };
+    expect(await failures({ ...own, happens, expect: expected })).toEqual([]);
+  });
+
   it('people command, and may be refused', async () => {
     const happens = {
       '1m': 'ann stops it (orders look wrong)',
