@@ -37,7 +37,7 @@ const change = fc.tuple(fc.constantFrom(...pathsOf(CLEAN)), value);
 
 /** No change is inside of another. */
 const changesApart = fc.uniqueArray(change, {
-  maxLength: 4,
+  maxLength: 2,
   selector: ([path]) => path,
   comparator: (a, b) => a.startsWith(b) || b.startsWith(a),
 });
