@@ -55,8 +55,18 @@ export function summary(results: readonly BacktestResult[]): Html {
             html`<th scope="col">${SIDES[index] ?? ''}: ${cut(policy.name)}</th>`,
         )}</tr></thead>`;
   return html`<div class="cards">${cards}</div>
+    ${results.map(leftOutNote)}
     <div class="wide"><table class="summary"><caption class="unseen">Summary</caption>
     ${head}<tbody>${lines}</tbody></table></div>`;
+}
+
+/** What no backtest of this policy could judge. */
+function leftOutNote({ leftOut = [], policy }: BacktestResult): Html {
+  if (leftOut.length === 0) return html``;
+  const items = leftOut.slice(0, CONDITIONS_MAX).map((text) => html`<li>${cut(text)}</li>`);
+  const further = leftOut.length - items.length;
+  return html`<section class="card tone-warn" aria-label="Not replayed"><p>Not replayed of ${cut(policy.name)}:</p>
+    <ul class="because">${items}</ul>${further > 0 && html`<p>and ${further} more</p>`}</section>`;
 }
 
 type Column = { readonly key: string; readonly name: string; readonly sorts: boolean };
@@ -175,6 +185,7 @@ function detail(result: DeployResult, order: readonly string[], book: ChartBook)
   const facts = [
     deploy.previousVersion === null ? '' : `before: ${deploy.previousVersion}`,
     parameters.length === 0 ? '' : parameters.join(', '),
+    replacedText(deploy),
     blindMs === 0 ? 'never blind' : `blind for ${roughDuration(blindMs)}`,
   ].filter((fact) => fact !== '');
   const conditions = result.conditions
@@ -186,6 +197,11 @@ function detail(result: DeployResult, order: readonly string[], book: ChartBook)
     <p class="soft">${cut(facts.join('; '))}</p>
     <div class="conditions">${conditions.map((one) => conditionCard(result, one, book))}</div>
     ${hidden > 0 && html`<p class="soft">${counted(hidden, 'more condition')} not shown</p>`}`;
+}
+
+function replacedText({ replaced, deployedAtMs }: DeployResult['deploy']): string {
+  if (!replaced) return '';
+  return `replaced by ${replaced.version} after ${roughDuration(replaced.atMs - deployedAtMs)}`;
 }
 
 /** What decided first, then what fired, then what was blind: the same order on both sides. */
