@@ -72,7 +72,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestEnd
     for (const deploy of deploys) {
       await runDeploy({ ...options, asker, edge }, deploy, policies, (progress) => {
         if (progress.kind === 'done') done += 1;
-        options.onProgress({ ...progress, done, total } as Progress);
+        options.onProgress({ ...progress, done, total });
       });
     }
   } catch (error) {

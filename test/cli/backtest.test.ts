@@ -80,6 +80,14 @@ describe.skipIf(!hasPrometheus())(`canaryd backtest, ${title}`, () => {
     expect(out()).toContain('2/3 shop 1.2.0: passed after 7m');
   });
 
+  it('shows on a terminal how far it is', async () => {
+    const { policy, deploys: list } = folder();
+    const one = cli({ server: dead, isTTY: true });
+    await one.run('backtest', policy, '--deploys', list, '--prometheus', server.url);
+    expect(one.out()).toMatch(/\[#{8}·{16}\] 1 of 3 {2}1\.2\.0 \+\d+m/);
+    expect(one.out()).toContain('2/3 shop 1.2.0: passed');
+  });
+
   it('exits with 1 when a labelled deploy was judged wrong, and says what was seen', async () => {
     const { file, policy } = folder();
     const at = new Date(T0 + EVERY).toISOString();
