@@ -260,6 +260,16 @@ describe('a scraped service', () => {
   });
 });
 
+describe('the coverage of a case', () => {
+  it('counts what fired and what was judged to be fine, not what was blind or pending', async () => {
+    const series = { requests_total: 0, queue_length: 60 };
+    const own = { series, health: 'HTTP 503', expect: { '5s': { watch: 'watching' } } };
+    const { fired, held } = await playOne(own);
+    expect([...fired]).toEqual(['early.warn.queue']);
+    expect([...held]).toEqual(['early.warn.p90']);
+  });
+});
+
 describe('what a case costs', () => {
   it('a day of samples is not kept before it is asked for', () => {
     const values = `0+1x17280 ${'5 '.repeat(100)}`;
