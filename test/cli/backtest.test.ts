@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { T0 } from '../support/build.ts';
 import { cli } from '../support/cli.ts';
+import { api, listening } from '../support/http-server.ts';
 import { PAST_POLICY, pastDeploys, pastService, pastVersions } from '../support/past-service.ts';
 import { hasPrometheus, type PrometheusServer, startPrometheus } from '../support/prometheus.ts';
 
@@ -277,5 +278,27 @@ describe('canaryd backtest', () => {
     const { code, err } = await refused(policy, ...argv);
     expect(code).toBe(2);
     expect(err).toContain('found a policy of bakery, wanted one of shop');
+  });
+
+  it('takes the deploys of a daemon, page by page, with a token', async () => {
+    const { at, file, policy } = folder();
+    const token = 'a-token-of-the-test';
+    const tokens = [
+      { name: 'ci', scopes: ['read'] as const, matches: (it: string) => it === token },
+    ];
+    const daemon = api({ tokens });
+    for (let number = 1; number <= 250; number += 1) {
+      const version = `1.${number}.0`;
+      await daemon.control.start({ service: 'shop', version, parameters: {} });
+    }
+    await daemon.control.start({ service: 'bakery', version: '9.0.0', parameters: {} });
+    const url = await listening(daemon);
+    const argv = [policy, '--journal', url, '--limit', '500', '--prometheus', dead];
+    const one = cli({ server: dead });
+    const code = await one.run('backtest', ...argv, '--token-file', file('token', token));
+    expect(one.out()).toContain('250 deploys of shop');
+    expect(code).toBe(4);
+    const refusal = await refused(...argv, '--token-file', at('none'));
+    expect(refusal).toMatchObject({ code: 2, err: expect.stringContaining('--token-file') });
   });
 });
