@@ -51,6 +51,16 @@ describe('check', () => {
     expect(run.out()).toContain('Then rollback, by webhook');
   });
 
+  it('shows queries with the labels of the whole policy, as they are asked', async () => {
+    const run = cli(OFFLINE);
+    const match = 'interval: 5s\nmatch: { job: aurora, version: "${version}" }';
+    await run.run('check', file('aurora.yaml', POLICY.replace('interval: 5s', match)));
+    const labels = '{job="aurora",version="${version}"}[1m]';
+    expect(run.out()).toContain(
+      `sum(increase(filled_total${labels})) / sum(increase(submitted_total${labels}))`,
+    );
+  });
+
   it('exits with 2 and tells all problems of all files', async () => {
     const broken = POLICY.replace('below: 80%', 'below: 80 apples').replace('5s', 'often');
     const run = cli(OFFLINE);
