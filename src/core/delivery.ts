@@ -19,16 +19,18 @@ export type Outcome =
       /** What the receiver asked us to wait. */
       readonly retryAfterMs: number | null;
       readonly maybeDelivered: boolean;
+      /** A part of it is done: the next attempt is shown this. */
+      readonly receipt?: string;
     }
   | { readonly kind: 'refused'; readonly reason: DeliveryReason; readonly detail: string };
 
-/** Of a message that a channel delivered; only that channel can read the receipt. */
+/** Of a message that a channel delivered, or began to; only that channel can read the receipt. */
 export type Receipt = { readonly kind: Message['kind']; readonly receipt: string };
 
 /** What an attempt may know besides its message. */
 export type SendContext = {
   readonly deliveryId: string;
-  /** Of what this channel has delivered for the watch, the oldest first. */
+  /** Of what this channel has delivered or begun for the watch, the oldest first. */
   readonly receipts: (watchId: string) => Promise<readonly Receipt[]>;
 };
 
@@ -60,6 +62,8 @@ export type Message = {
     readonly environment: string;
     readonly version: string;
     readonly previousVersion: string | null;
+    /** Absent in messages of old journals. */
+    readonly deployedAtMs?: number;
   };
   /** Absent: the incident stays as it is. */
   readonly incident?: IncidentStep;
@@ -135,7 +139,7 @@ export type Delivery = {
   readonly attemptsMax: number;
   readonly lastReason: DeliveryReason | null;
   readonly lastDetail: string | null;
-  /** What its channel gave out when it delivered it; null when nothing. */
+  /** What its channel gave out when it delivered it, or a part of it; null when nothing. */
   readonly receipt: string | null;
 };
 

@@ -33,8 +33,8 @@ export function tell(event: WatchEvent, context: TellContext): Message | null {
   };
 }
 
-function named({ service, environment, version, previousVersion }: Deploy) {
-  return { service, environment, version, previousVersion };
+function named({ service, environment, version, previousVersion, deployedAtMs }: Deploy) {
+  return { service, environment, version, previousVersion, deployedAtMs };
 }
 
 function draftOf(event: WatchEvent, context: TellContext): Draft | null {

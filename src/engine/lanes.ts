@@ -133,7 +133,7 @@ export function sendContext(deliveryId: string, channel: string, journal: Journa
 }
 
 export function receiptOf(outcome: Outcome): Pick<DeliveryUpdate, 'receipt'> {
-  const { receipt } = outcome.kind === 'delivered' ? outcome : {};
+  const { receipt } = outcome.kind === 'refused' ? {} : outcome;
   return receipt === undefined ? {} : { receipt };
 }
 

@@ -93,6 +93,7 @@ export class OutcomeWriter {
       notBeforeMs: nextAtMs,
       reason: reasonKept(delivery, outcome),
       detail: outcome.detail,
+      ...receiptOf(outcome),
     });
   }
 

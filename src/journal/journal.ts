@@ -44,7 +44,7 @@ export type DeliveryUpdate = {
   readonly notBeforeMs: number;
   readonly reason: DeliveryReason;
   readonly detail: string;
-  /** Of a message that was delivered. */
+  /** Of a message that was delivered, or of a part of it; absent: what is written stays. */
   readonly receipt?: string;
 };
 
