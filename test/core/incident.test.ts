@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { incidentStep } from '../../src/core/incident.ts';
 import { UNSTARTED } from '../../src/core/watch.ts';
 import { exampleOf, MESSAGE_KINDS } from '../docs/message-examples.ts';
+import { T0 } from '../support/build.ts';
 
 describe('the incident of a watch', () => {
   it('is opened, acknowledged and closed by these kinds of messages', () => {
@@ -67,6 +68,7 @@ describe('the incident of a watch', () => {
       environment: 'testnet',
       version: '2.1.0',
       previousVersion: '2.0.0',
+      deployedAtMs: T0,
     });
   });
 });
