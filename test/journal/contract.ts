@@ -471,6 +471,26 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect((await Promise.all(begun)).filter(Boolean)).toHaveLength(1);
       });
 
+      test('that go out as one begin together; one that has ended or moved on is left out', async () => {
+        await has(
+          next('w_2', 1, {
+            deliveries: ['a', 'b', 'c'].map((id) => aMessageDelivery(id, 'w_2')),
+            updates: [delivered('m')],
+          }),
+        );
+        await journal.startAttempt('b', 1, T0, 'r_1');
+        const starts = ['a', 'b', 'c', 'm', 'no'].map((id) => ({ id, attempt: 1 }));
+        const begun = await journal.startAttempts(starts, T0 + 7.5, 'r_2');
+        expect(begun.toSorted()).toEqual(['a', 'c']);
+        await reopen();
+        const found = await journal.deliveries('w_2');
+        const wanted = { attempts: 1, attemptedAtMs: T0 + 8, inFlight: true, holder: 'r_2' };
+        expect(found.filter(({ id }) => begun.includes(id))).toMatchObject([wanted, wanted]);
+        expect(found.find(({ id }) => id === 'b')).toMatchObject({ attempts: 1, holder: 'r_1' });
+        expect(await journal.startAttempts(starts, T0 + 9, 'r_2')).toEqual([]);
+        expect(await journal.startAttempts([], T0 + 9, 'r_2')).toEqual([]);
+      });
+
       test('let an outcome count only until a later attempt has begun, unless it arrived', async () => {
         await journal.startAttempt('w_1.rollback', 1, T0, 'r_1');
         await journal.startAttempt('w_1.rollback', 2, T0 + 5_000, 'r_2');
