@@ -1,17 +1,17 @@
 // Alertmanager v2: an alert for each service and environment that is in trouble, by labels that stay
 // the same, so that it groups, is deduplicated and resolves. Everything that changes is an annotation.
-// Each Alertmanager of a cluster is told; one that takes it is enough.
+// Each Alertmanager of a cluster is told, because they do not pass alerts on. One that takes an alert
+// is enough to tell people; its end has to reach all, or one of them goes on.
 import type { Message, Outcome } from '../core/delivery.ts';
 import type { Clock } from '../kit/clock.ts';
 import { retryAfterMs, send } from '../kit/http.ts';
-import { createClosings } from './closings.ts';
+import { createLatest } from './latest.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
-  retryable,
   type Send,
   saidBy,
 } from './outcome.ts';
@@ -53,18 +53,29 @@ export type AlertmanagerOptions = {
 };
 
 export function createAlertmanager(options: AlertmanagerOptions): Send {
-  const closings = createClosings();
+  /** By watch. */
+  const closed = createLatest();
+  /** By alert: another watch of the service may have opened it again. */
+  const opened = createLatest();
   return async (message, signal) => {
-    const alerts = alertsOf(message, options, closings.closedAfter(message));
-    if (alerts.length === 0) {
-      return { kind: 'delivered', detail: 'not sent: it opens and closes no alert' };
-    }
+    const { incident, watchId, atMs } = message;
+    const all = alertsOf(message, options, closed.after(watchId, atMs));
+    if (all.length === 0) return unsent('it opens and closes no alert');
+    const isEnd = incident === 'closes';
+    const alerts = all.filter(({ labels }) => {
+      return !isEnd || opened.after(JSON.stringify(labels), atMs) === null;
+    });
+    if (alerts.length === 0) return unsent('what it closes has been opened again');
+    if (isEnd) closed.note(watchId, atMs);
+    else for (const { labels } of alerts) opened.note(JSON.stringify(labels), atMs);
     const body = JSON.stringify(alerts);
     const outcomes = await Promise.all(options.urls.map((url) => post(options, url, body, signal)));
-    const outcome = joined(outcomes);
-    if (outcome.kind === 'delivered' && message.incident === 'closes') closings.closed(message);
-    return outcome;
+    return joined(outcomes, isEnd || isTrial(message));
   };
+}
+
+function unsent(why: string): Outcome {
+  return { kind: 'delivered', detail: `not sent: ${why}` };
 }
 
 type Alert = {
@@ -180,15 +191,18 @@ function passwordOf(basic: string): string {
   return Buffer.from(basic, 'base64').toString('utf8').split(':').slice(1).join(':');
 }
 
-/** One that took it is enough; else the one that may take it later counts. */
-function joined(outcomes: readonly Outcome[]): Outcome {
-  const took = outcomes.filter(({ kind }) => kind === 'delivered');
+/** @param isForAll not delivered before each has taken it; else one is enough */
+function joined(outcomes: readonly Outcome[], isForAll: boolean): Outcome {
   const [one] = outcomes;
-  if (one !== undefined && outcomes.length === 1) return one;
+  if (one === undefined) return refused('misconfigured', 'no urls');
+  if (outcomes.length === 1) return one;
+  const took = outcomes.filter(({ kind }) => kind === 'delivered');
   const said = outcomes.map(({ detail }, index) => `${index + 1}: ${detail}`).join('; ');
   const detail = `${took.length} of ${outcomes.length} took it (${said})`;
-  if (took.length > 0) return { kind: 'delivered', detail };
-  const again = outcomes.find((outcome) => outcome.kind === 'retryable');
-  if (again !== undefined) return { ...again, detail };
-  return one === undefined ? retryable('misconfigured', 'no urls') : { ...one, detail };
+  if (took.length === outcomes.length || (took.length > 0 && !isForAll)) {
+    return { kind: 'delivered', detail };
+  }
+  const again = outcomes.find(({ kind }) => kind === 'retryable');
+  const failed = again ?? outcomes.find(({ kind }) => kind === 'refused') ?? one;
+  return { ...failed, detail };
 }

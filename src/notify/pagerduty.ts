@@ -4,7 +4,7 @@
 import type { Message, Outcome, Severity } from '../core/delivery.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
-import { createClosings } from './closings.ts';
+import { createLatest } from './latest.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
@@ -50,9 +50,15 @@ type Action = 'trigger' | 'acknowledge' | 'resolve';
 const CHANGES: readonly string[] = ['watch.started', 'watch.passed'];
 
 export function createPagerDuty(options: PagerDutyOptions): Send {
-  const closings = createClosings();
+  const [closed, opened] = [createLatest(), createLatest()];
   return async (message, signal) => {
-    const isLate = message.incident === 'opens' && closings.closedAfter(message) !== null;
+    const { incident, watchId, atMs } = message;
+    const isLate = incident === 'opens' && closed.after(watchId, atMs) !== null;
+    if (incident === 'closes' && opened.after(watchId, atMs) !== null) {
+      return { kind: 'delivered', detail: 'not sent: the incident has been opened again' };
+    }
+    if (incident === 'opens') opened.note(watchId, atMs);
+    if (incident === 'closes') closed.note(watchId, atMs);
     const events = eventsOf(message, options.routingKey, isLate);
     let outcome: Outcome = {
       kind: 'delivered',
@@ -63,7 +69,6 @@ export function createPagerDuty(options: PagerDutyOptions): Send {
       outcome = await post(options, event, signal);
       if (outcome.kind !== 'delivered') return outcome;
     }
-    if (message.incident === 'closes') closings.closed(message);
     return outcome;
   };
 }

@@ -131,6 +131,39 @@ describe('the Alertmanager channel', () => {
       expect(outcome.detail).toMatch(/^1 of 2 took it \(1: ECONNRESET; 2: HTTP 200 in \d+ ms\)$/);
     });
 
+    it('goes on until all of them have taken the end', async () => {
+      const send = both();
+      await send(exampleOf('watch.stopped'), signal);
+      second.down();
+      expect(await send(exampleOf('rollback.confirmed'), signal)).toMatchObject({
+        kind: 'retryable',
+        detail: expect.stringMatching(/^1 of 2 took it /),
+      });
+      expect([active(first).length, active(second).length]).toEqual([0, 1]);
+      second.up();
+      await send(exampleOf('rollback.confirmed'), signal);
+      expect([active(first).length, active(second).length]).toEqual([0, 0]);
+    });
+
+    it('does not end with a late end what has been opened since', async () => {
+      const send = both();
+      const stopped = exampleOf('watch.stopped');
+      const over = { ...exampleOf('rollback.confirmed'), atMs: stopped.atMs + 1 };
+      await send(stopped, signal);
+      second.down();
+      await send(over, signal);
+      second.up();
+      await send({ ...stopped, watchId: 'w_2', atMs: over.atMs + 1 }, signal);
+      expect(await send(over, signal)).toMatchObject({ kind: 'delivered' });
+      expect([active(first).length, active(second).length]).toEqual([1, 1]);
+    });
+
+    it('has not tried the channel when one of them is down', async () => {
+      second.down();
+      const trial = trialMessage({ isCritical: false, channels: 1, atMs: Date.now() });
+      expect(await both()(trial, signal)).toMatchObject({ kind: 'retryable', reason: 'network' });
+    });
+
     it('tries again when one of them may take it later', async () => {
       first.respondOnce(400, '"invalid label set"');
       second.respondOnce(503, 'starting');

@@ -130,6 +130,17 @@ describe('the PagerDuty channel', () => {
     expect(pagerduty.incidents.get('w_example')).toMatchObject({ status: 'triggered' });
   });
 
+  it('does not resolve by a late end what has been opened since', async () => {
+    const send = make();
+    const stopped = exampleOf('watch.stopped');
+    const over = { ...exampleOf('rollback.confirmed'), atMs: stopped.atMs + 1 };
+    pagerduty.respondOnce(503, 'busy');
+    expect(await send(over, signal)).toMatchObject({ kind: 'retryable' });
+    await send({ ...stopped, atMs: over.atMs + 1 }, signal);
+    expect(await send(over, signal)).toMatchObject({ kind: 'delivered' });
+    expect(pagerduty.incidents.get('w_example')).toMatchObject({ status: 'triggered' });
+  });
+
   it('sends both events again when the second of them fails', async () => {
     const send = make();
     pagerduty.respondOnce(202, {});
