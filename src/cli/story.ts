@@ -103,6 +103,8 @@ function endText(event: EndEvent, evidence: (list: readonly Evidence[]) => strin
       return `SUPERSEDED by ${event.version} (${event.byWatch})`;
     case 'watch.acknowledged':
       return `acknowledged by ${event.by}: ${event.reason}`;
+    case 'watch.resolved':
+      return `resolved by ${event.by}: ${event.reason}`;
     case 'watch.extended':
       return `extended to ${new Date(event.deadlineAtMs).toISOString()} by ${event.by}: ${event.reason}`;
     case 'watch.held':

@@ -32,6 +32,8 @@ export type SendContext = {
   readonly deliveryId: string;
   /** Of what this channel has delivered or begun for the watch, the oldest first. */
   readonly receipts: (watchId: string) => Promise<readonly Receipt[]>;
+  /** Whether something of the watch waits for a person, by the journal as it is now. */
+  readonly isOpen?: (watchId: string) => Promise<boolean>;
 };
 
 export type DeliveryState = 'pending' | 'delivered' | 'gave_up';
@@ -109,6 +111,8 @@ export type DeliveryContent =
       readonly kind: 'message';
       readonly channel: string;
       readonly message: Message;
+      /** Of the event that it tells; absent in old journals. */
+      readonly seq?: number;
       /** Quiet hours: it goes out then, in one digest with all that was held for the channel. */
       readonly heldUntilMs?: number;
       /** Not sent when somebody looks after it by then, or nothing is open. */

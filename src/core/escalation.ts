@@ -34,7 +34,8 @@ export function planCalls(
 ): readonly NewDelivery[] {
   const { critical } = context.state;
   if (escalation === null || critical === null) return [];
-  const chain = chainOf(critical, escalation);
+  const isFinal = !acknowledgementLapses(context.state);
+  const chain = chainOf(isFinal ? { ...critical, acknowledged: null } : critical, escalation);
   // Everything else is a part of the chain that an earlier event began.
   if (chain === null || chain.seq !== event.seq) return [];
   const times = callTimes(escalation, chain.sinceMs);
@@ -77,6 +78,11 @@ function chainOf(
   return chain;
 }
 
+/** Where nothing can be confirmed an acknowledgement is the last word. */
+export function acknowledgementLapses({ verification }: WatchState): boolean {
+  return verification.kind !== 'none';
+}
+
 function callTimes({ steps, rounds }: Escalation, sinceMs: number) {
   const roundMs = steps.at(-1)?.afterMs ?? 0;
   return Array.from({ length: rounds }, (_, round) =>
@@ -92,8 +98,13 @@ export function callEnded(
   { critical }: WatchState,
   { seq }: Call,
 ): { readonly reason: 'acknowledged' | 'resolved'; readonly detail: string } | null {
-  if (critical === null) {
-    return { reason: 'resolved', detail: 'nothing critical is open any more; it was not sent' };
+  // What is open now may be another trouble than the one that was called for.
+  const isOver = critical?.acknowledged === null && seq < (critical.openings[0]?.seq ?? seq);
+  if (critical === null || isOver) {
+    return {
+      reason: 'resolved',
+      detail: 'what it was about is not open any more; it was not sent',
+    };
   }
   const { acknowledged } = critical;
   if (acknowledged === null || acknowledged.seq <= seq) return null;

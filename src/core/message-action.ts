@@ -109,7 +109,9 @@ function supersededText(action: ActionName, context: TellContext): string {
 }
 
 export function human(
-  event: Of<'watch.acknowledged' | 'watch.extended' | 'watch.held' | 'watch.released'>,
+  event: Of<
+    'watch.acknowledged' | 'watch.resolved' | 'watch.extended' | 'watch.held' | 'watch.released'
+  >,
   context: TellContext,
 ): Draft {
   const name = subject(context);
@@ -132,6 +134,13 @@ export function human(
     return {
       severity: 'info',
       headline: `${event.by} looks after ${name}`,
+      lines: event.reason === '' ? [] : [event.reason],
+    };
+  }
+  if (event.type === 'watch.resolved') {
+    return {
+      severity: 'info',
+      headline: `RESOLVED ${name} by ${event.by}: nothing is open any more`,
       lines: event.reason === '' ? [] : [event.reason],
     };
   }
