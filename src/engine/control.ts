@@ -38,6 +38,8 @@ export type ConditionView = {
   readonly due: boolean;
   readonly state: 'waiting' | 'inactive' | 'pending' | 'firing' | 'blind';
   readonly stateSince: string | null;
+  /** While a stop or warn condition is out of its limit: when it fires if it stays so. */
+  readonly firesAt: string | null;
   readonly value: number | null;
   readonly limit: number | null;
   readonly unit: string;
@@ -98,6 +100,8 @@ export type WatchView = {
     readonly by: string;
     /** `hold`: the hold-fire switch was on. */
     readonly mode: Mode | 'hold';
+    /** Every condition that fired, "72.4 % (871 of 1,204 in 1m), must be at least 80 %, for 45s". */
+    readonly causes: readonly { readonly condition: string; readonly text: string }[];
   } | null;
   /** What a stop does, and for how long it is verified (null: not at all). */
   readonly plan: { readonly actions: readonly string[]; readonly verifyMs: number | null };

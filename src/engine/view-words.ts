@@ -3,7 +3,7 @@
 import { effectivePolicy } from '../core/decide.ts';
 import { limitValue } from '../core/limit.ts';
 import type { Condition, Limit, Policy } from '../core/policy.ts';
-import { formatValue, type Unit } from '../core/quantity.ts';
+import { formatDuration, formatValue, type Unit } from '../core/quantity.ts';
 import type { Track } from '../core/track.ts';
 import type { WatchState } from '../core/watch.ts';
 import { limitText } from '../core/wording.ts';
@@ -102,6 +102,21 @@ export function worstOf(
     if (found !== undefined) return summary(found);
   }
   return null;
+}
+
+/** All that fired together, each with how long it had been out of its limit. */
+export function causesOf(
+  stop: WatchState['stop'],
+  conditions: readonly ConditionView[],
+): NonNullable<WatchView['stop']>['causes'] {
+  return (stop?.conditions ?? []).flatMap(({ condition, atMs, sinceMs }) => {
+    const found = conditions.find((one) => one.condition === condition);
+    const text = found && summary({ ...found, state: 'firing' })?.text;
+    if (text === undefined) return [];
+    const longSeconds = Math.round((atMs - sinceMs) / 1_000);
+    const long = longSeconds > 0 ? `, for ${formatDuration(longSeconds * 1_000)}` : '';
+    return [{ condition, text: `${text}${long}` }];
+  });
 }
 
 function summary({ condition, title, state, now, must }: ConditionView): WatchView['worst'] {

@@ -13,7 +13,7 @@ import type { WatchState } from '../core/watch.ts';
 import { conditionSentence, countsText, limitNow, limitText, titleOf } from '../core/wording.ts';
 import type { ConditionView, WatchView } from './control.ts';
 import type { Loaded } from './ledger.ts';
-import { absoluteLimit, allowedRange, mustText, worstOf } from './view-words.ts';
+import { absoluteLimit, allowedRange, causesOf, mustText, worstOf } from './view-words.ts';
 
 export type QueryOf = (indicator: Indicator) => string | null;
 
@@ -56,7 +56,7 @@ export function watchView(
     url: publicUrl === null ? null : `${publicUrl}/watches/${record.id}`,
     intervalMs: policy.intervalMs,
     windows: windowViews(effectivePolicy(policy, state), deploy.deployedAtMs),
-    ...stopView(policy, state),
+    ...stopView(policy, state, conditions),
     worst: worstOf(policy, state, track, conditions),
     deployedBy: deploy.by,
     links: linksOf({ state, policy, publicUrl: null, watchId: record.id }),
@@ -77,10 +77,14 @@ function windowViews(policy: Policy, deployedAtMs: number): WatchView['windows']
 function stopView(
   policy: Policy,
   { stop, verification }: WatchState,
+  conditions: readonly ConditionView[],
 ): Pick<WatchView, 'stop' | 'plan' | 'verifyUntil'> {
   const verifyMs = policy.verify?.withinMs ?? null;
   return {
-    stop: stop && { at: iso(stop.atMs), cause: stop.cause, by: stop.by, mode: stop.mode },
+    stop: stop && {
+      ...{ at: iso(stop.atMs), cause: stop.cause, by: stop.by, mode: stop.mode },
+      causes: causesOf(stop, conditions),
+    },
     plan: { actions: policy.actions.map(({ name }) => name), verifyMs },
     verifyUntil:
       verification.kind === 'verifying' ? iso(verification.sinceMs + (verifyMs ?? 0)) : null,
@@ -173,6 +177,7 @@ function conditionView(
     due,
     state: track?.state ?? 'waiting',
     stateSince: track === undefined ? null : iso(track.stateSinceMs),
+    firesAt: firesAt(condition, track),
     value,
     limit: track?.limit ?? null,
     unit,
@@ -185,6 +190,16 @@ function conditionView(
     blindReason: track?.state === 'blind' ? (track.blind?.reason ?? null) : null,
     preExisting: state.preExisting.includes(condition.id),
   };
+}
+
+/** Only observed time counts (`runMs`): after a gap it is later than it seemed. */
+function firesAt(
+  { role, forMs }: Condition,
+  track: ConditionTrack | undefined,
+): ConditionView['firesAt'] {
+  if (track?.state !== 'pending' || track.lastAtMs === null) return null;
+  if (role !== 'stop' && role !== 'warn') return null;
+  return iso(track.lastAtMs + Math.max(0, forMs - track.runMs));
 }
 
 function actionViews(state: WatchState, deliveries: readonly Delivery[]): WatchView['actions'] {

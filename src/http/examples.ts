@@ -50,6 +50,7 @@ export const EXAMPLE_WATCH: Wire<WatchView> = {
       due: true,
       state: 'inactive',
       state_since: '2026-03-01T12:00:10.000Z',
+      fires_at: null,
       value: 0.982,
       limit: 0.8,
       unit: 'ratio',

@@ -28,6 +28,7 @@ const condition = z
     due: z.boolean().describe('Judged at this time since the deploy'),
     state: conditionState,
     state_since: at.nullable(),
+    fires_at: at.nullable().describe('Out of its limit now: when it fires if it stays so'),
     value: z.number().nullable().describe('In the base unit: fraction, seconds, bytes'),
     limit: z.number().nullable(),
     unit: z.string(),
@@ -77,6 +78,9 @@ const watch = z
         cause: z.enum(['condition', 'human']),
         by: z.string(),
         mode: z.enum(['act', 'observe', 'hold']),
+        causes: z
+          .array(z.object({ condition: z.string(), text: z.string() }))
+          .describe('Every condition that fired'),
       })
       .nullable(),
     plan: z
@@ -121,6 +125,7 @@ const EVENT_TYPES: Readonly<Record<EventType, true>> = {
   'watch.cancelled': true,
   'watch.superseded': true,
   'watch.acknowledged': true,
+  'watch.resolved': true,
   'watch.extended': true,
   'watch.held': true,
   'watch.released': true,
@@ -197,6 +202,9 @@ const series = z
         indicator: z.string(),
         points: z.array(z.tuple([z.number(), z.number()])).describe('[at_ms, value]'),
         blind: z.array(z.object({ from_at_ms: ms, to_at_ms: ms, reason: z.enum(BLIND_REASONS) })),
+        gaps: z
+          .array(z.tuple([z.number(), z.number()]))
+          .describe('[from_at_ms, to_at_ms] between two values: nothing was seen'),
       }),
     ),
   })

@@ -7,16 +7,24 @@ import { ask, failureText } from './dialog.js';
 import { byId, fill, h, setText } from './dom.js';
 import { ago, momentOf, span, ZONE } from './format.js';
 
+/** An open line that says nothing for so many intervals may be dead. */
+const SILENT_INTERVALS = 3;
+const SILENT_MIN_MS = 5_000;
+
 /**
  * @param {Link} link
  * @param {number | null} heardAtMs
  * @param {number} nowMs
+ * @param {number} everyMs how often news are expected
  */
-export function linkText(link, heardAtMs, nowMs) {
-  const age = heardAtMs === null ? '' : `, last data ${ago(nowMs - heardAtMs)}`;
+export function linkText(link, heardAtMs, nowMs, everyMs = 0) {
+  const silentMs = heardAtMs === null ? 0 : nowMs - heardAtMs;
+  const age = heardAtMs === null ? '' : `, last data ${ago(silentMs)}`;
   switch (link) {
-    case 'live':
-      return 'live';
+    case 'live': {
+      const isSilent = silentMs > Math.max(SILENT_MIN_MS, SILENT_INTERVALS * everyMs);
+      return isSilent ? `live?${age}` : 'live';
+    }
     case 'polling':
       return `asking every few seconds${age}`;
     case 'lost':
@@ -28,11 +36,16 @@ export function linkText(link, heardAtMs, nowMs) {
   }
 }
 
-/** @param {Pick<State, 'link' | 'heardAtMs'>} state @param {number} nowMs */
-export function showLink({ link, heardAtMs }, nowMs) {
+/**
+ * @param {Pick<State, 'link' | 'heardAtMs'>} state
+ * @param {number} nowMs
+ * @param {number} everyMs
+ */
+export function showLink({ link, heardAtMs }, nowMs, everyMs) {
   const place = byId('link', HTMLElement);
-  place.dataset['link'] = link;
-  setText(place, linkText(link, heardAtMs, nowMs));
+  const text = linkText(link, heardAtMs, nowMs, everyMs);
+  place.dataset['link'] = text.startsWith('live?') ? 'polling' : link;
+  setText(place, text);
 }
 
 /**

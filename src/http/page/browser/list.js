@@ -92,7 +92,7 @@ export class ListPage {
     const onDone = (/** @type {string} */ text) => this.#onDone(text);
     showFailure(this.#failure, { api, onToken: () => this.#withToken() });
     showHold(this.#hold, { api, me, nowMs, onDone });
-    showLink({ link: this.#link, heardAtMs: this.#heardAtMs }, nowMs);
+    showLink({ link: this.#link, heardAtMs: this.#heardAtMs }, nowMs, 2 * POLL_MS);
     showFoot(nowMs);
     const known = needsToken(this.#failure) ? null : this.#known;
     this.#place.root.hidden = known === null;

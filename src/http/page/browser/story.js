@@ -136,6 +136,8 @@ function humanOf(event) {
   switch (event.type) {
     case 'watch.acknowledged':
       return calm('Acknowledged', `by ${event.by}: ${event.reason}`);
+    case 'watch.resolved':
+      return calm('Resolved', `by ${event.by}: ${event.reason}`);
     case 'watch.extended': {
       const until = timeOf(event.deadlineAtMs);
       return calm('Extended', `to ${until} by ${event.by}: ${event.reason}`);

@@ -37,6 +37,8 @@ export type Drawn = {
     readonly toAtMs: number;
     readonly reason: string;
   }[];
+  /** Between two points: no line may join them. */
+  readonly gaps: readonly (readonly [fromAtMs: number, toAtMs: number])[];
 };
 
 export type State = {
@@ -46,7 +48,6 @@ export type State = {
   readonly hold: Hold | null | undefined;
   readonly me: Me | null;
   readonly series: ReadonlyMap<string, Drawn>;
-  readonly stepMs: number;
   readonly link: Link;
   /** Server's time of the last word from it. */
   readonly heardAtMs: number | null;

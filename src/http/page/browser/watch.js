@@ -13,10 +13,8 @@ import { Follower } from './live.js';
 import { EMPTY, reduce } from './reducer.js';
 import { knownOf, lineOf } from './story.js';
 import { showTimeline } from './timeline.js';
-import { actionName, deeds, headline } from './words.js';
+import { actionName, deeds, headline, withoutAge } from './words.js';
 
-/** Without its age: a screen reader is told of changes, not of time. */
-const AGE = / (?:\d.* ago|just now|for .*)$/;
 /** News come in bursts: they are drawn together. Not by frames: hidden tabs have none. */
 const BURST_MS = 20;
 
@@ -81,7 +79,7 @@ export class WatchPage {
     const shownFailure = view === null || failure?.status === 401 ? failure : null;
     showFailure(shownFailure, { api, onToken });
     showHold(hold, { api, me, nowMs, onDone });
-    showLink(this.#state, nowMs);
+    showLink(this.#state, nowMs, view?.intervalMs ?? 0);
     showFoot(nowMs);
     this.#place.root.hidden = view === null;
     if (view === null) return;
@@ -106,7 +104,7 @@ export class WatchPage {
    * @param {string} title
    */
   #announce({ service, version }, title) {
-    const said = `${service} ${version}: ${title.replace(AGE, '')}`;
+    const said = `${service} ${version}: ${withoutAge(title)}`;
     if (this.#announced !== '' && said !== this.#announced) announce(said);
     this.#announced = said;
   }
@@ -198,7 +196,7 @@ function showHead(place, state, nowMs) {
   const { did, next } = deeds(state, nowMs);
   fill(place.did, did, () => did.map((deed) => h('li', {}, deed)));
   fill(place.next, next, () => [h('strong', {}, 'Next: '), next]);
-  document.title = `${title.replace(/ \d.*$/, '')}: ${view.service} ${view.version}`;
+  document.title = `${withoutAge(title)}: ${view.service} ${view.version}`;
 }
 
 /**
