@@ -106,10 +106,15 @@ export function callEnded(
       detail: 'what it was about is not open any more; it was not sent',
     };
   }
-  const { acknowledged } = critical;
-  if (acknowledged === null || acknowledged.seq <= seq) return null;
-  const detail = `acknowledged by ${acknowledged.by} at ${utc(acknowledged.atMs)}; it was not sent`;
-  return { reason: 'acknowledged', detail };
+  const { acknowledged, openings } = critical;
+  if (acknowledged !== null && acknowledged.seq > seq) {
+    const by = `acknowledged by ${acknowledged.by} at ${utc(acknowledged.atMs)}`;
+    return { reason: 'acknowledged', detail: `${by}; it was not sent` };
+  }
+  const isPresent = acknowledged?.seq === seq || openings.some((opening) => opening.seq === seq);
+  // What it was about was resolved; what is open now has calls of its own.
+  if (isPresent) return null;
+  return { reason: 'resolved', detail: 'what it was about is not open any more; it was not sent' };
 }
 
 function callMessage(call: Call, atMs: number, sinceMs: number, context: TellContext): Message {
