@@ -121,6 +121,7 @@ export function human(
       headline: `HOLD FIRE by ${event.by}: ${name} is only observed`,
       lines: [event.reason],
       next: 'A stop will only be told, nothing will be sent. End it with: canaryd release --reason "..."',
+      cause: { reason: `by ${event.by}`, detail: event.reason },
     };
   }
   if (event.type === 'watch.released') {
@@ -128,6 +129,7 @@ export function human(
       severity: 'info',
       headline: `Hold fire released by ${event.by}: ${name} can act again`,
       lines: event.reason === '' ? [] : [event.reason],
+      cause: { reason: `by ${event.by}`, detail: event.reason },
     };
   }
   if (event.type === 'watch.acknowledged') {

@@ -7,7 +7,7 @@ import {
 } from './delivery.ts';
 import { planCalls } from './escalation.ts';
 import type { WatchEvent } from './event.ts';
-import { GATHER_MS, isMerged } from './merge.ts';
+import { gatherMs } from './merge.ts';
 import { tell } from './message.ts';
 import type { TellContext } from './message-draft.ts';
 import type { ActionName } from './policy.ts';
@@ -67,7 +67,7 @@ function planMessages(
   number: number,
   seq: number,
   message: Message,
-  { watchId, state }: TellContext,
+  { watchId, state, policy }: TellContext,
   channels: readonly string[],
   routing: Routing,
 ): readonly NewDelivery[] {
@@ -82,7 +82,7 @@ function planMessages(
     const heldUntilMs = isLoud ? null : way.heldUntilMs;
     const held = heldUntilMs === null ? {} : { heldUntilMs };
     const told = way.isSilent && !isLoud ? { ...message, isSilent: true } : message;
-    const notBeforeMs = heldUntilMs ?? message.atMs + (isMerged(message) ? GATHER_MS : 0);
+    const notBeforeMs = heldUntilMs ?? message.atMs + gatherMs(message, policy.intervalMs);
     return {
       id: `${watchId}-e${number}-${channel}`,
       watchId,

@@ -73,6 +73,7 @@ export function madeReference(): string {
   const digest = digestOf(
     [warned, recovered, { ...blind, watchId: 'w_2' }],
     warned.atMs + 360 * MINUTE_MS,
+    (watchId) => watchId === 'w_2',
   );
   const [call] = calls('watch.stopped').map(({ content }) =>
     content.kind === 'message' ? content.message : null,
