@@ -148,6 +148,8 @@ export function verdictLine(view: WireWatch): string {
   return `${phase}: ${service} ${version} in ${environment} (${id})${why}${proof}`;
 }
 
+const OPEN = { open: 'waits for a person', critical: 'people are called' } as const;
+
 export function watchText(view: WireWatch): string {
   const facts: (readonly [string, string | null])[] = [
     ['watch', view.id],
@@ -162,6 +164,7 @@ export function watchText(view: WireWatch): string {
     ['closed', view.closed_at],
     ['verification', view.verification],
     ['acknowledged', view.acknowledged_by],
+    ['open', view.incident === 'none' ? null : OPEN[view.incident]],
     ['last tick', view.last_tick_at],
     ['page', view.url],
   ];

@@ -9,7 +9,7 @@ export type Incident = {
   readonly isOpen: boolean;
   /** The event that opened it last, or made it worse: steps from before it are out of date. */
   readonly openedSeq: number;
-  /** Since it was opened. */
+  /** Since it was opened, and since the stop. */
   readonly acknowledged: {
     readonly by: string;
     readonly seq: number;
@@ -72,7 +72,9 @@ export function incidentAfter(event: WatchEvent, state: WatchState): WatchState[
   const { seq, atMs } = event;
   const last = { seq, step };
   if (step === 'opens') {
-    const acknowledged = before?.isOpen === true ? before.acknowledged : null;
+    // Who looks after a warning has not seen the stop.
+    const goesOn = before?.isOpen === true && event.type !== 'watch.stopped';
+    const acknowledged = goesOn ? before.acknowledged : null;
     return { isOpen: true, openedSeq: seq, acknowledged, last };
   }
   if (before === null) return null;

@@ -13,7 +13,16 @@ import type { WatchState } from '../core/watch.ts';
 import { conditionSentence, countsText, limitNow, limitText, titleOf } from '../core/wording.ts';
 import type { ConditionView, WatchView } from './control.ts';
 import type { Loaded } from './ledger.ts';
-import { absoluteLimit, allowedRange, causesOf, mustText, worstOf } from './view-words.ts';
+import {
+  type Acknowledging,
+  absoluteLimit,
+  acknowledgedBy,
+  allowedRange,
+  causesOf,
+  incidentOf,
+  mustText,
+  worstOf,
+} from './view-words.ts';
 
 export type QueryOf = (indicator: Indicator) => string | null;
 
@@ -23,6 +32,7 @@ export function watchView(
   tick: Tick | null,
   publicUrl: string | null,
   queryOf: QueryOf = () => null,
+  acknowledging: Acknowledging | null = null,
 ): WatchView {
   const { deploy, policy, track } = record;
   const stops = begunStops(policy, track === null ? 0 : track.atMs - deploy.deployedAtMs);
@@ -39,6 +49,7 @@ export function watchView(
     previousVersion: deploy.previousVersion,
     policy: policy.name,
     policyHash: record.policyHash,
+    revision: record.revision,
     mode: state.mode,
     phase: state.phase,
     active: record.isActive,
@@ -50,7 +61,8 @@ export function watchView(
     armed: { seen, total: stops.length },
     reason: state.stop?.reason ?? null,
     verification: state.verification.kind,
-    acknowledgedBy: state.acknowledgedBy,
+    acknowledgedBy: acknowledgedBy(state, acknowledging),
+    incident: incidentOf(state),
     rollbackOf: state.rollbackOf,
     lastTickAt: track === null ? null : iso(track.atMs),
     url: publicUrl === null ? null : `${publicUrl}/watches/${record.id}`,

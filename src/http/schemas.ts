@@ -55,6 +55,7 @@ const watch = z
     previous_version: z.string().nullable(),
     policy: z.string(),
     policy_hash: z.string(),
+    revision: z.number().int().describe('Counts its events: more is newer'),
     mode: z.enum(['act', 'observe']),
     phase: z.enum(PHASES),
     active: z.boolean().describe('Evaluation goes on: open, or verifying a rollback'),
@@ -66,7 +67,13 @@ const watch = z
     armed: z.object({ seen: z.number(), total: z.number() }),
     reason: z.string().nullable(),
     verification: z.string(),
-    acknowledged_by: z.string().nullable(),
+    acknowledged_by: z
+      .string()
+      .nullable()
+      .describe('After a stop: who looks after that, until it lapses'),
+    incident: z
+      .enum(['none', 'open', 'critical'])
+      .describe('What waits for a person; critical: people are called'),
     rollback_of: z.string().nullable(),
     last_tick_at: at.nullable(),
     url: z.string().nullable().describe('The page of the watch'),

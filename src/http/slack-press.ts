@@ -87,7 +87,6 @@ async function obeyed(control: Control, press: Press): Promise<string> {
   const what = nameOf(view);
   switch (button) {
     case 'acknowledge':
-      if (view.acknowledgedBy === command.by) return `You have acknowledged ${what} already.`;
       await control.acknowledge(watchId, command);
       return `You have acknowledged ${what}.`;
     case 'stop': {

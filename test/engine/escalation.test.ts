@@ -21,6 +21,13 @@ const escalation: Escalation = {
   acknowledgedForMs: 30 * MINUTE,
 };
 
+const condition = aCondition({
+  id: 'verify.fill_rate',
+  role: 'verify',
+  limit: { kind: 'compare', comparator: 'above', value: 0.8, of: null },
+});
+const verify = { withinMs: 10 * MINUTE, conditions: [condition] };
+
 type Options = EngineOptions & {
   readonly over?: Partial<Policy>;
   /** What comes of each attempt to disarm; default: it is accepted. */
@@ -168,7 +175,7 @@ describe('an acknowledgement', () => {
   });
 
   it('that lapses without a confirmation begins the calls again', async () => {
-    const { clock, calls, engine, phones } = await fallen();
+    const { clock, calls, engine, phones } = await fallen({ over: { verify } });
     await clock.advance(6 * MINUTE);
     await engine.commands.acknowledge('w_1', BY);
     await clock.advance(120 * MINUTE);
@@ -182,7 +189,7 @@ describe('an acknowledgement', () => {
   });
 
   it('again, also of the same person, counts from then on; a repeated request does not', async () => {
-    const { clock, calls, engine } = await fallen();
+    const { clock, calls, engine } = await fallen({ over: { verify } });
     await engine.commands.acknowledge('w_1', BY);
     await engine.commands.acknowledge('w_1', BY);
     await clock.advance(20 * MINUTE);
@@ -192,6 +199,14 @@ describe('an acknowledgement', () => {
     ).toHaveLength(2);
     await clock.advance(31 * MINUTE);
     expect(calls()).toEqual(['50 phone']);
+  });
+
+  it('is the last word where the policy has nothing to confirm', async () => {
+    const { clock, calls, engine } = await fallen();
+    await engine.commands.acknowledge('w_1', BY);
+    await clock.advance(120 * MINUTE);
+    expect(calls()).toEqual([]);
+    expect((await engine.commands.watch('w_1')).acknowledgedBy).toBe('ann');
   });
 
   it('from before the stop does not silence it', async () => {
@@ -207,13 +222,6 @@ describe('an acknowledgement', () => {
 });
 
 describe('what needs no person', () => {
-  const condition = aCondition({
-    id: 'verify.fill_rate',
-    role: 'verify',
-    limit: { kind: 'compare', comparator: 'above', value: 0.8, of: null },
-  });
-  const verify = { withinMs: 10 * MINUTE, conditions: [condition] };
-
   it('a rollback that is confirmed ends the calls', async () => {
     const { clock, calls, engine } = await fallen({ over: { verify } });
     await clock.advance(6 * MINUTE);

@@ -14,6 +14,7 @@ import type {
   WatchView,
 } from '../../src/engine/control.ts';
 import type { Hold, WatchFilter } from '../../src/journal/journal.ts';
+import { incidentOf } from '../../src/engine/view-words.ts';
 import { CanarydError, type ErrorCode } from '../../src/kit/errors.ts';
 
 export const T0 = Date.UTC(2026, 2, 1, 12);
@@ -198,6 +199,12 @@ export class FakeControl implements Control {
     return this.watch(id);
   }
 
+  async resolve(id: string, command: HumanCommand): Promise<WatchView> {
+    this.#record('resolve', command);
+    this.happen(id, { type: 'watch.resolved', ...command });
+    return this.watch(id);
+  }
+
   async extend(id: string, command: HumanCommand & { byMs: number }): Promise<WatchView> {
     this.#record('extend', command);
     const { by, reason, byMs } = command;
@@ -277,6 +284,7 @@ export class FakeControl implements Control {
       previousVersion: deploy.previousVersion,
       policy: deploy.service,
       policyHash: 'abc123',
+      revision: entry.events.length,
       mode: state.mode,
       phase: state.phase,
       active: isActive(state),
@@ -289,6 +297,7 @@ export class FakeControl implements Control {
       reason: state.stop?.reason ?? null,
       verification: state.verification.kind,
       acknowledgedBy: state.acknowledgedBy,
+    incident: incidentOf(state),
       rollbackOf: state.rollbackOf,
       lastTickAt: lastTick === undefined ? null : iso(lastTick.atMs),
       url: null,
