@@ -29,6 +29,7 @@ import {
   toTicks,
   toWatch,
   unbroken,
+  wholeMs,
 } from '../rows.ts';
 import { write, writeTick } from './append.ts';
 import { begin, begunBefore } from './attempts.ts';
@@ -262,9 +263,10 @@ export class PostgresJournal implements Journal {
     dueAtMs?: number,
   ): Promise<readonly Delivery[]> {
     const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
-    const order = pendingOrder('NOT is_critical', kind, dueAtMs);
+    const order = pendingOrder('NOT is_critical', kind, dueAtMs === undefined ? null : '$2');
     const sql = `${DELIVERY} WHERE state = 'pending' ${isKind} ${order} LIMIT $1`;
-    return toDeliveries(await this.#read((session) => session.all(sql, limit)), onDamaged);
+    const values = dueAtMs === undefined ? [limit] : [limit, wholeMs(dueAtMs)];
+    return toDeliveries(await this.#read((session) => session.all(sql, ...values)), onDamaged);
   }
 
   async startAttempt(

@@ -31,6 +31,7 @@ import {
   toTicks,
   toWatch,
   unbroken,
+  wholeMs,
 } from '../rows.ts';
 import { write } from './append.ts';
 import { begin } from './attempts.ts';
@@ -256,9 +257,10 @@ class SqliteJournal implements Journal {
     dueAtMs?: number,
   ): Promise<readonly Delivery[]> {
     const isKind = kind === undefined ? '' : `AND kind = '${kind}'`;
-    const order = pendingOrder(IS_NOT_CRITICAL, kind, dueAtMs);
+    const order = pendingOrder(IS_NOT_CRITICAL, kind, dueAtMs === undefined ? null : '?');
     const sql = `SELECT * FROM deliveries WHERE state = 'pending' ${isKind} ${order} LIMIT ?`;
-    return this.#try('read from it', () => toDeliveries(this.#sql.all(sql, limit), onDamaged));
+    const values = dueAtMs === undefined ? [limit] : [wholeMs(dueAtMs), limit];
+    return this.#try('read from it', () => toDeliveries(this.#sql.all(sql, ...values), onDamaged));
   }
 
   async activeIds(limit: number): Promise<readonly string[]> {
