@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLatest } from '../../src/notify/latest.ts';
 import { cutLines, cutUnits, linksOf } from '../../src/notify/text.ts';
 import { aStopMessage } from './sample.ts';
 
@@ -48,21 +47,5 @@ describe('linksOf', () => {
     expect(linksOf(aStopMessage({ links }))).toEqual([
       { label: 'x', url: 'https://ops.test/a%20b' },
     ]);
-  });
-});
-
-describe('the memory of what was closed or opened last', () => {
-  it('is bounded: the oldest is forgotten', () => {
-    const latest = createLatest();
-    for (let count = 0; count < 1_001; count += 1) latest.note(`w_${count}`, 10);
-    expect(latest.after('w_0', 5)).toBeNull();
-    expect(latest.after('w_1000', 5)).toBe(10);
-    expect(latest.after('w_1000', 10)).toBeNull();
-  });
-
-  it('keeps the later one of two times, whichever comes first', () => {
-    const latest = createLatest();
-    for (const atMs of [10, 5]) latest.note('w_1', atMs);
-    expect(latest.after('w_1', 7)).toBe(10);
   });
 });
