@@ -20,6 +20,7 @@ export function aView(over: Partial<WatchView> = {}): WatchView {
     previousVersion: '2.0.0',
     policy: 'aurora',
     policyHash: 'abc',
+    revision: 1,
     mode: 'act',
     phase: 'watching',
     active: true,
@@ -32,6 +33,7 @@ export function aView(over: Partial<WatchView> = {}): WatchView {
     reason: null,
     verification: 'none',
     acknowledgedBy: null,
+    incident: 'none',
     rollbackOf: null,
     lastTickAt: at(60_000),
     url: null,
@@ -70,6 +72,7 @@ export function aStopped(over: Partial<WatchView> = {}): WatchView {
     verification: 'verifying',
     verifyUntil: at(690_000),
     stop: aStop(),
+    incident: 'critical',
     reason: 'fill rate below 80 %',
     worst: {
       condition: 'immediate.stop.fill_rate',

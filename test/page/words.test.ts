@@ -4,7 +4,13 @@ import type { EventBody, WatchEvent } from '../../src/core/event.ts';
 import type { WatchView } from '../../src/engine/control.ts';
 import { commandsFor, holdCommand } from '../../src/http/page/browser/commands.js';
 import { knownOf, lineOf } from '../../src/http/page/browser/story.js';
-import { deeds, headline, phaseOf, withoutAge } from '../../src/http/page/browser/words.js';
+import {
+  deeds,
+  headline,
+  needsSomebody,
+  phaseOf,
+  withoutAge,
+} from '../../src/http/page/browser/words.js';
 import { everyEvent } from '../support/every-event.ts';
 import { aCondition, aState, aStop, aStopped, at, aView, T0 } from './sample.ts';
 
@@ -117,6 +123,40 @@ describe('the headline while this device has no connection', () => {
   it('still says so when canaryd itself answers', () => {
     const state = aState(aView({ lastTickAt: at(228_000) }), { ...lost, link: 'polling' });
     expect(headline(state, NOW).title).toBe('Not judged for 42 s');
+  });
+});
+
+describe('what needs somebody', () => {
+  it.each<[string, WatchView, boolean]>([
+    ['a stop that nobody has acknowledged', aStopped(), true],
+    ['a stop that somebody looks after', aStopped({ acknowledgedBy: 'alice' }), false],
+    [
+      'a rollback that did not help, whoever looks after it',
+      aStopped({ acknowledgedBy: 'alice', verification: 'not_confirmed' }),
+      true,
+    ],
+    [
+      'a rollback that did not help, and was resolved by hand',
+      aStopped({ verification: 'not_confirmed', incident: 'none' }),
+      false,
+    ],
+    [
+      'an inconclusive end',
+      aView({ phase: 'inconclusive', closedAt: at(0), incident: 'open' }),
+      true,
+    ],
+    ['a pass', aView({ phase: 'passed', closedAt: at(0) }), false],
+    ['what is watched', aView({ incident: 'open' }), false],
+    ['a stop of last month', aStopped({ closedAt: at(-30 * 86_400_000) }), false],
+  ])('%s', (_, view, needed) => {
+    expect(needsSomebody(view, NOW)).toBe(needed);
+  });
+
+  it('can be resolved when it has ended, and not while it is watched', () => {
+    const verbs = (view: WatchView) => commandsFor(view, null, null).map(({ verb }) => verb);
+    expect(verbs(aStopped())).toContain('resolve');
+    expect(verbs(aStopped({ incident: 'none' }))).not.toContain('resolve');
+    expect(verbs(aView({ incident: 'open' }))).not.toContain('resolve');
   });
 });
 
@@ -256,6 +296,8 @@ describe('commands', () => {
   it('are those that make sense in the phase', () => {
     expect(verbs(aView())).toEqual(['ack', 'stop', 'hold', 'extend', 'cancel']);
     expect(verbs(aStopped())).toEqual(['ack', 'hold']);
+    expect(verbs(aStopped({ incident: 'critical' }))).toEqual(['ack', 'resolve', 'hold']);
+    expect(verbs(aView({ incident: 'open' }))).not.toContain('resolve');
     expect(verbs(aView({ phase: 'passed' }))).toEqual(['hold']);
   });
 

@@ -190,8 +190,14 @@ function showTable(details, { title, unit, query }, drawn) {
   const place = details.querySelector('.table');
   if (place === null || !details.open) return;
   const rows = rowsOf(drawn, unit);
-  fill(place, rows, () => [
+  // Apart, so that a query that is being copied stays selected.
+  fill(place, query, () => [
     query !== null && h('pre', { tabindex: '0' }, query),
+    h('div', { class: 'rows' }),
+  ]);
+  const body = place.querySelector('.rows');
+  if (body === null) return;
+  fill(body, rows, () => [
     h(
       'table',
       {},

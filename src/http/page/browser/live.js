@@ -79,9 +79,10 @@ export class Follower {
       else if (this.#failures > 0) this.#linked('polling');
     } else {
       this.#dispatch({ type: 'failed', failure: view.failure });
-      this.#linked('lost');
       // Without a token, or without such a watch, asking again changes nothing.
-      if (view.failure.status >= 400 && view.failure.status < 500) return;
+      const isRefused = view.failure.status >= 400 && view.failure.status < 500;
+      this.#linked(isRefused ? 'refused' : 'lost');
+      if (isRefused) return;
     }
     if (document.hidden) return;
     if (this.#isOver) this.#pollIn(SLOW_POLL_MS);

@@ -88,7 +88,8 @@ function withView(state, view) {
   const before = state.view;
   const isOld =
     before !== null &&
-    ((before.lastTickAt ?? '') > (view.lastTickAt ?? '') ||
+    (before.revision > view.revision ||
+      (before.lastTickAt ?? '') > (view.lastTickAt ?? '') ||
       (before.phase !== 'watching' && view.phase === 'watching'));
   if (isOld) return state;
   const isNewTick = view.lastTickAt !== null && view.lastTickAt !== before?.lastTickAt;

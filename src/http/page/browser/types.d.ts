@@ -26,9 +26,10 @@ export type Answer<T> =
  * - `live`: the stream is open
  * - `polling`: the stream is not there, and asking again and again works
  * - `lost`: neither works
+ * - `refused`: asking again changes nothing, a token or another address does
  * - `over`: nothing will change by itself any more
  */
-export type Link = 'connecting' | 'live' | 'polling' | 'lost' | 'over';
+export type Link = 'connecting' | 'live' | 'polling' | 'lost' | 'refused' | 'over';
 
 export type Drawn = {
   readonly points: readonly (readonly [atMs: number, value: number])[];
@@ -66,7 +67,15 @@ export type Action =
 
 export type Tone = 'good' | 'bad' | 'warn' | 'blind' | 'calm';
 
-export type Verb = 'ack' | 'stop' | 'cancel' | 'extend' | 'hold' | 'release';
+export type Verb =
+  | 'ack'
+  | 'resolve'
+  | 'stop'
+  | 'cancel'
+  | 'extend'
+  | 'resolve'
+  | 'hold'
+  | 'release';
 
 export type Command = {
   readonly verb: Verb;

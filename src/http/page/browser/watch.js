@@ -5,7 +5,7 @@
 /** @import { ServerClock } from './server-clock.js' */
 import { commandsFor } from './commands.js';
 import { conditionCards } from './condition-cards.js';
-import { ask } from './dialog.js';
+import { ask, refocus } from './dialog.js';
 import { byId, fill, h, isWebUrl, setText } from './dom.js';
 import { momentOf, span, timeOf } from './format.js';
 import { announce, showFailure, showFoot, showHold, showLink } from './frame.js';
@@ -86,11 +86,15 @@ export class WatchPage {
     const known = { ...this.#state, view };
     showHead(this.#place, known, nowMs);
     const commands = commandsFor(view, hold ?? null, me);
+    const open = (/** @type {import('./types.d.ts').Command} */ command) => {
+      setText(this.#place.result, '');
+      ask(command, this.#id, { api, me, onDone });
+    };
+    const focused = verbOf(document.activeElement);
     fill(this.#place.commands, [commands, me], () =>
-      commands.flatMap((command) =>
-        commandButton(command, () => ask(command, this.#id, { api, me, onDone })),
-      ),
+      commands.flatMap((command) => commandButton(command, () => open(command))),
     );
+    if (focused !== undefined) refocus(focused);
     showTimeline(this.#place.timeline, this.#place.moments, view, nowMs);
     this.#cards.show(known);
     showActions(this.#place.actions, view);
@@ -108,6 +112,14 @@ export class WatchPage {
     if (this.#announced !== '' && said !== this.#announced) announce(said);
     this.#announced = said;
   }
+}
+
+/**
+ * @param {Element | null} element
+ * @returns {string | undefined}
+ */
+function verbOf(element) {
+  return element instanceof HTMLElement ? element.dataset['verb'] : undefined;
 }
 
 const KEY =
@@ -132,7 +144,7 @@ function stateCard() {
 }
 
 function layout() {
-  const title = h('h1', {});
+  const title = h('h1', { tabindex: '-1' });
   const state = stateCard();
   const commands = h('div', { class: 'commands', role: 'group', 'aria-label': 'Commands' });
   const result = h('p', { class: 'result' });
@@ -146,7 +158,6 @@ function layout() {
   const root = h(
     'div',
     { hidden: true },
-    h('p', { class: 'crumb' }, h('a', { href: '/' }, 'All watches')),
     title,
     state.card,
     commands,
@@ -164,7 +175,8 @@ function layout() {
     h('h2', {}, 'Details'),
     facts,
   );
-  byId('content', HTMLElement).replaceChildren(root);
+  const crumb = h('p', { class: 'crumb' }, h('a', { href: '/' }, 'All watches'));
+  byId('content', HTMLElement).replaceChildren(crumb, root);
   return {
     root,
     title,
@@ -205,7 +217,9 @@ function showHead(place, state, nowMs) {
  */
 function commandButton({ label, refused, tone, verb }, onclick) {
   const why = refused === null ? null : `why-${verb}`;
-  const props = { type: 'button', class: `act ${tone}`, 'aria-describedby': why };
+  const props = {
+    ...{ type: 'button', class: `act ${tone}`, 'aria-describedby': why, 'data-verb': verb },
+  };
   return [
     h('button', { ...props, disabled: refused !== null, onclick }, label),
     why !== null && h('span', { class: 'refused', id: why }, `${label}: ${refused}`),

@@ -53,9 +53,23 @@ function howFar({ verification, actions }) {
   return VERIFIED[verification] ?? '';
 }
 
+/** An unanswered stop of last week is no news any more. */
+const NEEDED_MS = 7 * 24 * 3_600_000;
+
+/**
+ * A watch that ended, or is being rolled back, and that somebody has to look after.
+ * @param {WatchView} view
+ * @param {number} nowMs
+ */
+export function needsSomebody(view, nowMs) {
+  const { incident, closedAt, acknowledgedBy } = view;
+  if (closedAt === null || nowMs - ms(closedAt) > NEEDED_MS || incident === 'none') return false;
+  return acknowledgedBy === null || needsHands(view);
+}
+
 /** @param {WatchView} view */
-function needsHands({ phase, verification, stop, actions }) {
-  if (phase !== 'stopped' || stop?.mode !== 'act') return false;
+function needsHands({ phase, verification, stop, actions, incident }) {
+  if (phase !== 'stopped' || stop?.mode !== 'act' || incident !== 'critical') return false;
   return verification === 'not_confirmed' || actions.some(({ state }) => state === 'gave_up');
 }
 
@@ -89,7 +103,7 @@ export function headline({ view, events, link, heardAtMs }, nowMs) {
       return { tone: 'good', title: `Passed${when}`, text: 'All conditions held long enough.' };
     case 'inconclusive': {
       const end = last(events, 'watch.inconclusive');
-      const because = end?.because.join('; ') ?? '';
+      const because = titled(end?.because.join('; ') ?? '', view);
       return { tone: 'warn', title: `Inconclusive${when}`, text: sentence(because) };
     }
     case 'cancelled': {
@@ -273,6 +287,15 @@ function firesAt({ conditions }) {
     .filter(({ role, due, firesAt: at }) => role === 'stop' && due && at !== null)
     .map(({ firesAt: at }) => ms(at));
   return times.length === 0 ? null : Math.min(...times);
+}
+
+/**
+ * Conditions by what they are called, not by their ids.
+ * @param {string} text
+ * @param {WatchView} view
+ */
+function titled(text, { conditions }) {
+  return conditions.reduce((said, { condition, title }) => said.replaceAll(condition, title), text);
 }
 
 /** @param {string} text */
