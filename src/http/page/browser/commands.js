@@ -29,7 +29,6 @@ export function commandsFor(view, hold, me) {
   }
   if (!isOpen && view.incident !== 'none') found.push(resolve(view, refused));
   if (isOpen) found.push(stop(view, hold, refused));
-  else if (view.incident !== 'none') found.push(resolve(refused));
   found.push(holdCommand(hold, me));
   if (isOpen) found.push(extend(refused), cancel(refused));
   return found;
@@ -109,22 +108,6 @@ function stop(view, hold, refused) {
     happens: [`This is for ${service} in ${environment}.`, what, ...verified],
     confirm: `Stop ${service} ${version} now`,
     reasons: ['Customers are affected', 'Wrong behaviour seen'],
-  };
-}
-
-/**
- * @param {string | null} refused
- * @returns {Command}
- */
-function resolve(refused) {
-  return {
-    verb: 'resolve',
-    label: 'Resolved',
-    refused,
-    tone: 'plain',
-    happens: ['Nothing of this watch is open any more: nobody is called, and pagers close it.'],
-    confirm: 'It is resolved',
-    reasons: ['Rolled back by hand', 'Fixed by hand'],
   };
 }
 

@@ -67,15 +67,7 @@ export type Action =
 
 export type Tone = 'good' | 'bad' | 'warn' | 'blind' | 'calm';
 
-export type Verb =
-  | 'ack'
-  | 'resolve'
-  | 'stop'
-  | 'cancel'
-  | 'extend'
-  | 'resolve'
-  | 'hold'
-  | 'release';
+export type Verb = 'ack' | 'stop' | 'cancel' | 'extend' | 'resolve' | 'hold' | 'release';
 
 export type Command = {
   readonly verb: Verb;
