@@ -151,13 +151,6 @@ describe('what needs somebody', () => {
   ])('%s', (_, view, needed) => {
     expect(needsSomebody(view, NOW)).toBe(needed);
   });
-
-  it('can be resolved when it has ended, and not while it is watched', () => {
-    const verbs = (view: WatchView) => commandsFor(view, null, null).map(({ verb }) => verb);
-    expect(verbs(aStopped())).toContain('resolve');
-    expect(verbs(aStopped({ incident: 'none' }))).not.toContain('resolve');
-    expect(verbs(aView({ incident: 'open' }))).not.toContain('resolve');
-  });
 });
 
 describe('a headline without its age', () => {
@@ -295,7 +288,7 @@ describe('commands', () => {
 
   it('are those that make sense in the phase', () => {
     expect(verbs(aView())).toEqual(['ack', 'stop', 'hold', 'extend', 'cancel']);
-    expect(verbs(aStopped())).toEqual(['ack', 'hold']);
+    expect(verbs(aStopped({ incident: 'none' }))).toEqual(['ack', 'hold']);
     expect(verbs(aStopped({ incident: 'critical' }))).toEqual(['ack', 'resolve', 'hold']);
     expect(verbs(aView({ incident: 'open' }))).not.toContain('resolve');
     expect(verbs(aView({ phase: 'passed' }))).toEqual(['hold']);
