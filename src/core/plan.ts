@@ -11,7 +11,7 @@ import { gatherMs } from './merge.ts';
 import { tell } from './message.ts';
 import type { TellContext } from './message-draft.ts';
 import type { ActionName } from './policy.ts';
-import { NO_ROUTING, type Routing, reachedBy, wayOf } from './route.ts';
+import { loudnessOf, NO_ROUTING, type Routing, reachedBy, wayOf } from './route.ts';
 import { evolve, type WatchState } from './watch.ts';
 
 const MINUTE_MS = 60_000;
@@ -42,8 +42,9 @@ export function planDeliveries(
   if (isSaidBySibling(event, siblings)) return [...actions, ...calls];
   const told = tell(event, context);
   if (told === null) return [...actions, ...calls];
+  const loud = loudnessOf(told, routing);
   const { seq, step } = stepTold(event, context, siblings);
-  const message = step === null ? told : { ...told, incident: step };
+  const message = step === null ? loud : { ...loud, incident: step };
   return [
     ...actions,
     ...planMessages(event.seq, seq, message, context, channels, routing),

@@ -22,6 +22,8 @@ export type Routing = {
   /** The first that fits wins; none: every channel. */
   readonly routes: readonly Route[];
   readonly quietHours: QuietHours | null;
+  /** Of kinds that are louder or less loud here than by themselves. */
+  readonly severities?: Readonly<Record<string, Severity>>;
   /** Channels that get everything at once, because their service keeps quiet by itself. */
   readonly neverQuiet?: readonly string[];
   /**
@@ -33,6 +35,19 @@ export type Routing = {
 };
 
 export const NO_ROUTING: Routing = { routes: [], quietHours: null, escalation: null };
+
+/** Somebody has to get up for these, whatever anybody prefers. */
+export const ALWAYS_CRITICAL: readonly string[] = [
+  'watch.stopped',
+  'action.gave_up',
+  'rollback.not_confirmed',
+];
+
+/** As loud as the config wants its kind. */
+export function loudnessOf(message: Message, { severities = {} }: Routing): Message {
+  const severity = Object.hasOwn(severities, message.kind) ? severities[message.kind] : undefined;
+  return severity === undefined ? message : { ...message, severity };
+}
 
 export type Way = {
   readonly channels: readonly string[];

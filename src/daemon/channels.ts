@@ -100,7 +100,7 @@ function createChannel(name: string, config: ChannelConfig, tools: Tools): Chann
       const send = withSecrets({ token }, (secrets) =>
         createGrafana({ ...secrets, url, tags, dashboardUid, timeoutMs, clock }),
       );
-      return { send, merges: () => false, spacingMs: SPACING_MS.grafana };
+      return { send, merges: () => false, isRead: false, spacingMs: SPACING_MS.grafana };
     }
     default:
       return kind satisfies never;

@@ -132,12 +132,12 @@ export function companyOf(
 
 /** The others that went out with it in its last attempt were begun and ended at the same instants. */
 function wentTogether(first: Delivery, other: Delivery): boolean {
-  return (
-    other.attempts > 0 &&
+  const isBegun =
+    other.attempts === first.attempts &&
     other.attemptedAtMs === first.attemptedAtMs &&
     other.holder === first.holder &&
-    other.notBeforeMs === first.notBeforeMs
-  );
+    other.inFlight === first.inFlight;
+  return isBegun && (first.inFlight || other.notBeforeMs === first.notBeforeMs);
 }
 
 /** The kind of which no further message goes out for a while after these; null: none. */
