@@ -2,14 +2,17 @@
 // whole engine on virtual time.
 import { describe, expect, it } from 'vitest';
 import type { Message, Outcome } from '../../src/core/delivery.ts';
+import type { Route } from '../../src/core/route.ts';
 import type { Channel } from '../../src/engine/lanes.ts';
 import { aPolicy, T0 } from '../support/build.ts';
 import {
   anEngine,
+  changed,
   DELIVERED,
   type EngineOptions,
   retryable,
   share,
+  tempJournal,
   unreachable,
 } from '../support/engine.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -17,6 +20,11 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 const MINUTE = 60_000;
 const GONE = { fill_rate: unreachable('no answer from prometheus') };
 const SEEN = { fill_rate: share(0.97) };
+
+function aRoute(over: Partial<Route>): Route {
+  const all = { severities: null, kinds: null, services: null, environments: null };
+  return { ...all, channels: ['chat'], quietHours: 'hold', ...over };
+}
 
 type Told = {
   readonly atMs: number;
@@ -209,5 +217,107 @@ describe('a storm that does not get through', () => {
     expect(marked.map(({ channel }) => channel).toSorted()).toEqual(['chat', 'pager']);
     const watches = marked.map(({ message }) => message.merged?.length);
     expect(watches).toEqual([pending.length / 2, pending.length / 2]);
+  });
+});
+
+describe('a night', () => {
+  const quietHours = { fromMinute: 22 * 60, untilMinute: 12, zone: 'UTC' };
+  const routing = { routes: [], quietHours, escalation: null };
+
+  it('of hundreds of messages does not hold up a stop, although each write takes its time', async () => {
+    const real = tempJournal();
+    const clock = new VirtualClock();
+    let busyUntil = 0;
+    /** One disk: writes wait for each other, 5 ms each. */
+    const written = async <T>(work: () => Promise<T>): Promise<T> => {
+      busyUntil = Math.max(busyUntil, clock.monotonic()) + 5;
+      await clock.sleep(busyUntil - clock.monotonic());
+      return work();
+    };
+    const journal = changed(real, {
+      append: (batches) => written(() => real.append(batches)),
+      startAttempt: (...args) => written(() => real.startAttempt(...args)),
+      startAttempts: (...args) => written(() => real.startAttempts(...args)),
+    });
+    const short = { ...routing, quietHours: { ...quietHours, untilMinute: 1 } };
+    const { engine, told } = anOncall({ clock, journal, routing: short });
+    for (let number = 1; number <= 330; number += 1) {
+      const started = engine.watch({ service: 'every-60000', environment: `e${number}` });
+      await clock.advance(10);
+      await started;
+    }
+    await clock.advance(50_000 - clock.monotonic());
+    engine.start();
+    await clock.advance(10_600);
+    const digests = told.map(({ channel, message }) => `${channel} ${message.merged?.length}`);
+    expect(digests).toEqual(['chat 660', 'pager 660']);
+    const stopped = engine.commands.stop('w_330', { by: 'ann', reason: 'bad' });
+    const atMs = clock.now() - T0;
+    await clock.advance(1_000);
+    await stopped;
+    const stops = told.filter(({ message }) => message.kind === 'watch.stopped');
+    expect(stops.map(({ channel }) => channel)).toEqual(['chat', 'pager']);
+    expect(Math.max(...stops.map((stop) => stop.atMs)) - atMs).toBeLessThan(200);
+  });
+
+  it('is told as it is when it ends, also of what was told elsewhere meanwhile', async () => {
+    const routes = [
+      aRoute({ kinds: ['conditions.sighted'], channels: ['pager'], quietHours: 'silent' }),
+      aRoute({ channels: ['chat'] }),
+    ];
+    const oncall = anOncall({ routing: { ...routing, routes } });
+    const { engine, clock, of } = oncall;
+    engine.start();
+    await staggered(oncall, [5_000, 5_000]);
+    engine.world.readings = GONE;
+    await clock.advance(3 * MINUTE);
+    engine.world.readings = SEEN;
+    await clock.advance(10 * MINUTE);
+    const [digest] = of('chat', 'quiet.digest');
+    expect(digest?.message.headline).toContain('0 open, 2 resolved meanwhile');
+    expect(digest?.message).toMatchObject({ severity: 'info' });
+    expect(digest?.message.incident).toBeUndefined();
+  });
+});
+
+describe('what waits for a channel that the config no longer has', () => {
+  const quietHours = { fromMinute: 22 * 60, untilMinute: 12, zone: 'UTC' };
+
+  it('goes to the first one that people read, when it is critical or was held', async () => {
+    const before = anOncall({ routing: { routes: [], quietHours, escalation: null } });
+    const { engine, clock } = before;
+    await engine.watch({ service: 'every-5000' });
+    await engine.commands.stop('w_1', { by: 'ann', reason: 'bad' });
+    const told: Message[] = [];
+    const stops = () => told.filter(({ kind }) => kind === 'watch.stopped');
+    const send = async (message: Message) => {
+      told.push(message);
+      return DELIVERED;
+    };
+    const marks = { spacingMs: 0, isRead: false, send: async () => DELIVERED };
+    const channels = { marks, phone: { spacingMs: 0, send } };
+    const after = anEngine({ journal: engine.journal, clock, channels, replica: 'r_2' });
+    after.start();
+    await clock.advance(1_000);
+    expect(stops().map(({ lines }) => lines.at(-1))).toEqual([
+      "This was for the channel 'chat', which the config no longer has.",
+      "This was for the channel 'pager', which the config no longer has.",
+    ]);
+    await clock.advance(13 * MINUTE);
+    expect(told.map(({ kind }) => kind)).toContain('watch.started');
+    expect(await engine.journal.pendingDeliveries(9)).toEqual([]);
+  });
+
+  it('ends when it is neither', async () => {
+    const { engine, clock } = anOncall();
+    await engine.watch({ service: 'every-5000' });
+    const phone = { spacingMs: 0, send: async () => DELIVERED };
+    const after = anEngine({ journal: engine.journal, clock, channels: { phone } });
+    after.start();
+    await clock.advance(1_000);
+    expect(await after.delivery('w_1-e1-chat')).toMatchObject({
+      state: 'gave_up',
+      lastReason: 'misconfigured',
+    });
   });
 });
