@@ -8,10 +8,10 @@ import { policyEndMs } from '../core/policy.ts';
 import { formatDuration } from '../core/quantity.ts';
 import type { Tick } from '../core/sample.ts';
 import { CLOCK_SKEW_MS, decideStart } from '../core/start.ts';
-import { isIncidentOpen, type WatchState } from '../core/watch.ts';
 import type { Hold, Journal, WatchFilter } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError, type Problem } from '../kit/errors.ts';
+import { isRepeated } from './acknowledging.ts';
 import type { Change, Control, HumanCommand, StartCommand, WatchView } from './control.ts';
 import { type Decision, type Ledger, type Loaded, notFound } from './ledger.ts';
 import { cannotResolve, closed, demandPreviousVersion, differs, outdated } from './refusals.ts';
@@ -23,8 +23,6 @@ const DEFAULT_ENVIRONMENT = 'production';
 const RECENT_MAX = 20;
 const STARTS_MAX = 8;
 const OPEN_MAX = 10_000;
-/** Sooner, an acknowledgement of the same person is a repetition of the request. */
-const ACK_AGAIN_AFTER_MS = 60_000;
 /** A watch may be extended to this long after its deploy. */
 const EXTENDED_MAX_MS = 31 * 24 * 3_600_000;
 
@@ -301,10 +299,9 @@ export class Commands implements Control {
   async acknowledge(id: string, { by, reason }: HumanCommand): Promise<WatchView> {
     const nowMs = this.#options.clock.now();
     return this.#command(id, ({ state }) => {
-      const isKnown = isIncidentOpen(state)
-        ? isAcknowledged(state, by, nowMs)
-        : state.acknowledgedBy === by;
-      return isKnown ? null : { events: [{ type: 'watch.acknowledged', by, reason }] };
+      return isRepeated(state, by, nowMs)
+        ? null
+        : { events: [{ type: 'watch.acknowledged', by, reason }] };
     });
   }
 
@@ -378,14 +375,6 @@ export class Commands implements Control {
   health(probe: 'live' | 'ready'): ReturnType<Control['health']> {
     return this.#options.health(probe);
   }
-}
-
-/** Once more counts from now on: a repeated request does not, nor where nobody is called. */
-function isAcknowledged({ incident, critical }: WatchState, by: string, nowMs: number): boolean {
-  const last = incident?.acknowledged ?? null;
-  if (incident === null || last === null || last.by !== by) return false;
-  if (last.seq < incident.openedSeq) return false;
-  return critical === null || nowMs - last.atMs < ACK_AGAIN_AFTER_MS;
 }
 
 function endings(

@@ -1,7 +1,6 @@
 // What a page says about a condition besides its figures: what it must be, within which bounds it
 // is fine, and which condition is the worst of a watch.
 import { effectivePolicy } from '../core/decide.ts';
-import { acknowledgementLapses } from '../core/escalation.ts';
 import { limitValue } from '../core/limit.ts';
 import type { Condition, Limit, Policy } from '../core/policy.ts';
 import { formatDuration, formatValue, type Unit } from '../core/quantity.ts';
@@ -123,24 +122,6 @@ export function causesOf(
 function summary({ condition, title, state, now, must }: ConditionView): WatchView['worst'] {
   const rule = state === 'blind' ? '' : `, ${must}`;
   return { condition, state, text: `${title} ${now}${rule}` };
-}
-
-export type Acknowledging = {
-  readonly nowMs: number;
-  /** After this the calls begin again; null: nobody is called. */
-  readonly forMs: number | null;
-};
-
-/** After a stop only who has seen that counts, and only until the calls begin again. */
-export function acknowledgedBy(state: WatchState, now: Acknowledging | null): string | null {
-  const { phase, incident, critical } = state;
-  if (phase !== 'stopped') return state.acknowledgedBy;
-  const acknowledged = incident?.acknowledged ?? null;
-  const forMs = now?.forMs ?? Number.POSITIVE_INFINITY;
-  const lastsUntilMs = acknowledgementLapses(state)
-    ? (critical?.acknowledged?.atMs ?? Number.POSITIVE_INFINITY) + forMs
-    : Number.POSITIVE_INFINITY;
-  return acknowledged === null || (now?.nowMs ?? 0) >= lastsUntilMs ? null : acknowledged.by;
 }
 
 export function incidentOf(state: WatchState): WatchView['incident'] {

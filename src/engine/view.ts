@@ -11,12 +11,11 @@ import type { ConditionTrack } from '../core/track.ts';
 import { verifyConditions } from '../core/verify.ts';
 import type { WatchState } from '../core/watch.ts';
 import { conditionSentence, countsText, limitNow, limitText, titleOf } from '../core/wording.ts';
+import { type Acknowledging, acknowledgedBy } from './acknowledging.ts';
 import type { ConditionView, WatchView } from './control.ts';
 import type { Loaded } from './ledger.ts';
 import {
-  type Acknowledging,
   absoluteLimit,
-  acknowledgedBy,
   allowedRange,
   causesOf,
   incidentOf,
