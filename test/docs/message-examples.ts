@@ -24,12 +24,12 @@ type OutageKind = (typeof OUTAGE_KINDS)[number];
 export type MessageKind = ToldEvent | OutageKind;
 
 /** When a message of the kind is sent. Complete, or it does not compile. */
-const WHEN: Readonly<Record<MessageKind, string>> = {
+export const WHEN: Readonly<Record<MessageKind, string>> = {
   'watch.started': 'A deploy is watched from now on.',
   'watch.armed': 'Each stop condition has had its first sample.',
   'watch.unarmed': 'After `arm.within` some stop condition never had a sample. By name, once.',
   'conditions.blinded':
-    'A condition could not be seen for `blind.after`; at most three times for each condition.',
+    'A condition could not be seen for `blind.after`; three times for each condition, then only when it lasts 30 minutes.',
   'conditions.sighted': 'A condition that on-call was told to be blind is seen again.',
   'condition.warned': 'A warn condition fires; at most three times for each condition.',
   'condition.recovered': 'A warning has been quiet for a minute.',
