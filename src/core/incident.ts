@@ -72,7 +72,6 @@ export function incidentAfter(event: WatchEvent, state: WatchState): WatchState[
   const { seq, atMs } = event;
   const last = { seq, step };
   if (step === 'opens') {
-    // Who looks after a warning has not seen the stop.
     const goesOn = before?.isOpen === true && event.type !== 'watch.stopped';
     const acknowledged = goesOn ? before.acknowledged : null;
     return { isOpen: true, openedSeq: seq, acknowledged, last };

@@ -51,6 +51,7 @@ export type WatchState = {
   readonly warnings: Readonly<Record<string, number>>;
   /** Pre-existing breaches that were told. */
   readonly toldPreExisting: readonly string[];
+  /** Since the stop, if there was one. */
   readonly acknowledgedBy: string | null;
   /** What waits for a person, critical or not; null: nothing ever did. */
   readonly incident: Incident | null;
@@ -234,6 +235,8 @@ function evolved(state: WatchState, event: WatchEvent): WatchState {
       const actions = Object.fromEntries(event.actions.map((name) => [name, 'pending' as const]));
       return {
         ...closed(state, 'stopped', event.atMs),
+        // Who looks after a warning has not seen the stop.
+        acknowledgedBy: null,
         stop: { atMs: event.atMs, cause, by, reason, conditions, mode },
         actions,
         verification: {

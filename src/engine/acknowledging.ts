@@ -11,16 +11,13 @@ export type Acknowledging = {
   readonly forMs: number | null;
 };
 
-/** After a stop only who has seen that counts, and only until the calls begin again. */
+/** Nobody any more when it has lapsed, and people are called again. */
 export function acknowledgedBy(state: WatchState, now: Acknowledging | null): string | null {
-  const { phase, incident, critical } = state;
-  if (phase !== 'stopped') return state.acknowledgedBy;
-  const acknowledged = incident?.acknowledged ?? null;
-  const forMs = now?.forMs ?? Number.POSITIVE_INFINITY;
-  const lastsUntilMs = acknowledgementLapses(state)
-    ? (critical?.acknowledged?.atMs ?? Number.POSITIVE_INFINITY) + forMs
-    : Number.POSITIVE_INFINITY;
-  return acknowledged === null || (now?.nowMs ?? 0) >= lastsUntilMs ? null : acknowledged.by;
+  const atMs = state.critical?.acknowledged?.atMs ?? null;
+  const forMs = now?.forMs ?? null;
+  if (now === null || atMs === null || forMs === null) return state.acknowledgedBy;
+  const hasLapsed = acknowledgementLapses(state) && now.nowMs >= atMs + forMs;
+  return hasLapsed ? null : state.acknowledgedBy;
 }
 
 /** Once more counts from now on: a repeated request does not, nor where nobody is called. */
