@@ -40,6 +40,9 @@ describe('the fault simulation', () => {
       const ends = ['stopped', 'passed', 'inconclusive', 'cancelled', 'superseded'];
       const verified = ['confirmed', 'not_confirmed'];
       expect([...ends, ...verified].filter((end) => !output.includes(`${end} `))).toEqual([]);
+      const told = ['held', 'digests', 'silent', 'storms', 'calls', 'calls not needed'];
+      const nights = ['night', 'clocks changed in the night', 'call answered', 'disarm deaf'];
+      expect([...told, ...nights].filter((what) => !output.includes(` ${what} `))).toEqual([]);
     },
     5 * MINUTES,
   );
