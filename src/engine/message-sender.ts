@@ -41,9 +41,8 @@ export class MessageSender {
     const told = name === wanted ? current : redirected(current, wanted);
     const context = sendContext(first.id, name, this.#options.journal);
     const outcome = await channel.send(repeatMarked(told, begun), signal, context);
-    const isOwn = others.length === 0 && name === wanted;
-    if (outcome.kind !== 'delivered' || isOwn) return outcome;
-    // It stands for no single watch, or another channel gave it out: nothing is hung on to it.
+    if (outcome.kind !== 'delivered' || name === wanted) return outcome;
+    // Another channel gave it out: it is not shown to the one it was for.
     return { kind: 'delivered', detail: outcome.detail };
   }
 
