@@ -98,21 +98,13 @@ export function callEnded(
   { critical }: WatchState,
   { seq }: Call,
 ): { readonly reason: 'acknowledged' | 'resolved'; readonly detail: string } | null {
-  // What is open now may be another trouble than the one that was called for.
-  const isOver = critical?.acknowledged === null && seq < (critical.openings[0]?.seq ?? seq);
-  if (critical === null || isOver) {
-    return {
-      reason: 'resolved',
-      detail: 'what it was about is not open any more; it was not sent',
-    };
-  }
-  const { acknowledged, openings } = critical;
+  const { acknowledged = null, openings = [] } = critical ?? {};
   if (acknowledged !== null && acknowledged.seq > seq) {
     const by = `acknowledged by ${acknowledged.by} at ${utc(acknowledged.atMs)}`;
     return { reason: 'acknowledged', detail: `${by}; it was not sent` };
   }
+  // What it was about may be resolved, and something else be open now, with calls of its own.
   const isPresent = acknowledged?.seq === seq || openings.some((opening) => opening.seq === seq);
-  // What it was about was resolved; what is open now has calls of its own.
   if (isPresent) return null;
   return { reason: 'resolved', detail: 'what it was about is not open any more; it was not sent' };
 }

@@ -180,12 +180,7 @@ export const ROUTING: readonly Broken[] = [
       {
         file: 'src/core/escalation.ts',
         find: '  if (isPresent) return null;',
-        replace: '  if (isPresent || seq > 0) return null;',
-      },
-      {
-        file: 'src/core/escalation.ts',
-        find: 'if (critical === null || isOver) {',
-        replace: 'if (critical === null || (isOver && seq < 0)) {',
+        replace: '  if (isPresent || critical !== null) return null;',
       },
     ],
   },

@@ -13,8 +13,8 @@ import type {
   StartCommand,
   WatchView,
 } from '../../src/engine/control.ts';
-import type { Hold, WatchFilter } from '../../src/journal/journal.ts';
 import { incidentOf } from '../../src/engine/view-words.ts';
+import type { Hold, WatchFilter } from '../../src/journal/journal.ts';
 import { CanarydError, type ErrorCode } from '../../src/kit/errors.ts';
 
 export const T0 = Date.UTC(2026, 2, 1, 12);
@@ -297,7 +297,7 @@ export class FakeControl implements Control {
       reason: state.stop?.reason ?? null,
       verification: state.verification.kind,
       acknowledgedBy: state.acknowledgedBy,
-    incident: incidentOf(state),
+      incident: incidentOf(state),
       rollbackOf: state.rollbackOf,
       lastTickAt: lastTick === undefined ? null : iso(lastTick.atMs),
       url: null,
