@@ -231,6 +231,7 @@ function addHuman(program: Command, io: CliIo, done: (code: number) => void): vo
     ['stop', 'Disarm and roll back now'],
     ['cancel', 'End the watch; nothing is rolled back'],
     ['ack', 'Say that you look after it'],
+    ['resolve', 'Say that nothing of an ended watch is open any more'],
   ] as const) {
     human(
       `${verb} <watch>`,
