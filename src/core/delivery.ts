@@ -201,9 +201,11 @@ export function isDue(delivery: Delivery, nowMs: number): boolean {
   const { content, attempts, createdAtMs, notBeforeMs } = delivery;
   if (nowMs >= notBeforeMs) return true;
   const leftMs = notBeforeMs - nowMs;
-  if (attempts > 0) {
-    return leftMs > (content.kind === 'action' ? ACTION_BACKOFF_MAX_MS : MESSAGE_ASKED_MAX_MS);
-  }
-  const isHeld = content.kind === 'message' && content.heldUntilMs !== undefined;
-  return leftMs > CLOCKS_APART_MAX_MS + (isHeld ? HELD_MAX_MS : notBeforeMs - createdAtMs);
+  const isMessage = content.kind === 'message';
+  const isHeld = isMessage && content.heldUntilMs !== undefined;
+  // Nobody asked for a wait yet: only the clocks of replicas may differ. A call may be late.
+  const isFirst = attempts === 0 && isMessage && content.call === undefined;
+  const retryMs = isMessage ? MESSAGE_ASKED_MAX_MS : ACTION_BACKOFF_MAX_MS;
+  const plannedMs = attempts > 0 ? 0 : isHeld ? HELD_MAX_MS : notBeforeMs - createdAtMs;
+  return leftMs > plannedMs + (isFirst ? CLOCKS_APART_MAX_MS : retryMs);
 }

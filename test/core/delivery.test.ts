@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   ACTION_BACKOFF_MAX_MS,
+  type Delivery,
   isDue,
   nextAttemptAtMs,
   type Outcome,
@@ -58,7 +59,11 @@ describe('the wait before the next attempt', () => {
 });
 
 describe('the time of a delivery', () => {
-  const planned = { ...message, createdAtMs: T0, notBeforeMs: T0 + 3_000, attempts: 0 };
+  const planned: Delivery = {
+    ...{ ...message, createdAtMs: T0, notBeforeMs: T0 + 3_000, attempts: 0, order: 1 },
+    ...{ state: 'pending', attemptedAtMs: null, inFlight: false, holder: null },
+    ...{ lastReason: null, lastDetail: null, receipt: null },
+  };
 
   test('comes when its wait is over', () => {
     expect(isDue(planned, T0 + 2_999)).toBe(false);
