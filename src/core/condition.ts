@@ -118,7 +118,7 @@ export function advance(
   }
   const isMet = met(limit, reading.value, absolute, context.baseline);
   const run = isMet ? lengthen(unbroken(before, condition, context), context) : NO_RUN;
-  const state = !isMet ? 'inactive' : run.runMs >= condition.forMs ? 'firing' : 'pending';
+  const state = !isMet ? 'inactive' : isLongEnough(run, condition, context) ? 'firing' : 'pending';
   return judged(before, { ...run, state, streak: 0, limit: absolute }, reading, context);
 }
 
@@ -134,6 +134,22 @@ function advanceHealth(
   const run = isMet ? lengthen(before, context) : NO_RUN;
   const state = !isMet ? 'inactive' : streak >= times ? 'firing' : 'pending';
   return judged(before, { ...run, state, streak, limit: null }, reading, context);
+}
+
+/**
+ * Ticks come some milliseconds late or early: one that is early by less than this must not cost a
+ * whole interval.
+ */
+const JITTER_MS_MAX = 100;
+const JITTER_INTERVALS = 1 / 20;
+
+function isLongEnough(
+  { runMs, runSamples }: Pick<ConditionTrack, 'runMs' | 'runSamples'>,
+  { forMs }: Condition,
+  { intervalMs }: ConditionContext,
+): boolean {
+  const jitterMs = Math.min(JITTER_MS_MAX, JITTER_INTERVALS * intervalMs);
+  return runMs >= forMs || (runSamples > 1 && runMs >= forMs - jitterMs);
 }
 
 function lengthen(before: ConditionTrack, { atMs, intervalMs }: ConditionContext) {

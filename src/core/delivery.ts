@@ -190,6 +190,9 @@ export function nextAttemptAtMs(
 /** A held message waits a night at most; what seems longer was planned by another clock. */
 const HELD_MAX_MS = 25 * 3_600_000;
 
+/** The clock of the replica that planned it may be ahead by so much. */
+const CLOCKS_APART_MAX_MS = 10_000;
+
 /**
  * Whether its time has come. No wait is planned longer than the longest there is: one that seems
  * longer was planned before the wall clock was set back, and is over.
@@ -197,8 +200,12 @@ const HELD_MAX_MS = 25 * 3_600_000;
 export function isDue(delivery: Delivery, nowMs: number): boolean {
   const { content, attempts, createdAtMs, notBeforeMs } = delivery;
   if (nowMs >= notBeforeMs) return true;
-  const isHeld = content.kind === 'message' && content.heldUntilMs !== undefined;
-  const retryMs = content.kind === 'action' ? ACTION_BACKOFF_MAX_MS : MESSAGE_ASKED_MAX_MS;
+  const leftMs = notBeforeMs - nowMs;
+  const isMessage = content.kind === 'message';
+  const isHeld = isMessage && content.heldUntilMs !== undefined;
+  // Nobody asked for a wait yet: only the clocks of replicas may differ. A call may be late.
+  const isFirst = attempts === 0 && isMessage && content.call === undefined;
+  const retryMs = isMessage ? MESSAGE_ASKED_MAX_MS : ACTION_BACKOFF_MAX_MS;
   const plannedMs = attempts > 0 ? 0 : isHeld ? HELD_MAX_MS : notBeforeMs - createdAtMs;
-  return notBeforeMs - nowMs > retryMs + plannedMs;
+  return leftMs > plannedMs + (isFirst ? CLOCKS_APART_MAX_MS : retryMs);
 }

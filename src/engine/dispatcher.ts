@@ -81,7 +81,7 @@ export class Dispatcher {
     this.#options = options;
     this.#outcomes = new OutcomeWriter(options);
     this.#actions = new ActionSender(options, (delivery) => this.#barred(delivery));
-    this.#messages = new MessageSender(options);
+    this.#messages = new MessageSender(options, (delivery) => this.#barred(delivery));
     this.#sweptAt = options.clock.monotonic();
   }
 
@@ -256,11 +256,12 @@ export class Dispatcher {
     company: readonly [Delivery, ...Delivery[]],
     lane: LaneState,
   ): Promise<void> {
+    const lookedAt = this.#options.clock.monotonic();
     const begun = await this.#beginTogether(company);
     const [first, ...others] = begun;
     if (first === undefined) return;
     const outcome = await this.#messages
-      .send([first, ...others], this.#aborting.signal)
+      .send([first, ...others], lookedAt, this.#aborting.signal)
       .catch((error: unknown) => this.#failed(first, error));
     this.#space(first, lane, outcome);
     // Nothing of it can be overtaken any more: what is urgent need not wait until it is written.

@@ -19,6 +19,7 @@ import {
   STORM_MIN,
 } from '../core/merge.ts';
 import type { DeliveryUpdate, Journal } from '../journal/journal.ts';
+import type { Ledger } from './ledger.ts';
 
 /** About two minutes: then the trouble may be the message's own, and the others pass it. */
 const HOLDS_OTHERS_ATTEMPTS = 8;
@@ -235,8 +236,16 @@ export function soFar({ attempts, inFlight, lastDetail }: Delivery): string {
   return attempts === 0 ? 'it was not sent' : `last attempt: ${lastDetail}`;
 }
 
-export function sendContext(deliveryId: string, channel: string, journal: Journal): SendContext {
-  return { deliveryId, receipts: (watchId) => journal.receipts(watchId, channel) };
+export function sendContext(
+  deliveryId: string,
+  channel: string,
+  { journal, ledger }: { readonly journal: Journal; readonly ledger: Pick<Ledger, 'isOpen'> },
+): SendContext {
+  return {
+    deliveryId,
+    receipts: (watchId) => journal.receipts(watchId, channel),
+    isOpen: (watchId) => ledger.isOpen(watchId),
+  };
 }
 
 export function receiptOf(outcome: Outcome): Pick<DeliveryUpdate, 'receipt'> {

@@ -2,14 +2,18 @@
 // for, with what the journal says now. Writes nothing.
 import type { Delivery, Message, Outcome } from '../core/delivery.ts';
 import { callLines } from '../core/escalation.ts';
-import { isIncidentOpen } from '../core/watch.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { Clock } from '../kit/clock.ts';
+import { type Barred, NOT_SENT, STANDS_FOR_MS } from './action-sender.ts';
 import { type Channel, joined, type MessageContent, repeatMarked, sendContext } from './lanes.ts';
 import type { Ledger } from './ledger.ts';
+import type { Share } from './share.ts';
 
 export type BegunMessage = Delivery & { readonly content: MessageContent };
 
 type Options = {
+  readonly clock: Clock;
+  readonly share: Pick<Share, 'isCurrent'>;
   readonly journal: Journal;
   readonly ledger: Ledger;
   readonly channels: Readonly<Record<string, Channel>>;
@@ -18,14 +22,20 @@ type Options = {
 export class MessageSender {
   readonly #options: Options;
 
-  constructor(options: Options) {
+  readonly #barred: (delivery: Delivery) => Promise<Barred | null>;
+
+  constructor(options: Options, barred: (delivery: Delivery) => Promise<Barred | null>) {
     this.#options = options;
+    this.#barred = barred;
   }
 
+  /** @param lookedAt monotonic time before it was found that nothing bars them */
   async send(
     begun: readonly [BegunMessage, ...BegunMessage[]],
+    lookedAt: number,
     signal: AbortSignal,
   ): Promise<Outcome> {
+    if (!(await this.#stillStand(begun, lookedAt))) return NOT_SENT;
     const [first, ...others] = begun;
     const wanted = first.content.channel;
     const name = this.#nameOf(first.content);
@@ -39,11 +49,28 @@ export class MessageSender {
     const message = joined(contents, (watchId) => open.has(watchId));
     const current = await this.#current(first, message);
     const told = name === wanted ? current : redirected(current, wanted);
-    const context = sendContext(first.id, name, this.#options.journal);
+    const context = sendContext(first.id, name, this.#options);
     const outcome = await channel.send(repeatMarked(told, begun), signal, context);
     if (outcome.kind !== 'delivered' || name === wanted) return outcome;
     // Another channel gave it out: it is not shown to the one it was for.
     return { kind: 'delivered', detail: outcome.detail };
+  }
+
+  /**
+   * The journal may have answered late, or the process been stopped for a while: meanwhile somebody
+   * may have acknowledged, or another replica taken over.
+   */
+  async #stillStand(begun: readonly BegunMessage[], lookedAt: number): Promise<boolean> {
+    const { clock, journal, share } = this.#options;
+    if (clock.monotonic() - lookedAt < STANDS_FOR_MS) return true;
+    const found = await Promise.all(
+      begun.map(async (one) => {
+        const stored = await journal.delivery(one.id);
+        const isOurs = stored?.state === 'pending' && stored.attempts === one.attempts;
+        return isOurs && (await this.#barred({ ...one, inFlight: false })) === null;
+      }),
+    );
+    return share.isCurrent() && found.every(Boolean);
   }
 
   /** Where it goes; null: nowhere. A channel that is gone takes no stop and no night with it. */
@@ -59,8 +86,7 @@ export class MessageSender {
     const open = new Set<string>();
     const held = begun.filter(({ content }) => content.heldUntilMs !== undefined);
     for (const watchId of new Set(held.map((one) => one.watchId))) {
-      const loaded = await this.#options.ledger.load(watchId);
-      if (loaded !== null && isIncidentOpen(loaded.state)) open.add(watchId);
+      if (await this.#options.ledger.isOpen(watchId)) open.add(watchId);
     }
     return open;
   }

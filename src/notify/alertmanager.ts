@@ -6,16 +6,16 @@ import type { Message, Outcome, SendContext } from '../core/delivery.ts';
 import { CALL_KIND } from '../core/escalation.ts';
 import type { Clock } from '../kit/clock.ts';
 import { retryAfterMs, send } from '../kit/http.ts';
-import { endedKeys, isOver, receiptFor } from './incident-keys.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import type { Send } from './attempt.ts';
+import { endedKeys, isOver, receiptFor } from './incident-keys.ts';
 import {
   cutLines,
   cutUnits,

@@ -3,8 +3,9 @@
 // server took it for at least one. The password is in no detail.
 import { createTransport } from 'nodemailer';
 import type { Message, Outcome, SendContext } from '../core/delivery.ts';
+import { refused, retryable, saidBy } from '../request/outcome.ts';
+import { deliveryKey, objectOf, type Send } from './attempt.ts';
 import { type Mail, mailOf } from './mail-message.ts';
-import { deliveryKey, objectOf, refused, retryable, type Send, saidBy } from './outcome.ts';
 import { isTrial } from './trial.ts';
 
 const ANSWER_BYTES_MAX = 64 * 1_024;

@@ -11,14 +11,13 @@ import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
-  objectOf,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
   retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { objectOf, type Send } from './attempt.ts';
 import { cutUnits, linksOf, oneLine } from './text.ts';
 import { isTrial } from './trial.ts';
 

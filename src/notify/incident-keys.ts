@@ -2,7 +2,7 @@
 // watches, a call. It is written into receipts, and read when the incident of a watch ends. Whether
 // something is open the journal says, not this channel's memory.
 import type { Message, SendContext } from '../core/delivery.ts';
-import { objectOf } from './outcome.ts';
+import { objectOf } from './attempt.ts';
 
 type Opened = { readonly key: string; readonly watches: readonly string[] };
 

@@ -7,17 +7,16 @@ import { CALL_KIND } from '../core/escalation.ts';
 import { isOfSeveral } from '../core/merge.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
-import { areOver, endedKeys, ownKeys, receiptFor, watchesOf } from './incident-keys.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
-  objectOf,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { objectOf, type Send } from './attempt.ts';
+import { areOver, endedKeys, ownKeys, receiptFor, watchesOf } from './incident-keys.ts';
 import {
   cutLines,
   cutUnits,

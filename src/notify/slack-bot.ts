@@ -11,16 +11,14 @@ import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import {
   ANSWER_BYTES_MAX,
-  deliveryKey,
   httpDetail,
-  objectOf,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
   retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { deliveryKey, objectOf, type Send } from './attempt.ts';
 import {
   type Head,
   headButtons,

@@ -3,7 +3,7 @@
 // channel, so that it is known after a restart and on another replica. Pure.
 import type { Message, Severity } from '../core/delivery.ts';
 import { SLACK_BUTTONS, type SlackButton } from '../core/slack-button.ts';
-import { objectOf } from './outcome.ts';
+import { objectOf } from './attempt.ts';
 import { slackButtonsOf } from './slack-buttons.ts';
 import { cutUnits, oneLine } from './text.ts';
 

@@ -10,7 +10,7 @@ import type { Message, Outcome } from '../core/delivery.ts';
 import type { Clock } from '../kit/clock.ts';
 import { retryAfterMs } from '../kit/http.ts';
 import { cutEnd, printable, redact } from '../kit/redact.ts';
-import { outcomeOfStatus, refused, retryable } from './outcome.ts';
+import { outcomeOfStatus, refused, retryable } from '../request/outcome.ts';
 import { plainSlackMessage, type SlackPayload, slackMessage } from './slack-message.ts';
 
 /** Slack answers with one word. */

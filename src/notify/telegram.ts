@@ -6,14 +6,13 @@ import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
-  objectOf,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
   retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { objectOf, type Send } from './attempt.ts';
 import { cutLines, fieldsOf, headlineOf, linesOf, linksOf, nextOf, utc, watchOf } from './text.ts';
 
 /** Telegram counts UTF-16 units, links apart, up to this. */

@@ -1,22 +1,20 @@
 // Each message as JSON to a URL of the operator's, signed by Standard Webhooks as actions are. It
 // follows no redirect, and its details hold no URL, header or secret.
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Message, Outcome } from '../core/delivery.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import { headerSecrets } from '../kit/redact.ts';
-import { sign, signingKeys } from '../kit/signature.ts';
 import {
   ANSWER_BYTES_MAX,
-  deliveryKey,
   httpDetail,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
   retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { signedHeaders } from '../request/signed.ts';
+import { deliveryKey, type Send } from './attempt.ts';
 import {
   cutUnits,
   fieldsOf,
@@ -44,7 +42,8 @@ export type MessageWebhookOptions = {
 export function createMessageWebhook(options: MessageWebhookOptions): Send {
   return async (message, signal, context) => {
     const body = JSON.stringify(webhookBody(message));
-    const headers = headersOf(options, deliveryKey(message, options.name, context), body);
+    const id = deliveryKey(message, options.name, context);
+    const headers = signedHeaders({ ...options, id, body, nowMs: options.clock.now() });
     if (typeof headers === 'string') return refused('misconfigured', headers);
     const answer = await send({
       method: 'POST',
@@ -148,44 +147,6 @@ function linesWithin(lines: readonly string[], bytesMax: number): readonly strin
   const some = firstOf(lines, bytesMax - bytesOf(CUT) - 1);
   if (some.length > 0) return [...some, CUT];
   return [cutUnits(lines[0] ?? '', Math.floor((bytesMax - 10) / BYTES_OF_A_UNIT))];
-}
-
-/** The request's headers; a text says why there are none. */
-function headersOf(
-  options: MessageWebhookOptions,
-  id: string,
-  body: string,
-): Record<string, string> | string {
-  const timestampSeconds = Math.floor(options.clock.now() / 1_000);
-  const own: Record<string, string> = {
-    'content-type': 'application/json',
-    'user-agent': `canaryd/${options.version}`,
-    'webhook-id': id,
-    'webhook-timestamp': `${timestampSeconds}`,
-    'idempotency-key': id,
-  };
-  if (options.secret !== null) {
-    const keys = signingKeys(options.secret);
-    if (keys === null) return 'secret: cannot sign; wanted whsec_<base64> or any text, not empty';
-    own['webhook-signature'] = sign(keys, { id, timestampSeconds, body });
-  }
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(options.headers)) {
-    if (!isHeader(name, value)) return `headers.${name}: has characters that a header may not have`;
-    // Names are compared without case; what signs the request cannot be configured away.
-    if (own[name.toLowerCase()] === undefined) headers[name] = value;
-  }
-  return { ...headers, ...own };
-}
-
-function isHeader(name: string, value: string): boolean {
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function outcomeOfAnswer(answer: HttpAnswer, options: MessageWebhookOptions): Outcome {

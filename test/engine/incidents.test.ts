@@ -2,8 +2,17 @@
 // time; and what channels that keep incidents are told of it.
 import { describe, expect, it } from 'vitest';
 import type { Routing } from '../../src/core/route.ts';
+import type { Channel } from '../../src/engine/lanes.ts';
 import { aCondition, aPolicy } from '../support/build.ts';
-import { anEngine, retryable, share, unreachable } from '../support/engine.ts';
+import {
+  anEngine,
+  changed,
+  DELIVERED,
+  retryable,
+  share,
+  tempJournal,
+  unreachable,
+} from '../support/engine.ts';
 import { Phones } from '../support/phones.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -277,5 +286,62 @@ describe('a channel that keeps incidents', () => {
     engine.world.readings = { fill_rate: share(0.97) };
     await clock.advance(5 * MINUTE);
     expect(steps()).toEqual(['watch.unarmed opens', 'watch.armed closes']);
+  });
+});
+
+describe('what a channel may ask of the journal', () => {
+  it('is whether something of a watch still waits for a person', async () => {
+    const clock = new VirtualClock();
+    const asked: (readonly [string, boolean | undefined])[] = [];
+    const send: Channel['send'] = async ({ kind, watchId }, _, context) => {
+      asked.push([kind, await context?.isOpen?.(watchId)]);
+      return DELIVERED;
+    };
+    const engine = anEngine({ clock, channels: { pager: { spacingMs: 0, send } } });
+    engine.world.readings = { fill_rate: share(0.97) };
+    engine.start();
+    const id = await engine.watch();
+    await clock.advance(MINUTE);
+    engine.world.readings = { fill_rate: share(0.2) };
+    await clock.advance(MINUTE);
+    await engine.commands.resolve(id, BY);
+    await clock.advance(MINUTE);
+    expect(asked).toContainEqual(['watch.started', false]);
+    expect(asked).toContainEqual(['watch.stopped', true]);
+    expect(asked).toContainEqual(['watch.resolved', false]);
+  });
+});
+
+describe('a call while the journal is slow', () => {
+  it('is not made when somebody acknowledged before it could leave', async () => {
+    const clock = new VirtualClock();
+    const real = tempJournal();
+    let isSlow = false;
+    const journal = changed(real, {
+      startAttempts: async (...args) => {
+        const begun = await real.startAttempts(...args);
+        if (isSlow) await clock.sleep(10_000);
+        return begun;
+      },
+    });
+    const phones = new Phones(clock, ['chat']);
+    const { channels } = phones;
+    const routing = { routes: [], quietHours: null, escalation };
+    const policy = aPolicy({ verify });
+    const engine = anEngine({ policies: [policy], clock, journal, channels, routing });
+    engine.world.readings = { fill_rate: share(0.97) };
+    engine.start();
+    const id = await engine.watch();
+    await clock.advance(MINUTE);
+    engine.world.readings = { fill_rate: share(0.2) };
+    await clock.advance(MINUTE);
+    const stoppedAt = (await engine.events(id)).find(({ type }) => type === 'watch.stopped');
+    const callAtMs = (stoppedAt?.atMs ?? 0) + 5 * MINUTE;
+    await clock.advance(callAtMs - clock.now() - 1_000);
+    isSlow = true;
+    await clock.advance(3_000);
+    await engine.commands.acknowledge(id, BY);
+    await clock.advance(30_000);
+    expect(phones.of('chat', 'escalation.called')).toEqual([]);
   });
 });

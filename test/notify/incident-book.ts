@@ -1,8 +1,8 @@
 // What the journal tells a channel that keeps incidents, for tests: which watches are open, and the
 // receipts of what the channel has delivered.
 import type { Message, Outcome, Receipt, SendContext } from '../../src/core/delivery.ts';
+import type { Send } from '../../src/notify/attempt.ts';
 import { watchesOf } from '../../src/notify/incident-keys.ts';
-import type { Send } from '../../src/notify/outcome.ts';
 
 export class IncidentBook {
   readonly open = new Set<string>();

@@ -145,7 +145,10 @@ export class RoutingChecks {
     const latest = T0 + truth.now() + truth.aheadMs();
     // Of a storm also what has come just now goes along.
     const mayBeEarly = ruleOf(row) === 'R4';
-    if (row.attempts === 1 && !mayBeEarly && latest + 1 < row.not_before_ms) {
+    // Planned at a time that the clock has left behind: its wait is over all the same.
+    const wasSetBack = row.created_at_ms > latest + 10_000;
+    const isEarly = latest + 1 < row.not_before_ms && !wasSetBack;
+    if (row.attempts === 1 && !mayBeEarly && isEarly) {
       report(rule, watchId, `${row.id} is sent ${row.not_before_ms - latest} ms too early`);
     }
     if (row.attempts > 1 && this.#isWell(row)) {
