@@ -73,6 +73,12 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
     why: 'A counter only grows and begins anew with each restart: its value says nothing.',
     fix: 'Use `rate` or `increase`.',
   },
+  'several-hosts': {
+    level: 'warning',
+    what: 'The health endpoints of the policy are on different hosts.',
+    why: 'A deploy is rolled back for the failures of another service, and not for its own.',
+    fix: 'Ask the service that is deployed; waive it when it really has several hosts.',
+  },
   'short-range': {
     level: 'warning',
     what: 'A range is shorter than four intervals of the policy.',

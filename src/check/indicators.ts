@@ -20,7 +20,30 @@ export function indicatorFindings(subject: Subject): Finding[] {
     ...gaugeFindings(subject, indicator),
     ...rangeFindings(subject, indicator),
   ]);
-  return [...own, ...matchFindings(subject)];
+  return [...own, ...hostFindings(subject), ...matchFindings(subject)];
+}
+
+/** Endpoints of one service are on one host; the odd one is told, else the later one. */
+function hostFindings(subject: Subject): Finding[] {
+  const all = Object.values(subject.policy.indicators);
+  const checks = all.flatMap((one) => (one.kind === 'http' ? [one] : []));
+  const byHost = Map.groupBy(checks, ({ url }) => hostOf(url));
+  const [usual, ...others] = [...byHost].toSorted(([, a], [, b]) => b.length - a.length);
+  const [same] = usual?.[1] ?? [];
+  if (same === undefined) return [];
+  return others.flatMap(([host, own]) =>
+    own.map(({ id }) => {
+      const found = `a check of ${host}, while ${same.id} asks ${hostOf(same.url)}`;
+      const wanted = 'the service that is deployed; waive it when both belong to it';
+      return finding('several-hosts', aboutIndicator(subject, id, 'http', 'url'), found, wanted);
+    }),
+  );
+}
+
+/** Ports may differ: many services answer for their health on one of their own. */
+function hostOf(url: string): string {
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || hostname === '[::1]' ? '127.0.0.1' : hostname;
 }
 
 /** Labels of the whole policy are compared as they are. */

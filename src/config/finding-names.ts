@@ -14,6 +14,7 @@ export const STATIC_FINDINGS = [
   'part-outside-total',
   'regex-in-equals',
   'counter-as-gauge',
+  'several-hosts',
   'short-range',
   'unit-doubt',
   'always-holds',

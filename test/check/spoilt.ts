@@ -354,4 +354,18 @@ export const SPOILT: readonly Spoilt[] = [
     'which is 1 kB',
     [[`${WARN}.memory.above`, '64MB']],
   ),
+  one(
+    'several-hosts',
+    'the endpoint of another service',
+    [
+      ['indicators.version', { http: { url: 'http://shop-7:1/version' } }],
+      ['on_stop.2.verify.pass.version', { passing: 1 }],
+    ],
+    'version',
+    'a check of shop-7, while health asks 127.0.0.1',
+    [
+      ['indicators.version', { http: { url: 'http://localhost:2/version/${version}' } }],
+      ['on_stop.2.verify.pass.version', { passing: 1 }],
+    ],
+  ),
 ];
