@@ -16,6 +16,7 @@ const options = { monotonic: () => 0, signal: new AbortController().signal };
 
 const FILES = [
   ['policies/aurora.test.yaml', '../policy-test.schema.json'],
+  ['policies/examples/http-api.test.yaml', '../../policy-test.schema.json'],
   ['compose/policies/aurora.test.yaml', '../../policy-test.schema.json'],
 ] as const;
 
