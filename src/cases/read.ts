@@ -33,10 +33,6 @@ export function readCaseFile(path: string): CaseFileResult {
     return { kind: 'problems', problems: uniqueProblems(problems) };
   }
   const everyMs = input.interval === undefined ? policy.intervalMs : ms(input.interval);
-  if (everyMs > policy.intervalMs) {
-    const wanted = `at most ${formatDuration(policy.intervalMs)}, the interval of the policy`;
-    problems.push(problem(['interval'], found(input.interval), wanted));
-  }
   const cases = readCases(input, policy, everyMs, problems);
   if (problems.length > 0) return { kind: 'problems', problems: uniqueProblems(problems) };
   const { source } = input;

@@ -44,6 +44,16 @@ describe('a case', () => {
     expect(await failures({ series, expect: after })).toEqual([]);
   });
 
+  it('sees between two scrapes what the last one showed', async () => {
+    const series = { queue_length: { '0s': 5, '2m1s': 60 } };
+    const expected = { '2m10s': { queue: 'inactive 5' }, '2m15s': { queue: 'firing 60' } };
+    for (const source of ['prometheus', 'scrape']) {
+      const file = { interval: '15s', source };
+      expect(await failures({ series, expect: expected }, file)).toEqual([]);
+    }
+    expect(await failures({ series, expect: expected })).toHaveLength(1);
+  });
+
   it('finds at any tick what may never be', async () => {
     const series = { queue_length: { '0s': 5, '2m': 60, '2m5s': 5 } };
     const never = { queue: 'firing', message: ['Warning', 'STOPPED'], actions: ['rollback'] };
