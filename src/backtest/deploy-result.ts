@@ -151,7 +151,9 @@ function conditionResult(
 ): ConditionResult {
   const { id, indicator, role, limit } = condition;
   const window = policy.windows.find(({ name }) => name === condition.window);
-  const blind = lookedAt.flat().filter((one) => one.condition.id === id && isBlind(one));
+  const sights = lookedAt.flat().filter((one) => one.condition.id === id);
+  const blind = sights.filter(isBlind);
+  const judged = sights.filter((one) => one.blind === null);
   const baseline = watch.state.baseline[indicator];
   const parameters = watch.state.deploy?.parameters ?? {};
   const absolute = absoluteLimit(limit, null, parameters, baseline);
@@ -166,6 +168,7 @@ function conditionResult(
     untilMs: window?.untilMs ?? 0,
     ...allowedRange(condition, absolute, baseline),
     blindMs: blind.length * policy.intervalMs,
+    judgedMs: judged.length * policy.intervalMs,
     blindReason: mostFrequent(blind.map((one) => one.blind?.reason ?? '')),
     firedAfterMs: firedAtMs === null ? null : firedAtMs - deploy.deployedAtMs,
   };

@@ -39,7 +39,7 @@ export function summary(results: readonly BacktestResult[]): Html {
         <span class="hash">${hash.slice(0, 12)}</span></p>
     </section>`;
   });
-  const rows = results.map(summaryRows);
+  const rows = results.map((one) => summaryRows(one, results.length > 1));
   const lines = (rows[0] ?? []).map(([name], index) => {
     const values = rows.map((row, side) => {
       const of = rows.length === 1 ? null : html` data-side="${SIDES[side] ?? ''}"`;
@@ -56,16 +56,26 @@ export function summary(results: readonly BacktestResult[]): Html {
         )}</tr></thead>`;
   return html`<div class="cards">${cards}</div>
     ${results.map(leftOutNote)}
+    ${results.map(blindNote)}
     <div class="wide"><table class="summary"><caption class="unseen">Summary</caption>
     ${head}<tbody>${lines}</tbody></table></div>`;
 }
 
 /** What no backtest of this policy could judge. */
 function leftOutNote({ leftOut = [], policy }: BacktestResult): Html {
-  if (leftOut.length === 0) return html``;
-  const items = leftOut.slice(0, CONDITIONS_MAX).map((text) => html`<li>${cut(text)}</li>`);
-  const further = leftOut.length - items.length;
-  return html`<section class="card tone-warn" aria-label="Not replayed"><p>Not replayed of ${cut(policy.name)}:</p>
+  return note('Not replayed', `Not replayed of ${cut(policy.name)}:`, leftOut);
+}
+
+/** What this one could not. */
+function blindNote({ blind = [], policy }: BacktestResult): Html {
+  return note('Blind', `Not judged of ${cut(policy.name)}:`, blind);
+}
+
+function note(label: string, intro: string, texts: readonly string[]): Html {
+  if (texts.length === 0) return html``;
+  const items = texts.slice(0, CONDITIONS_MAX).map((text) => html`<li>${cut(text)}</li>`);
+  const further = texts.length - items.length;
+  return html`<section class="card tone-warn" aria-label="${label}"><p>${intro}</p>
     <ul class="because">${items}</ul>${further > 0 && html`<p>and ${further} more</p>`}</section>`;
 }
 

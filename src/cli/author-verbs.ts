@@ -103,7 +103,7 @@ function addTest(program: Command, io: CliIo, done: (code: number) => void): voi
     .command('test <files...>')
     .description('Play the cases of a policy, offline and with the very engine of production')
     .option('--filter <text>', 'only cases with this in their name')
-    .option('--coverage [required]', 'name conditions that no case makes fire, or hold')
+    .option('--coverage [required]', 'name conditions that no case expects to fire, or to hold')
     .option('--ascii', 'no signs beyond ASCII (or env NO_UNICODE)')
     .option('--json', 'print JSON')
     .addHelpText(

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { Asker, SourceLost } from '../backtest/asker.ts';
 import type { GivenDeploy } from '../backtest/deploys.ts';
-import { deploysOf, findChanges } from '../backtest/find.ts';
+import { deploysOf, findChanges, LOOK_BACK_MAX_MS } from '../backtest/find.ts';
 import { counted } from '../backtest/report-words.ts';
 import { readDeploysFile } from '../config/deploys-file.ts';
 import { loadConfig } from '../config/load.ts';
@@ -12,6 +12,7 @@ import type { Policy } from '../core/policy.ts';
 import type { Journal, WatchRecord } from '../journal/journal.ts';
 import { openJournal } from '../journal/open.ts';
 import type { Ask } from '../source/prometheus-api.ts';
+import { barText } from './backtest-table.ts';
 import { createClient, need, readList, serverOf, tokenOf, type WireWatch } from './client.ts';
 import { CliExit, EXIT, usage } from './exit.ts';
 import type { CliIo, Output } from './output.ts';
@@ -68,7 +69,7 @@ function listed(path: string): readonly GivenDeploy[] {
 async function inHistory(
   promql: string,
   options: DeployOptions,
-  { io, output, policy, ask, atOnce, paceMs }: Finding,
+  { io, output, policy, ask, atOnce, paceMs, limit }: Finding,
 ): Promise<readonly GivenDeploy[]> {
   const { clock, signal } = io;
   const label = options.label ?? LABEL_DEFAULT;
@@ -77,14 +78,19 @@ async function inHistory(
   }
   const untilMs =
     options.until === undefined ? clock.now() : Date.parse(timeOf('--until', options.until));
-  const fromMs = untilMs - durationOf('--since', options.since ?? SINCE_DEFAULT);
+  const since = options.since ?? SINCE_DEFAULT;
+  const sinceMs = durationOf('--since', since);
+  if (sinceMs > LOOK_BACK_MAX_MS) throw usage(`--since: found ${since}, wanted at most 732d`);
+  const fromMs = untilMs - sinceMs;
   const asker = new Asker({ ask, clock, atOnce, paceMs, signal });
-  const found = await findChanges({ asker, promql, label, fromMs, untilMs }).catch(
-    (error: unknown) => {
-      if (error instanceof SourceLost) throw new CliExit(EXIT.unreachable, lostText(error.message));
-      throw error;
-    },
-  );
+  output.line(`looking for changes of ${label} in ${since} of ${promql}`);
+  const onProgress = (share: number) => output.live(`${barText(Math.floor(share * 100), 100)} %`);
+  const found = await findChanges({
+    ...{ asker, promql, label, fromMs, untilMs, newest: limit, onProgress },
+  }).catch((error: unknown) => {
+    if (error instanceof SourceLost) throw new CliExit(EXIT.unreachable, lostText(error.message));
+    throw error;
+  });
   if (found.kind === 'failed') throw usage(`--find: ${found.detail}`);
   const deploys = deploysOf(found.changes, {
     service: policy.service,

@@ -2,6 +2,7 @@
 // Asks only; nothing is sent to anybody else.
 import { writeFileSync } from 'node:fs';
 import { chooseDeploys } from '../backtest/deploys.ts';
+import { leftOutText, replayedPolicy } from '../backtest/replayed-policy.ts';
 import { reportHtml } from '../backtest/report.ts';
 import { counted } from '../backtest/report-words.ts';
 import type { BacktestResult, PastDeploy } from '../backtest/result.ts';
@@ -99,6 +100,11 @@ function policiesOf(
 ): readonly [PolicyUnderTest, ...PolicyUnderTest[]] {
   const load = (path: string): PolicyUnderTest => {
     const policy = loadPolicyFile(path);
+    const { policy: replayed, leftOut } = replayedPolicy(policy);
+    if (replayed.conditions.length === 0) {
+      const why = leftOut.map((one) => `\n  ${leftOutText(one)}`).join('');
+      throw usage(`${path}: found no condition that can be replayed; wanted at least one:${why}`);
+    }
     return { policy, file: path, hash: policyHash(policy) };
   };
   const first = load(file);
@@ -155,7 +161,9 @@ function sourceOf(
 
 function stateOf(path: string | undefined, url: string, output: Output): StateFile | null {
   if (path === undefined) return null;
-  const opened = openStateFile(path, url);
+  const opened = openStateFile(path, url, (detail) =>
+    output.error(`--state ${path}: ${detail}; going on without it`),
+  );
   if (opened.kind === 'failed') throw usage(`--state ${path}: ${opened.detail}`);
   const { state } = opened;
   if (state.found > 0)

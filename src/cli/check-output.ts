@@ -145,9 +145,10 @@ function summary(findings: readonly Finding[]): string {
   return [...parts, ...(waived === 0 ? [] : [`${waived} waived`])].join(', ');
 }
 
-export function reportJson(checked: readonly Checked[]) {
+/** `ok` as the exit code says; `valid`: whether the files can be used at all. */
+export function reportJson(checked: readonly Checked[], ok: boolean) {
   const isValid = checked.every(({ problems }) => problems.length === 0);
-  return { ok: isValid, files: checked.map(fileJson) };
+  return { ok, valid: isValid, files: checked.map(fileJson) };
 }
 
 function fileJson({ file, problems, warnings, policies }: Checked) {

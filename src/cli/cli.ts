@@ -40,6 +40,11 @@ export async function runCli(
       output.error(`${error.message}${problems.join('')}`);
       return error.code === 'daemon_unreachable' ? EXIT.unreachable : EXIT.usage;
     }
+    // What waited was told to stop waiting: that is how an interruption arrives, and no bug.
+    if (io.signal.aborted && error === io.signal.reason) {
+      output.error('interrupted');
+      return EXIT.interrupted;
+    }
     throw error;
   }
 }

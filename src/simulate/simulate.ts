@@ -136,7 +136,7 @@ async function play(
   });
   stack.defer(() => ops.close());
   const prometheus =
-    binary === null ? null : await startLocalPrometheus(binary, service.metricsUrl, folder);
+    binary === null ? null : await startLocalPrometheus(binary, service.metricsUrl, folder, signal);
   if (prometheus) stack.defer(() => prometheus.stop());
   const { disarmUrl, rollbackUrl } = ops;
   const { healthUrl } = service;

@@ -29,6 +29,8 @@ describe('changes of a version label', () => {
     // A scrape that failed, of all or of one, is no deploy.
     [['a', '', '', 'a'], []],
     [['a', 'a b', 'b', 'a b', 'b'], ['1: a -> b']],
+    // Nobody was asked for a while, and two run side by side before and after.
+    [['a', 'a b', 'a b', ...long(''), 'a b', 'a b'], ['1: a -> b']],
     // A canary that was taken away again.
     [
       ['a', 'a b', 'a b', 'a', 'a'],

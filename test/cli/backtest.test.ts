@@ -45,6 +45,19 @@ function folder() {
   };
 }
 
+const HEALTH_ONLY = `service: shop
+source: prometheus
+indicators:
+  health: { http: { url: "http://127.0.0.1:9/health" } }
+windows:
+  - name: always
+    until: 5m
+    stop: { health: { failing: 3 } }
+  - name: success
+    until: 15m
+    pass: { health: { passing: 3 } }
+`;
+
 type Json = { readonly results: readonly Record<string, unknown>[] };
 
 /** Without what depends on when and how it was fetched. */
@@ -252,6 +265,15 @@ describe('canaryd backtest', () => {
     const { code, err } = await refused(policy, ...argv, '--prometheus', dead);
     expect(code).toBe(2);
     expect(err).toMatch(text);
+  });
+
+  it('refuses a policy of which nothing can be replayed, and says why', async () => {
+    const { file, deploys: list } = folder();
+    const health = file('health.yaml', HEALTH_ONLY);
+    const { code, err } = await refused(health, '--deploys', list, '--prometheus', dead);
+    expect(code).toBe(2);
+    expect(err).toMatch(/found no condition that can be replayed; wanted at least one/);
+    expect(err).toContain('always.stop.health was not replayed: a health endpoint cannot');
   });
 
   it('refuses a source without a past, and says what to do', async () => {

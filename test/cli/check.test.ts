@@ -95,6 +95,7 @@ describe('check', () => {
     expect(await run.run('check', '--json', file('aurora.yaml', POLICY))).toBe(0);
     expect(run.json()).toMatchObject({
       ok: true,
+      valid: true,
       files: [
         {
           problems: [],
@@ -109,7 +110,7 @@ describe('check', () => {
     });
     const broken = cli(OFFLINE);
     expect(await broken.run('check', '--json', file('a.yaml', 'service: a'))).toBe(2);
-    expect(broken.json()).toMatchObject({ ok: false });
+    expect(broken.json()).toMatchObject({ ok: false, valid: false });
   });
 });
 
@@ -152,6 +153,7 @@ describe('findings of check', () => {
     const run = cli(OFFLINE);
     const path = file('aurora.yaml', WRONG);
     expect(await run.run('check', '--json', path)).toBe(1);
+    expect(run.json()).toMatchObject({ ok: false, valid: true });
     const [policy] = run.json().files[0].policies;
     expect(policy.live).toBeNull();
     expect(policy.findings).toEqual([
@@ -167,6 +169,16 @@ describe('findings of check', () => {
         line: 10,
       },
     ]);
+  });
+
+  it('--json is ok as the exit code says', async () => {
+    const run = cli(OFFLINE);
+    const path = file('aurora.yaml', DOUBTFUL);
+    expect(await run.run('check', '--json', path)).toBe(0);
+    expect(run.json()).toMatchObject({ ok: true });
+    const strict = cli(OFFLINE);
+    expect(await strict.run('check', '--json', '--strict', path)).toBe(1);
+    expect(strict.json()).toMatchObject({ ok: false, valid: true });
   });
 
   it('--format github annotates the line', async () => {

@@ -1,6 +1,6 @@
 // Names that were probably meant.
 import { closest } from '../../config/problems.ts';
-import { wordsOf } from '../words.ts';
+import { signOf, wordsOf } from '../words.ts';
 
 const NAMED_MAX = 3;
 const ALIKE_MAX = 4;
@@ -32,6 +32,34 @@ export function nearest(name: string, candidates: readonly string[]): readonly s
     .filter(([, share]) => share >= SHARED_MIN)
     .sort(([, a], [, b]) => b - a);
   return [...found, ...byWords.map(([candidate]) => candidate)].slice(0, NAMED_MAX);
+}
+
+/** Names that differ by slips of letters only, or by what stands before or after. */
+export function alike(name: string, candidates: readonly string[]): readonly string[] {
+  const words = wordsOf(name);
+  const sign = signOf(words);
+  return candidates.filter((candidate) => {
+    const own = wordsOf(candidate);
+    const ownSign = signOf(own);
+    if (candidate === name || (sign !== null && ownSign !== null && sign !== ownSign)) return false;
+    const isLonger = words.every((word) => own.includes(word));
+    const isEnd = own.length > 1 && own.join() === words.slice(-own.length).join();
+    return isLonger || isEnd || isSpelling(words, own);
+  });
+}
+
+function isSpelling(words: readonly string[], others: readonly string[]): boolean {
+  return (
+    words.length === others.length &&
+    words.every((word, index) => isSlip(word, others[index] ?? ''))
+  );
+}
+
+/** Numbers are not misspelt: 4xx is no slip of 5xx. */
+function isSlip(word: string, other: string): boolean {
+  if (word === other) return true;
+  if (/\d/.test(word + other) || Math.min(word.length, other.length) < 3) return false;
+  return word.startsWith(other) || other.startsWith(word) || closest(word, [other]) !== null;
 }
 
 /** What is wanted in place of a name that does not exist. */
