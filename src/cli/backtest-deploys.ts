@@ -9,7 +9,7 @@ import { readDeploysFile } from '../config/deploys-file.ts';
 import { loadConfig } from '../config/load.ts';
 import { problemsText } from '../config/problems.ts';
 import type { Policy } from '../core/policy.ts';
-import type { Journal, WatchRecord } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open.ts';
 import type { Ask } from '../source/prometheus-api.ts';
 import { barText } from './backtest-table.ts';
@@ -115,7 +115,8 @@ async function inJournal(
   options: DeployOptions,
   { io, policy, limit }: Finding,
 ): Promise<readonly GivenDeploy[]> {
-  const wanted = Math.min(WATCHES_MAX, Math.max(limit, PAGE));
+  // Each deploy may have a rollback.
+  const wanted = Math.min(WATCHES_MAX, Math.max(2 * limit, PAGE));
   if (/^https?:/.test(where)) return fromDaemon(where, options, io, policy, wanted);
   if (!existsSync(where)) throw usage(`--journal: cannot read ${where}`);
   const config = /\.ya?ml$/.test(where)
@@ -132,14 +133,13 @@ async function fromJournal(
   limit: number,
 ): Promise<readonly GivenDeploy[]> {
   const records = await journal.watches({ service, limit });
-  const watched = await Promise.all(records.map((record) => isOwnDeploy(journal, record)));
-  return records.filter((_, index) => watched[index]).map(({ deploy }) => given(deploy));
-}
-
-/** The rollback of a watch is a deploy, too, but none that anybody wants to judge. */
-async function isOwnDeploy(journal: Journal, { id }: WatchRecord): Promise<boolean> {
-  const [first] = await journal.events(id, 0, 1);
-  return first?.type !== 'watch.started' || first.rollbackOf === null;
+  return Promise.all(
+    records.map(async ({ deploy, id, startedAtMs }) => {
+      const [first] = await journal.events(id, 0, 1);
+      const isRollback = first?.type === 'watch.started' && first.rollbackOf !== null;
+      return given(deploy, startedAtMs, isRollback);
+    }),
+  );
 }
 
 async function fromDaemon(
@@ -167,21 +167,28 @@ async function fromDaemon(
     watches.push(...page.watches);
     before = page.next_before;
   } while (before !== null && watches.length < limit);
-  return watches
-    .filter(({ rollback_of: rollbackOf }) => rollbackOf === null)
-    .map((watch) =>
-      given({
-        service: watch.service,
-        environment: watch.environment,
-        version: watch.version,
-        previousVersion: watch.previous_version,
-        deployedAtMs: Date.parse(watch.deployed_at),
-        parameters: watch.parameters,
-      }),
-    );
+  return watches.map((watch) => {
+    const deploy = {
+      service: watch.service,
+      environment: watch.environment,
+      version: watch.version,
+      previousVersion: watch.previous_version,
+      deployedAtMs: Date.parse(watch.deployed_at),
+      parameters: watch.parameters,
+    };
+    return given(deploy, Date.parse(watch.started_at), watch.rollback_of !== null);
+  });
 }
 
-function given(deploy: Omit<GivenDeploy, 'label' | 'replaced'>): GivenDeploy {
+/** The rollback of a watch is a deploy, too: it ends the time of the one it took back. */
+function given(
+  deploy: Omit<GivenDeploy, 'label' | 'replaced'>,
+  startedAtMs: number,
+  isRollback: boolean,
+): GivenDeploy {
   const { service, environment, version, previousVersion, deployedAtMs, parameters } = deploy;
-  return { service, environment, version, previousVersion, deployedAtMs, parameters, label: null };
+  return {
+    ...{ service, environment, version, previousVersion, deployedAtMs, parameters },
+    ...{ startedAtMs, isRollback, label: null },
+  };
 }

@@ -50,12 +50,13 @@ source: prometheus
 indicators:
   health: { http: { url: "http://127.0.0.1:9/health" } }
 windows:
-  - name: always
+  - name: early
     until: 5m
     stop: { health: { failing: 3 } }
   - name: success
     until: 15m
     pass: { health: { passing: 3 } }
+    for: 30s
 `;
 
 type Json = { readonly results: readonly Record<string, unknown>[] };
@@ -167,6 +168,18 @@ describe.skipIf(!hasPrometheus())(`canaryd backtest, ${title}`, () => {
     expect(code).toBe(0);
     expect(out()).toContain('1 deploy of shop');
     expect(out()).toMatch(/shop 1\.1\.0 .* stopped/);
+    const { json } = await run(policy, '--journal', path, '--json');
+    const [{ deploys: rows }] = (json() as Json).results as [{ deploys: unknown[] }];
+    // The rollback is no deploy, but ends the time of the one it took back.
+    expect(rows).toMatchObject([
+      {
+        deploy: {
+          version: '1.1.0',
+          replaced: { at_ms: T0 + EVERY + 10 * MINUTE, version: '1.0.0' },
+          started_at_ms: T0 + EVERY + 2_000,
+        },
+      },
+    ]);
   });
 
   it('goes on after kill -9 where it was, with the same result', async () => {
@@ -220,21 +233,22 @@ function linesOf(path: string): number {
 async function watched(path: string): Promise<void> {
   const { aDeploy, aPolicy, started } = await import('../support/build.ts');
   await using journal = openSqliteJournal({ path });
-  const deploy = aDeploy({ version: '1.1.0', previousVersion: '1.0.0', deployedAtMs: T0 + EVERY });
   const policy = aPolicy();
-  const create = {
-    id: 'w_1',
-    deploy,
-    policy,
-    policyHash: 'h',
-    idempotencyKey: null,
-    startedAtMs: T0,
-  };
-  const events = [started({ deploy })];
-  const phase = { phase: 'watching', isActive: true } as const;
-  await journal.append([
-    { watchId: 'w_1', create, expectedRevision: 0, atMs: T0, events, deliveries: [], ...phase },
-  ]);
+  const bad = aDeploy({ version: '1.1.0', previousVersion: '1.0.0', deployedAtMs: T0 + EVERY });
+  const rollback = { ...bad, version: '1.0.0', deployedAtMs: T0 + EVERY + 10 * MINUTE };
+  const both = [
+    { id: 'w_1', deploy: bad, events: [started({ deploy: bad })] },
+    { id: 'w_2', deploy: rollback, events: [started({ deploy: rollback, rollbackOf: 'w_1' })] },
+  ];
+  for (const { id, deploy, events } of both) {
+    const startedAtMs = deploy.deployedAtMs + 2_000;
+    const known = { id, deploy, policy, policyHash: 'h', idempotencyKey: null };
+    const create = { ...known, startedAtMs };
+    const phase = { phase: 'stopped', isActive: false } as const;
+    await journal.append([
+      { watchId: id, create, expectedRevision: 0, atMs: T0, events, deliveries: [], ...phase },
+    ]);
+  }
 }
 
 describe('canaryd backtest', () => {
@@ -273,7 +287,7 @@ describe('canaryd backtest', () => {
     const { code, err } = await refused(health, '--deploys', list, '--prometheus', dead);
     expect(code).toBe(2);
     expect(err).toMatch(/found no condition that can be replayed; wanted at least one/);
-    expect(err).toContain('always.stop.health was not replayed: a health endpoint cannot');
+    expect(err).toContain('early.stop.health was not replayed: a health endpoint cannot');
   });
 
   it('refuses a source without a past, and says what to do', async () => {
