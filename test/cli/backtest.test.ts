@@ -236,15 +236,20 @@ async function watched(path: string): Promise<void> {
   const policy = aPolicy();
   const bad = aDeploy({ version: '1.1.0', previousVersion: '1.0.0', deployedAtMs: T0 + EVERY });
   const rollback = { ...bad, version: '1.0.0', deployedAtMs: T0 + EVERY + 10 * MINUTE };
+  const over = { type: 'watch.cancelled', by: 'mara', reason: 'a test' } as const;
   const both = [
-    { id: 'w_1', deploy: bad, events: [started({ deploy: bad })] },
-    { id: 'w_2', deploy: rollback, events: [started({ deploy: rollback, rollbackOf: 'w_1' })] },
+    { id: 'w_1', deploy: bad, events: [started({ deploy: bad }), over] },
+    {
+      id: 'w_2',
+      deploy: rollback,
+      events: [started({ deploy: rollback, rollbackOf: 'w_1' }), over],
+    },
   ];
   for (const { id, deploy, events } of both) {
     const startedAtMs = deploy.deployedAtMs + 2_000;
     const known = { id, deploy, policy, policyHash: 'h', idempotencyKey: null };
     const create = { ...known, startedAtMs };
-    const phase = { phase: 'stopped', isActive: false } as const;
+    const phase = { phase: 'cancelled', isActive: false } as const;
     await journal.append([
       { watchId: id, create, expectedRevision: 0, atMs: T0, events, deliveries: [], ...phase },
     ]);
