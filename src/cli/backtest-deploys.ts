@@ -55,10 +55,26 @@ export async function givenDeploys(
     const found = ways.length === 0 ? 'none' : 'several';
     throw usage(`found ${found} of --deploys, --find and --journal; wanted exactly one of them`);
   }
+  refuseStrays(options);
   if (options.deploys !== undefined) return listed(options.deploys);
   if (options.find !== undefined) return inHistory(options.find, options, finding);
   return inJournal(options.journal ?? '', options, finding);
 }
+
+/** An option that nobody reads was meant to do something. */
+function refuseStrays(options: DeployOptions): void {
+  const { find, journal, label, since, until, rolledBackIsBad, tokenFile } = options;
+  const ofFind = { label, since, until, 'rolled-back-is-bad': rolledBackIsBad };
+  for (const [name, value] of Object.entries(ofFind)) {
+    if (value !== undefined && find === undefined)
+      throw usage(`--${name}: wanted only with --find`);
+  }
+  if (tokenFile !== undefined && !isUrl(journal)) {
+    throw usage('--token-file: wanted only with --journal and the URL of a daemon');
+  }
+}
+
+const isUrl = (where: string | undefined) => /^https?:/.test(where ?? '');
 
 function listed(path: string): readonly GivenDeploy[] {
   const read = readDeploysFile(path);
@@ -117,7 +133,7 @@ async function inJournal(
 ): Promise<readonly GivenDeploy[]> {
   // Each deploy may have a rollback.
   const wanted = Math.min(WATCHES_MAX, Math.max(2 * limit, PAGE));
-  if (/^https?:/.test(where)) return fromDaemon(where, options, io, policy, wanted);
+  if (isUrl(where)) return fromDaemon(where, options, io, policy, wanted);
   if (!existsSync(where)) throw usage(`--journal: cannot read ${where}`);
   const config = /\.ya?ml$/.test(where)
     ? loadConfig(where, { env: io.env }).config.journal
