@@ -93,7 +93,7 @@ describe.skipIf(!hasPrometheus())(`check --live on a source that is hindered ${n
     const { url } = await behind(crowded);
     const policy = policyOn({ promql: 'max(queue_len)' }, { above: 100 });
     expect(told(await liveOf(url, policy))).toEqual([
-      ['unknown-metric', expect.stringContaining('the source does not tell its names')],
+      ['unknown-metric', expect.stringContaining('names of the source are not known, or too many')],
     ]);
   });
 
