@@ -71,9 +71,12 @@ async function simulated(...argv: readonly string[]) {
       done();
     },
   });
+  const ending = new AbortController();
+  // A test that ran out of time must not leave a Prometheus behind.
+  onTestFinished(() => ending.abort());
   const code = await runCli(['simulate', ...argv, '--json'], {
     ...{ stdout, stderr, env: {}, clock: systemClock },
-    signal: new AbortController().signal,
+    signal: ending.signal,
   });
   return { code, story, told: JSON.parse(result), hosts: [...hosts], page: await pageStatus };
 }
