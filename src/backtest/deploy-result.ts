@@ -101,7 +101,9 @@ function causesOf({ deploy, replayed: { policy }, watch }: Judged): readonly str
         return event.because;
       case 'watch.superseded': {
         const after = roughDuration(event.atMs - deploy.deployedAtMs);
-        return [`${event.version} took its place after ${after}, before anything was decided`];
+        const next = deploy.replaced?.version ?? event.version;
+        const what = next === deploy.version ? 'was deployed again' : 'took its place';
+        return [`${next} ${what} after ${after}, before anything was decided`];
       }
       default:
         return [];

@@ -83,8 +83,11 @@ export async function replayWatch(
     healthBefore: (key) => before.get(key),
   });
   replay.begin();
-  await replay.until(deploy.deployedAtMs);
-  const id = await replay.start(startOf(deploy, policy));
+  const startAtMs = Math.max(deployedAtMs, deploy.startedAtMs ?? deployedAtMs);
+  await replay.until(startAtMs);
+  const start = startOf(deploy, policy);
+  const isLate = startAtMs > deployedAtMs;
+  const id = await replay.start({ ...start, ...(isLate ? { deployedAtMs } : {}) });
   const endMs = Math.min(replayEndMs(deploy, policy), nowMs);
   let isFirst = true;
   while (replay.clock.now() < endMs && (await replay.isActive(id))) {
@@ -97,7 +100,10 @@ export async function replayWatch(
   }
   const { replaced } = deploy;
   if (replaced && replaced.atMs <= endMs && (await replay.isActive(id))) {
-    await replay.start({ ...startOf(deploy, policy), version: replaced.version, mode: 'observe' });
+    // The same version deployed again is another deploy, too.
+    const version =
+      replaced.version === deploy.version ? `${deploy.version} again` : replaced.version;
+    await replay.start({ ...start, version, mode: 'observe' });
   }
   const [watch, ticks] = await Promise.all([replay.watch(id), replay.ticks(id)]);
   return { watch, ticks };

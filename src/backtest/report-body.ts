@@ -209,8 +209,11 @@ function detail(result: DeployResult, order: readonly string[], book: ChartBook)
     ${hidden > 0 && html`<p class="soft">${counted(hidden, 'more condition')} not shown</p>`}`;
 }
 
-function replacedText({ replaced, deployedAtMs }: DeployResult['deploy']): string {
+function replacedText({ replaced, deployedAtMs, version }: DeployResult['deploy']): string {
   if (!replaced) return '';
+  if (replaced.version === version) {
+    return `deployed again after ${roughDuration(replaced.atMs - deployedAtMs)}`;
+  }
   return `replaced by ${replaced.version} after ${roughDuration(replaced.atMs - deployedAtMs)}`;
 }
 

@@ -17,6 +17,8 @@ export type PastDeploy = {
   readonly label: Label | null;
   /** When the next version, or a rollback, took its place: what is measured then is not its own. */
   readonly replaced?: { readonly atMs: number; readonly version: string } | null;
+  /** When canaryd began to watch it; default: with the deploy. */
+  readonly startedAtMs?: number;
 };
 
 /**

@@ -23,13 +23,13 @@ const fires = (fired: Conditions): Proof => ({ fired, held: [] });
 const holds = (held: Conditions): Proof => ({ fired: [], held });
 
 export class Evidence {
-  readonly #verifies: boolean;
+  readonly #policy: Pick<Policy, 'actions' | 'verify'>;
   readonly #isHeldByHand: boolean;
   readonly #seen = new Map<string, Both>();
   readonly #expected: Both = { fired: new Set(), held: new Set() };
 
-  constructor({ verify }: Pick<Policy, 'verify'>, { happens }: Pick<Case, 'happens'>) {
-    this.#verifies = verify !== null;
+  constructor(policy: Pick<Policy, 'actions' | 'verify'>, { happens }: Pick<Case, 'happens'>) {
+    this.#policy = policy;
     this.#isHeldByHand = happens.some(({ deed }) => deed.kind === 'human' && deed.verb === 'holds');
   }
 
@@ -77,8 +77,7 @@ export class Evidence {
       case 'action_states':
         return stopped(view);
       case 'verification':
-        if (check.state === 'none') return this.#verifies ? this.#notActed(view) : NOTHING;
-        return verified(check.state, view);
+        return this.#verified(check.state, view);
       case 'message':
         return this.#told(check.parts, seen);
       case 'window':
@@ -125,7 +124,13 @@ export class Evidence {
   }
 
   #notActed(view: WatchView): Proof {
-    return view.mode === 'act' && !this.#isHeldByHand ? this.#notStopped(view) : NOTHING;
+    const wouldAct = view.mode === 'act' && !this.#isHeldByHand && this.#policy.actions.length > 0;
+    return wouldAct ? this.#notStopped(view) : NOTHING;
+  }
+
+  #verified(state: string, view: WatchView): Proof {
+    if (state !== 'none') return verified(state, view);
+    return this.#policy.verify === null ? NOTHING : this.#notActed(view);
   }
 
   #told(parts: readonly string[], { view, messages }: Seen): Proof {
@@ -155,7 +160,6 @@ export class Evidence {
     const warns = this.#heldOf(view, 'warn').filter(({ title }) =>
       wouldTell(`warning: Warning ${name}: ${title} `),
     );
-    if (view.phase === 'stopped') return holds(warns);
     const stops = this.#heldOf(view, 'stop').filter(({ title }) =>
       wouldTell(`critical: ${verb} ${name}: ${title} `),
     );
@@ -187,7 +191,7 @@ function judged({ name, state }: ConditionCheck, seen: Seen): Proof {
 }
 
 function stopped(view: WatchView): Proof {
-  if (view.stop?.cause !== 'condition') return NOTHING;
+  // A person may have stopped it; what was red before the deploy stops nothing.
   return fires(alone(firing(view, 'stop').filter(({ preExisting }) => !preExisting)));
 }
 

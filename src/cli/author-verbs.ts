@@ -95,8 +95,9 @@ function addBacktest(program: Command, io: CliIo, done: (code: number) => void):
 
 const BACKTEST_EXIT_HELP = `
 
-Exit codes: 0 done, every labelled deploy judged right; 1 some were not; 2 usage or config;
-4 the Prometheus cannot be asked; 130 interrupted.`;
+Exit codes: 0 done, every labelled deploy judged right; 1 one was judged wrong, is undecided or
+could not be replayed; 2 usage or config, or nothing could be replayed; 4 the Prometheus cannot be
+asked; 130 interrupted.`;
 
 function addTest(program: Command, io: CliIo, done: (code: number) => void): void {
   program

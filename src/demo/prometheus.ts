@@ -77,14 +77,23 @@ async function freePort(): Promise<number> {
 async function untilReady(url: string, child: ChildProcess, signal: AbortSignal): Promise<void> {
   const until = systemClock.now() + READY_WITHIN_MS;
   while (systemClock.now() < until && isRunning(child)) {
-    const request = { method: 'GET', url: `${url}/-/ready`, timeoutMs: 1_000 } as const;
-    const answer = await send({ ...request, responseBytesMax: 10_000 });
-    if (answer.kind === 'answered' && answer.status === 200) return;
+    if (await hasScraped(url)) return;
     await systemClock.sleep(200, signal);
   }
   // Ctrl-C in a terminal reaches the child, too.
   signal.throwIfAborted();
   throw new Error('Prometheus did not become ready');
+}
+
+/** It answers seconds before it scrapes for the first time: a look at "before" would find nothing. */
+async function hasScraped(url: string): Promise<boolean> {
+  const request = { method: 'GET', url: `${url}/api/v1/query?query=up`, timeoutMs: 1_000 } as const;
+  const answer = await send({ ...request, responseBytesMax: 10_000 });
+  if (answer.kind !== 'answered' || answer.status !== 200) return false;
+  const { data } = JSON.parse(answer.body) as {
+    readonly data: { readonly result: readonly { readonly value: readonly [number, string] }[] };
+  };
+  return data.result.some(({ value }) => value[1] === '1');
 }
 
 const isRunning = ({ exitCode, signalCode }: ChildProcess) =>

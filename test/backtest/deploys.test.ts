@@ -112,6 +112,37 @@ describe('the deploys of a backtest', () => {
     ]);
   });
 
+  it('end with a rollback, which is none of them', () => {
+    const { deploys, others, older } = chooseDeploys(
+      [
+        given({ version: '2' }),
+        given({ version: '1', deployedAtMs: T0 + 5, isRollback: true }),
+        given({ version: '3', deployedAtMs: T0 + 9 }),
+      ],
+      aPolicy(),
+      options,
+    );
+    expect(deploys).toMatchObject([
+      { version: '2', replaced: { atMs: T0 + 5, version: '1' } },
+      { version: '3', replaced: null },
+    ]);
+    expect([others, older]).toEqual([0, 0]);
+  });
+
+  it('end with what came first, the next one or what is known of their end', () => {
+    const known = (afterMs: number) => ({ replaced: { atMs: T0 + afterMs, version: 'old' } });
+    const { deploys } = chooseDeploys(
+      [
+        given({ version: '1', ...known(5) }),
+        given({ version: '2', deployedAtMs: T0 + 10, ...known(99) }),
+        given({ version: '3', deployedAtMs: T0 + 20 }),
+      ],
+      aPolicy(),
+      options,
+    );
+    expect(deploys.map(({ replaced }) => replaced?.version)).toEqual(['old', '3', undefined]);
+  });
+
   it('are the newest up to the limit; older ones are counted', () => {
     const all = ['1', '2', '3'].map((version, index) =>
       given({ version, deployedAtMs: T0 + index }),

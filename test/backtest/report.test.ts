@@ -63,8 +63,10 @@ describe('the report of a backtest', () => {
       replaced: { atMs: aPastDeploy().deployedAtMs + 300_000, version: '2.1.1' },
     });
     const leftOut = ['Health endpoint: nobody recorded it'];
-    const report = reportHtml([aBacktest([aDeployResult({ deploy })], { leftOut })]);
+    const blind = ['success.pass.fills was blind all the time'];
+    const report = reportHtml([aBacktest([aDeployResult({ deploy })], { blind, leftOut })]);
     expect(report).toContain('<li>Health endpoint: nobody recorded it</li>');
+    expect(report).toContain('<li>success.pass.fills was blind all the time</li>');
     expect(report).toContain('replaced by 2.1.1 after 5m');
   });
 
@@ -98,6 +100,7 @@ describe('the report of a backtest', () => {
       policy: { name: MARKUP, file: MARKUP, hash: MARKUP },
       source: MARKUP,
       ranAt: MARKUP,
+      blind: [MARKUP],
       leftOut: [MARKUP],
       version: MARKUP,
     });

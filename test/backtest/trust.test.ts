@@ -96,6 +96,27 @@ describe.skipIf(!hasPrometheus())(`a backtest ${title}`, () => {
     expect(resultText(results)).toMatch(/longest \w+ \(1 deploy that both stopped\)/);
   });
 
+  it('judges nothing of what was measured after a rollback', async () => {
+    const replaced = { atMs: T0 + 23 * MINUTE, version: 'the version before' };
+    const late = PAST_POLICY.replace('below: 80%, for: 15s', 'below: 80%, for: 4m');
+    const one = deploys.slice(0, 1).map((deploy) => ({ ...deploy, replaced }));
+    const [result] = await run({ deploys: one, policies: [policyUnderTest(late)] });
+    expect(result?.deploys[0]).toMatchObject({
+      verdict: 'superseded',
+      because: ['the version before took its place after 3m, before anything was decided'],
+    });
+  });
+
+  it('closes a deploy that was deployed again, in its own words', async () => {
+    const replaced = { atMs: T0 + 43 * MINUTE, version: '1.2.0' };
+    const one = deploys.slice(1, 2).map((deploy) => ({ ...deploy, replaced }));
+    const [result] = await run({ deploys: one });
+    expect(result?.deploys[0]).toMatchObject({
+      verdict: 'superseded',
+      because: ['1.2.0 was deployed again after 3m, before anything was decided'],
+    });
+  });
+
   it('has no rows about labels when nothing is labelled', async () => {
     const unlabelled = deploys.map((deploy) => ({ ...deploy, label: null }));
     const text = resultText(await run({ deploys: unlabelled }));

@@ -70,9 +70,12 @@ describe('what a case proves', () => {
     expect([...fired.expected]).toEqual([]);
   });
 
-  it('is no condition when a person stops it', async () => {
+  it('is no condition when a person stops it, also not what was red before the deploy', async () => {
     const own = { happens: { '1m': 'ann stops' }, expect: { '2m': { watch: 'stopped' } } };
     expect(await proven(own)).toEqual(NOTHING);
+    const red = { ...own, health: { '-10m': 'HTTP 503' } };
+    expect([...(await playOne(red)).fired.seen]).toEqual(['early.stop.health']);
+    expect(await proven(red)).toEqual(NOTHING);
   });
 
   it.each([
@@ -95,6 +98,12 @@ describe('what a case proves', () => {
     },
   );
 
+  it('is nothing by actions or a verification that the policy has not', async () => {
+    const { on_stop: _, ...policy } = SHOP;
+    expect(await proven({ expect: { '1m': { actions: [] } } }, policy)).toEqual(NOTHING);
+    expect(await proven({ expect: { '1m': { verification: 'none' } } })).toEqual(NOTHING);
+  });
+
   it('is a warn condition by its message', async () => {
     const told = { ...QUEUES, expect: { '2m': { message: ['Warning', 'Queue'] } } };
     expect(await proven(told)).toEqual({ fired: ['early.warn.queue'], held: [] });
@@ -103,6 +112,23 @@ describe('what a case proves', () => {
     expect(await proven(quiet)).toEqual({ fired: [], held: warns });
     const queue = { until: '1m', never: { message: 'Queue' } };
     expect(await proven(queue)).toEqual({ fired: [], held: ['early.warn.queue'] });
+  });
+
+  it('is the one warn condition that fired of those on an indicator', async () => {
+    const [early, late] = SHOP.windows;
+    const policy = { ...SHOP, windows: [early, { ...late, warn: { queue: { above: 50 } } }] };
+    const told = { ...QUEUES, expect: { '2m': { message: 'Queue' } } };
+    expect((await proven(told, policy)).fired).toEqual(['early.warn.queue']);
+  });
+
+  it('is neither a warning nor a stop by words of both', async () => {
+    const policy = { ...SHOP, always: { stop: { queue: { above: 70 } } } };
+    const series = { queue_length: { '0s': 5, '2m': 60, '3m': 80 } };
+    const by = async (message: string) =>
+      (await proven({ series, expect: { '4m': { message } } }, policy)).fired;
+    expect(await by('Queue')).toEqual([]);
+    expect(await by('Warning')).toEqual(['early.warn.queue']);
+    expect(await by('STOPPED')).toEqual(['always.stop.queue']);
   });
 
   it('is nothing by words that messages of several kinds contain', async () => {

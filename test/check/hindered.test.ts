@@ -48,11 +48,12 @@ describe.skipIf(!hasPrometheus())(`check --live on a source that is hindered ${n
     expect(told(report)).toEqual([['source-unreachable', expect.stringContaining(why)]]);
   });
 
-  it('that refuses one query says so of its condition, and nothing of its metrics', async () => {
-    const { url } = await behind(({ text }) =>
-      text.includes('queue_length') && text.includes('max')
-        ? refused(429, 'too_many', 'slow down')
-        : undefined,
+  it.each([
+    ['the expression', 'max(queue_length)'],
+    ['the raw samples', 'orders_filled_total|'],
+  ])('that refuses %s says so of its condition, and nothing of its series', async (_, part) => {
+    const { url } = await behind(({ path, text }) =>
+      path === '/query' && text.includes(part) ? refused(429, 'too_many', 'slow down') : undefined,
     );
     const report = await liveOf(url, RIGHT);
     expect(report.dead).toBeNull();
@@ -93,7 +94,7 @@ describe.skipIf(!hasPrometheus())(`check --live on a source that is hindered ${n
     const { url } = await behind(crowded);
     const policy = policyOn({ promql: 'max(queue_len)' }, { above: 100 });
     expect(told(await liveOf(url, policy))).toEqual([
-      ['unknown-metric', expect.stringContaining('the source does not tell its names')],
+      ['unknown-metric', expect.stringContaining('names of the source are not known, or too many')],
     ]);
   });
 

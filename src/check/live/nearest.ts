@@ -64,7 +64,8 @@ function isSlip(word: string, other: string): boolean {
 
 /** What is wanted in place of a name that does not exist. */
 export function nearestText(name: string, candidates: readonly string[] | null): string {
-  if (candidates === null) return 'one that exists; the source does not tell its names';
+  if (candidates === null)
+    return 'one that exists; the names of the source are not known, or too many';
   const names = nearest(name, candidates);
   if (names.length === 1) return `${names[0]}?`;
   if (names.length > 1) return `one that exists; the nearest are ${names.join(', ')}`;

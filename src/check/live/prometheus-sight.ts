@@ -1,8 +1,13 @@
 // A Prometheus, looked at for `check --live`: read by the very source of production, while every
 // question is counted.
-import type { ReadRequest, SeriesIndicator } from '../../core/read.ts';
+import type { SeriesIndicator } from '../../core/read.ts';
 import { sourceOn } from '../../source/prometheus.ts';
-import { type Asked, createAsk, type PrometheusOptions } from '../../source/prometheus-api.ts';
+import {
+  type Asked,
+  createAsk,
+  type PrometheusOptions,
+  type QueryAnswer,
+} from '../../source/prometheus-api.ts';
 import { createLookup } from '../../source/prometheus-lookup.ts';
 import type { QueryResult } from '../../source/prometheus-result.ts';
 import { selectorText } from '../../source/promql.ts';
@@ -59,23 +64,29 @@ export function prometheusSight(options: PrometheusOptions): Sight {
       }
       return null;
     },
-    async spacingOf(metric, { atMs, signal }: ReadRequest) {
-      const selector = selectorText({ metric, matchers: [] });
-      // Of one series, the one with the most samples: a metric may have thousands.
-      const fullest = `topk(1, count_over_time(${selector}[${SPACING_RANGE_S}s]))`;
-      const counted = await ask({ promql: fullest, atMs }, signal);
-      const labels = resultOf(counted, 'vector')?.elements[0]?.labels;
-      if (labels === undefined) return null;
-      const matchers = Object.entries(labels)
-        .filter(([label]) => label !== '__name__')
-        .map(([label, value]) => ({ label, op: '=' as const, value }));
-      const promql = `${selectorText({ metric, matchers })}[${SPACING_RANGE_S}s]`;
-      return medianGapOf(resultOf(await ask({ promql, atMs }, signal), 'matrix')?.series ?? []);
-    },
+    spacingOf: (metric, { atMs, signal }) =>
+      spacingOf(metric, async (promql) => (await ask({ promql, atMs }, signal)).answer),
   };
 }
 
-function resultOf<T extends QueryResult['type']>({ answer }: Asked, type: T) {
+/** Of one series, the one with the most samples: a metric may have thousands. */
+async function spacingOf(
+  metric: string,
+  query: (promql: string) => Promise<QueryAnswer>,
+): Promise<number | null> {
+  const range = `[${SPACING_RANGE_S}s]`;
+  const all = selectorText({ metric, matchers: [] });
+  const fullest = await query(`topk(1, count_over_time(${all}${range}))`);
+  const labels = resultOf(fullest, 'vector')?.elements[0]?.labels;
+  if (labels === undefined) return null;
+  const matchers = Object.entries(labels)
+    .filter(([label]) => label !== '__name__')
+    .map(([label, value]) => ({ label, op: '=' as const, value }));
+  const raw = await query(`${selectorText({ metric, matchers })}${range}`);
+  return medianGapOf(resultOf(raw, 'matrix')?.series ?? []);
+}
+
+function resultOf<T extends QueryResult['type']>(answer: QueryAnswer, type: T) {
   const result = answer.kind === 'answered' ? answer.result : null;
   return result?.type === type ? (result as Extract<QueryResult, { type: T }>) : null;
 }
