@@ -64,10 +64,27 @@ const UNSEEN: Omit<ConditionTrack, 'stateSinceMs'> = {
 
 const NO_RUN = { runSinceMs: null, runSamples: 0, runMs: 0 };
 
+type Absence = Pick<ConditionContext, 'atMs' | 'intervalMs' | 'blindAfterMs' | 'lastTickMs'>;
+
+/**
+ * All conditions as they are before a tick. An absence is over for those as well that this tick
+ * does not judge, because a clock is outside of their window or their health check has not answered
+ * yet: the next tick would not know of it.
+ */
+export function conditionsBefore(
+  { intervalMs, blindAfterMs }: Policy,
+  track: Track | null,
+  { atMs }: Tick,
+): Record<string, ConditionTrack> {
+  const absence = { atMs, intervalMs, blindAfterMs, lastTickMs: track?.atMs ?? null };
+  const before = Object.entries(track?.conditions ?? {});
+  return Object.fromEntries(before.map(([id, one]) => [id, beforeOf(one, absence)]));
+}
+
 /** What is left of the previous state when nobody looked for a while: no timer goes on. */
 function beforeOf(
   previous: ConditionTrack | undefined,
-  { atMs, intervalMs, blindAfterMs, lastTickMs }: ConditionContext,
+  { atMs, intervalMs, blindAfterMs, lastTickMs }: Absence,
 ): ConditionTrack {
   if (previous === undefined) return { ...UNSEEN, stateSinceMs: atMs };
   const unseenMs = lastTickMs === null ? 0 : atMs - lastTickMs;

@@ -1,6 +1,6 @@
 // After the stop: what the outcome of an action means, and whether the rollback helped.
 // 2xx is "accepted"; only the verify conditions confirm (design of `on_stop.verify`).
-import { advance, contextOf, evidenceOf, GAP_INTERVALS } from './condition.ts';
+import { advance, conditionsBefore, contextOf, evidenceOf, GAP_INTERVALS } from './condition.ts';
 import type { Outcome } from './delivery.ts';
 import type { DeliveryReason, EventBody } from './event.ts';
 import type { ActionName, Condition, Policy } from './policy.ts';
@@ -36,7 +36,7 @@ export function decideVerification(
   const { verification } = state;
   const seenSinceMs = seenSince(policy, state, track, tick);
   const conditions = verifyConditions(policy, state);
-  const next: Record<string, ConditionTrack> = { ...track?.conditions };
+  const next = conditionsBefore(policy, track, tick);
   for (const condition of conditions) {
     const reading = tick.readings[condition.indicator];
     if (reading === undefined) continue;

@@ -325,7 +325,7 @@ const JOURNAL: readonly Broken[] = [
   },
   {
     name: 'ended-changes',
-    seed: 88,
+    seed: 137,
     rule: 'J5',
     what: 'a delivery that has ended is begun again',
     edits: [

@@ -142,6 +142,7 @@ export class RoutingChecks {
   began(watchId: string, row: DeliveryRow): void {
     const { report, truth } = this.#parts;
     const rule = ruleOf(row);
+    // By the clock that was ahead the furthest: what is due by it may begin while it is set right.
     const latest = T0 + truth.now() + truth.aheadMs();
     // Of a storm also what has come just now goes along.
     const mayBeEarly = ruleOf(row) === 'R4';

@@ -94,7 +94,8 @@ class World {
   readonly #answering: Dice;
   readonly #blockedUntil = new Map<string, number>();
   #answersLeft = ANSWERS_MAX;
-  #aheadMs = 0;
+  /** Kept at every change: what was seen due by a clock may begin after that clock was set back. */
+  #aheadMs: number;
   #storyLeft = 0;
   #lifeCount = 0;
   #watchCount = 0;
@@ -137,6 +138,7 @@ class World {
       onBug: (error) => this.#bug(error),
     });
     this.#clocks = this.#plan.skewsMs.map((skewMs) => new MachineClock(time, skewMs));
+    this.#aheadMs = Math.max(0, ...this.#plan.skewsMs);
     this.#lives = this.#clocks.map(() => null);
     const births = this.#dice.of('births');
     this.#answering = new Dice(seed ^ 0xca11).of('answers');
@@ -152,10 +154,7 @@ class World {
         if (this.#plan.routing?.isGentle === true) return 0;
         return this.#trouble.isHealed ? this.#plan.healAtMs : null;
       },
-      aheadMs: () => {
-        this.#aheadMs = Math.max(this.#aheadMs, ...this.#clocks.map(({ skewMs }) => skewMs));
-        return this.#aheadMs;
-      },
+      aheadMs: () => this.#aheadMs,
       blockedUntil: (channel) => this.#blockedUntil.get(channel) ?? 0,
       versionOf: (name) => service(name)?.version ?? '',
       ailedWithin: (name, ...rest) => service(name)?.ailedWithin(...rest) ?? false,
@@ -360,8 +359,13 @@ class World {
 
   /** Everything works again, and clocks are right to a few milliseconds. */
   async #heal(): Promise<void> {
-    for (const clock of this.#clocks) clock.skewMs = Math.sign(clock.skewMs) * 20;
+    for (const clock of this.#clocks) this.#setClock(clock, Math.sign(clock.skewMs) * 20);
     await this.#people.release();
+  }
+
+  #setClock(clock: MachineClock, skewMs: number): void {
+    clock.skewMs = skewMs;
+    this.#aheadMs = Math.max(this.#aheadMs, skewMs);
   }
 
   async #do(step: Step): Promise<void> {
@@ -383,8 +387,8 @@ class World {
       case 'clock step forward':
       case 'clock step back':
         happened(`machine ${machine} by ${Math.round(ms)} ms`);
-        if (clock !== undefined) clock.skewMs += what === 'clock step back' ? -ms : ms;
-        return;
+        if (clock === undefined) return;
+        return this.#setClock(clock, clock.skewMs + (what === 'clock step back' ? -ms : ms));
       default:
         return Promise.race([this.#people.do(step), this.#time.wait(AFTER_MAX_MS)]);
     }
