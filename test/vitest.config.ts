@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -6,6 +7,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // Most of the time is spent waiting for real processes: two cores can do two files at once.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // A failing test must not hide the others.
     bail: 0,
     restoreMocks: true,
