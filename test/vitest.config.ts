@@ -11,6 +11,8 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // A failing test must not hide the others.
     bail: 0,
+    // None on a desk, where a test that fails now and then must be seen; CI may ask for one.
+    retry: Number(process.env['CANARYD_TEST_RETRY'] ?? 0),
     restoreMocks: true,
     unstubEnvs: true,
     // Real sockets and processes on a busy machine of two cores need room.
