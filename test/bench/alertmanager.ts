@@ -1,0 +1,65 @@
+// A real Alertmanager for benches: on a free port of loopback, with its data in a temporary folder.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const READY_TRIES = 400;
+const NAMES = ['prometheus-alertmanager', 'alertmanager'];
+
+/** Debian's name, or the project's own; null: it is not installed. */
+export function alertmanagerBinary(): string | null {
+  return NAMES.find((name) => spawnSync(name, ['--version']).status === 0) ?? null;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+/** @param config as in alertmanager.yml */
+export async function startAlertmanager(config: object) {
+  const binary = alertmanagerBinary();
+  if (binary === null) throw new Error(`needs one of ${NAMES.join(', ')}`);
+  const folder = mkdtempSync(join(tmpdir(), 'canaryd-alertmanager-'));
+  writeFileSync(join(folder, 'alertmanager.yml'), JSON.stringify(config));
+  const port = await freePort();
+  const child = spawn(
+    binary,
+    [
+      `--config.file=${join(folder, 'alertmanager.yml')}`,
+      `--storage.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--cluster.listen-address=',
+    ],
+    { stdio: 'ignore' },
+  );
+  await untilReady(`http://127.0.0.1:${port}/-/ready`);
+  return {
+    host: `127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
+    async stop() {
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function untilReady(url: string): Promise<void> {
+  for (let tries = 0; tries < READY_TRIES; tries += 1) {
+    const answer = await fetch(url).catch(() => null);
+    await answer?.body?.cancel();
+    if (answer?.status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('alertmanager was not ready within 20 s');
+}
