@@ -157,8 +157,18 @@ export function decodeDeploy(text: string, watchId: string): Deploy {
   return checked(DEPLOY, text, `the deploy of watch ${watchId}`) as Deploy;
 }
 
+/** Many watches have one policy, and each tick reads it: the last so many texts are read once. */
+const POLICIES_KEPT_MAX = 100;
+const policies = new Map<string, Policy>();
+
 export function decodePolicy(text: string, watchId: string): Policy {
-  return checked(POLICY, text, `the policy of watch ${watchId}`) as Policy;
+  const known = policies.get(text);
+  if (known !== undefined) return known;
+  const policy = checked(POLICY, text, `the policy of watch ${watchId}`) as Policy;
+  const oldest = policies.keys().next();
+  if (policies.size >= POLICIES_KEPT_MAX && !oldest.done) policies.delete(oldest.value);
+  policies.set(text, policy);
+  return policy;
 }
 
 const CONTENT = z.discriminatedUnion('kind', [

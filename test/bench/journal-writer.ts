@@ -32,7 +32,7 @@ const [task] = (await once(process, 'message')) as [WriterTask];
 const { journal: place, replica, atOnce, seconds } = task;
 const journal =
   'sqlite' in place
-    ? openSqliteJournal({ path: place.sqlite })
+    ? openSqliteJournal({ path: place.sqlite, groupsWrites: true })
     : await openPostgresJournal({ url: place.postgres, password: () => place.password });
 
 const watches = Array.from({ length: atOnce }, (_, index) => `w_${replica}_${index}`);

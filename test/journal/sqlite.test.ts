@@ -35,17 +35,20 @@ function newPath(): string {
   return join(folder, String(files), 'data', 'canaryd.db');
 }
 
-journalContract('sqlite journal', async () => {
-  const path = newPath();
-  const journal = openSqliteJournal({ path });
-  return {
-    journal,
-    reopen: async () => {
-      await journal[Symbol.asyncDispose]();
-      return openSqliteJournal({ path });
-    },
-  };
-});
+for (const groupsWrites of [false, true]) {
+  const name = `sqlite journal${groupsWrites ? ' that groups its writes' : ''}`;
+  journalContract(name, async () => {
+    const options = { path: newPath(), groupsWrites };
+    const journal = openSqliteJournal(options);
+    return {
+      journal,
+      reopen: async () => {
+        await journal[Symbol.asyncDispose]();
+        return openSqliteJournal(options);
+      },
+    };
+  });
+}
 
 const opened: Journal[] = [];
 afterEach(async () => {

@@ -80,6 +80,23 @@ export class Connection {
     }
   }
 
+  get isInTransaction(): boolean {
+    return this.#db.isTransaction;
+  }
+
+  /** A part of a transaction: anything thrown undoes this part only. */
+  savepoint<Result>(work: () => Result): Result {
+    this.#db.exec('SAVEPOINT part');
+    try {
+      const result = work();
+      this.#db.exec('RELEASE part');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK TO part; RELEASE part');
+      throw error;
+    }
+  }
+
   close(): void {
     this.#statements.clear();
     if (this.#db.isOpen) this.#db.close();

@@ -44,6 +44,7 @@ import {
   lockFile,
   refuse,
 } from './file.ts';
+import { GroupedWrites } from './group.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { Connection, isUniqueViolation } from './sql.ts';
 
@@ -73,13 +74,15 @@ export type SqliteOptions = {
   readonly readOnly?: boolean;
   /** The file never grows beyond this; without it, until the disk is full. */
   readonly bytesMax?: number;
+  /** Writes of one turn of the event loop wait for the disk together; default: each by itself. */
+  readonly groupsWrites?: boolean;
 };
 
 export function openSqliteJournal(options: SqliteOptions): Journal {
   return options.readOnly ? openReadOnly(options.path) : openForDaemon(options);
 }
 
-function openForDaemon({ path: givenPath, bytesMax }: SqliteOptions): Journal {
+function openForDaemon({ path: givenPath, bytesMax, groupsWrites }: SqliteOptions): Journal {
   const path = createFile(givenPath);
   const lock = lockFile(path);
   let db: DatabaseSync | undefined;
@@ -93,7 +96,7 @@ function openForDaemon({ path: givenPath, bytesMax }: SqliteOptions): Journal {
     if (bytesMax !== undefined) {
       db.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / PAGE_BYTES)}`);
     }
-    return new SqliteJournal(path, db, lock);
+    return new SqliteJournal(path, db, lock, groupsWrites);
   } catch (error) {
     db?.close();
     lock.release();
@@ -129,11 +132,17 @@ class SqliteJournal implements Journal {
   readonly #path: string;
   readonly #sql: Connection;
   readonly #lock: Lock | null;
+  readonly #grouped: GroupedWrites | null;
 
-  constructor(path: string, db: DatabaseSync, lock: Lock | null) {
+  constructor(path: string, db: DatabaseSync, lock: Lock | null, groupsWrites = false) {
     this.#path = path;
     this.#sql = new Connection(db);
     this.#lock = lock;
+    this.#grouped = groupsWrites ? new GroupedWrites(this.#sql) : null;
+  }
+
+  async #write<Result>(work: () => Result): Promise<Result> {
+    return this.#grouped === null ? this.#sql.transaction(work) : this.#grouped.write(work);
   }
 
   #try<Result>(doing: string, work: () => Result): Result {
@@ -145,17 +154,15 @@ class SqliteJournal implements Journal {
   }
 
   async append(batches: readonly Append[]): Promise<AppendResult> {
-    return this.#try('write to it', () => {
-      try {
-        this.#sql.transaction(() => {
-          for (const batch of batches) write(this.#sql, batch);
-        });
-        return 'appended';
-      } catch (error) {
-        if (error instanceof Refused || isUniqueViolation(error)) return 'conflict';
-        throw error;
-      }
-    });
+    try {
+      await this.#write(() => {
+        for (const batch of batches) write(this.#sql, batch);
+      });
+      return 'appended';
+    } catch (error) {
+      if (error instanceof Refused || isUniqueViolation(error)) return 'conflict';
+      throw failure(this.#path, 'write to it', error);
+    }
   }
 
   async watch(id: string): Promise<WatchRecord | null> {
@@ -308,9 +315,11 @@ class SqliteJournal implements Journal {
     atMs: number,
     holder: string,
   ): Promise<readonly string[]> {
-    return this.#try('write to it', () =>
-      this.#sql.transaction(() => begin(this.#sql, starts, atMs, holder)),
-    );
+    try {
+      return await this.#write(() => begin(this.#sql, starts, atMs, holder));
+    } catch (error) {
+      throw failure(this.#path, 'write to it', error);
+    }
   }
 
   async hold(): Promise<Hold | null> {
@@ -390,6 +399,7 @@ class SqliteJournal implements Journal {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#grouped?.flush();
     this.#sql.close();
     this.#lock?.release();
   }

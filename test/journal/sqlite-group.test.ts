@@ -1,0 +1,105 @@
+// Writes that share a transaction: one wait for the disk, and each stands or falls by itself.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Append } from '../../src/journal/journal.ts';
+import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { aTick, aTrack, T0 } from '../support/build.ts';
+import { create } from './contract.ts';
+
+function journal(bytesMax?: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'canaryd-group-'));
+  const path = join(folder, 'canaryd.db');
+  const opened = openSqliteJournal({
+    path,
+    groupsWrites: true,
+    ...(bytesMax === undefined ? {} : { bytesMax }),
+  });
+  onTestFinished(async () => {
+    await opened[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return opened;
+}
+
+function tick(watchId: string, over: Partial<Append> = {}): Append {
+  return {
+    watchId,
+    expectedRevision: 1,
+    atMs: T0 + 5_000,
+    events: [],
+    deliveries: [],
+    phase: 'watching',
+    isActive: true,
+    tick: { tick: aTick(T0 + 5_000), track: aTrack(T0 + 5_000), previousAtMs: null },
+    ...over,
+  };
+}
+
+const IDS = ['w_1', 'w_2', 'w_3'] as const;
+
+async function withWatches(bytesMax?: number) {
+  const opened = journal(bytesMax);
+  for (const id of IDS) {
+    expect(await opened.append([create(id)])).toBe('appended');
+  }
+  return opened;
+}
+
+describe('writes of one turn', () => {
+  it('wait for the disk once', async () => {
+    const opened = await withWatches();
+    const exec = vi.spyOn(DatabaseSync.prototype, 'exec');
+    const all = await Promise.all(IDS.map((id) => opened.append([tick(id)])));
+    expect(all).toEqual(['appended', 'appended', 'appended']);
+    expect(exec.mock.calls.flat().filter((sql) => sql === 'COMMIT')).toHaveLength(1);
+  });
+
+  it('stand or fall by themselves: a conflict of one leaves the others', async () => {
+    const opened = await withWatches();
+    const [first, second, third] = await Promise.all([
+      opened.append([tick('w_1')]),
+      opened.append([tick('w_2', { expectedRevision: 7 })]),
+      opened.append([tick('w_3')]),
+    ]);
+    expect([first, second, third]).toEqual(['appended', 'conflict', 'appended']);
+    const tracks = await Promise.all(
+      IDS.map(async (id) => (await opened.watch(id))?.track ?? null),
+    );
+    expect(tracks.map((track) => track?.atMs ?? null)).toEqual([T0 + 5_000, null, T0 + 5_000]);
+  });
+
+  it('of which a later one of the same watch sees the earlier one', async () => {
+    const opened = await withWatches();
+    const all = await Promise.all([opened.append([tick('w_1')]), opened.append([tick('w_1')])]);
+    expect(all).toEqual(['appended', 'conflict']);
+  });
+
+  it('are written before the journal closes', async () => {
+    const opened = await withWatches();
+    const writing = opened.append([tick('w_1')]);
+    await opened[Symbol.asyncDispose]();
+    expect(await writing).toBe('appended');
+  });
+
+  it('fail each with the reason when the file may not grow, and leave nothing half-written', async () => {
+    const opened = await withWatches(200_000);
+    const large = 'x'.repeat(60_000);
+    const big = (id: string) =>
+      opened.append([
+        tick(id, { events: [{ type: 'watch.acknowledged', by: 'ann', reason: large }] }),
+      ]);
+    const ended = await Promise.allSettled(IDS.map(big));
+    const refused = ended.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    for (const one of refused) {
+      expect(String((one as PromiseRejectedResult).reason)).toContain('full');
+    }
+    const revisions = await Promise.all(
+      IDS.map(async (id) => (await opened.watch(id))?.revision ?? 0),
+    );
+    expect(revisions).toEqual(ended.map(({ status }) => (status === 'fulfilled' ? 2 : 1)));
+  });
+});
