@@ -44,6 +44,9 @@ export const SHUTDOWN_WITHIN_MS = 15_000;
 /** For each step of it that sends nothing: one that hangs must not take the time of the others. */
 const STEP_WITHIN_MS = 2_000;
 
+/** So many slots of ticks in an interval of 5 s that one of a thousand watches takes a tenth of a second. */
+const TICK_SLOT_MS = 250;
+
 export type DaemonOptions = {
   readonly configPath: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -177,6 +180,7 @@ function assemble(
     readHealth,
     healthBefore: (key, beforeMs) => standBy.healthBefore(key, beforeMs),
     publicUrl: config.publicUrl,
+    slotMs: TICK_SLOT_MS,
     commands: {
       policies: policies.map((policy) => ({ policy, hash: policyHash(policy) })),
       queryOf,

@@ -29,6 +29,8 @@ export type EngineOptions = {
   readonly readHealth: KeeperOptions['readHealth'];
   readonly healthBefore: (healthKey: string, beforeMs: number) => Readings[string] | undefined;
   readonly publicUrl: string | null;
+  /** See `KeeperOptions`. */
+  readonly slotMs?: KeeperOptions['slotMs'];
   readonly commands: Pick<
     CommandsOptions,
     | 'policies'
@@ -124,6 +126,7 @@ function join(options: EngineOptions) {
   const keeper: WatchKeeper = new WatchKeeper({
     ...{ clock, journal, ledger, share, sources },
     ...{ readHealth, healthBefore, hold, onTick, onDrop, onError },
+    ...(options.slotMs === undefined ? {} : { slotMs: options.slotMs }),
   });
   const onWork = lookAround;
   const commands = new Commands({

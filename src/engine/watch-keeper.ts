@@ -38,6 +38,11 @@ export type KeeperOptions = {
   readonly readHealth: ReadHealth;
   readonly healthBefore: (url: string, beforeMs: number) => Readings[string] | undefined;
   readonly hold: () => Promise<Hold | null>;
+  /**
+   * An interval is divided into slots of this length, and watches over the slots: those of one slot
+   * tick together, so that they can share requests and writes. Absent: each ticks as it started.
+   */
+  readonly slotMs?: number;
   readonly onTick: (
     watchId: string,
     policy: Policy,
@@ -59,6 +64,8 @@ export class WatchKeeper {
   #isStopping = false;
   #lookedAt: number;
   #mayBeActive = true;
+  /** Counts watchers: one after the other gets the next slot. */
+  #nth = 0;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -169,6 +176,7 @@ export class WatchKeeper {
       probes: new HealthProbes(readHealth, clock),
       healthBefore,
       hold,
+      ...this.#offset(policy),
       onTick: (tick) => onTick(watchId, policy, tick),
       onEnd: () => {
         const watcher = this.#watchers.get(watchId);
@@ -176,6 +184,14 @@ export class WatchKeeper {
       },
       onError: (error) => onError(error, watchId),
     });
+  }
+
+  #offset({ intervalMs }: Policy): { readonly offsetMs?: number } {
+    const { slotMs } = this.#options;
+    if (slotMs === undefined) return {};
+    const slots = Math.max(1, Math.floor(intervalMs / slotMs));
+    this.#nth += 1;
+    return { offsetMs: (this.#nth % slots) * slotMs };
   }
 
   async stop(): Promise<void> {

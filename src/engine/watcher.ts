@@ -48,6 +48,8 @@ export type WatcherOptions = {
   readonly probes: HealthProbes;
   readonly healthBefore: (healthKey: string, beforeMs: number) => Readings[string] | undefined;
   readonly hold: () => Promise<Hold | null>;
+  /** When in an interval its ticks come; absent: as it started. */
+  readonly offsetMs?: number;
   readonly onTick: (tick: {
     readonly lagMs: number;
     readonly tookMs: number;
@@ -70,14 +72,15 @@ export class Watcher {
 
   constructor(options: WatcherOptions) {
     this.#options = options;
-    const { clock, policy, source, onError } = options;
+    const { clock, policy, source, offsetMs, onError } = options;
     this.#tickWithinMs =
       (source.readWithinMs ?? READ_WITHIN_MS) +
       Math.max(TICK_INTERVALS * policy.intervalMs, TICK_BEYOND_MIN_MS);
     this.#endedAt = clock.monotonic();
     const everyMs = policy.intervalMs;
     const work = (signal: AbortSignal) => this.#run(signal);
-    this.#loop = startLoop({ clock, everyMs, work, onError });
+    const offset = offsetMs === undefined ? {} : { offsetMs };
+    this.#loop = startLoop({ clock, everyMs, ...offset, work, onError });
   }
 
   get policy(): Policy {

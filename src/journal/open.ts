@@ -36,7 +36,8 @@ export async function openJournal(
   config: JournalConfig,
   options: { readonly readOnly?: boolean } = {},
 ): Promise<Journal> {
-  if ('sqlite' in config) return openSqliteJournal({ path: config.sqlite.path, groupsWrites: true, ...options });
+  if ('sqlite' in config)
+    return openSqliteJournal({ path: config.sqlite.path, groupsWrites: true, ...options });
   return openPostgresJournal({ ...postgresOptions(config.postgres), ...options });
 }
 

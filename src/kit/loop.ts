@@ -16,10 +16,15 @@ export type Loop = {
 export function startLoop(options: {
   readonly clock: Clock;
   readonly everyMs: number;
+  /**
+   * Runs after the first come at multiples of the period and so much (monotonic): loops with the
+   * same figure run together.
+   */
+  readonly offsetMs?: number;
   readonly work: (signal: AbortSignal) => Promise<number | undefined>;
   readonly onError: (error: unknown) => void;
 }): Loop {
-  const { clock, everyMs, work, onError } = options;
+  const { clock, everyMs, offsetMs, work, onError } = options;
   const stopping = new AbortController();
   let wake: (() => void) | null = null;
   let poked = false;
@@ -38,9 +43,14 @@ export function startLoop(options: {
       const now = clock.monotonic();
       // A run beside the plan does not move it: many pokes must not put off the next period.
       if (nextIn !== undefined) plannedAt = now + nextIn;
-      else plannedAt = Math.max(isExtra ? plannedAt : plannedAt + everyMs, now);
+      else plannedAt = Math.max(isExtra ? plannedAt : after(plannedAt), now);
       if (!poked && !stopping.signal.aborted) await pause(plannedAt - now);
     }
+  }
+
+  function after(plannedAt: number): number {
+    if (offsetMs === undefined) return plannedAt + everyMs;
+    return (Math.floor((plannedAt - offsetMs) / everyMs) + 1) * everyMs + offsetMs;
   }
 
   // One signal per pause, never a composite of the long-lived one: those pile up over days.

@@ -1,6 +1,7 @@
 // Reads indicators from a Prometheus-compatible API. At most two requests per tick and watch,
 // whatever the number of indicators, both at the tick's one query time: raw samples for all
-// structured indicators, one combined query for all `promql` ones.
+// structured indicators (of watches that tick together in one request), one combined query for all
+// `promql` ones.
 // May not judge by `rate()` or `increase()` (see promql.ts), and may not let one bad indicator
 // blind the others.
 import type { MeasuredIndicator } from '../core/measure.ts';
@@ -9,6 +10,7 @@ import type { Source } from '../core/read.ts';
 import { createQuery, type PrometheusOptions, type Query } from './prometheus-api.ts';
 import { ExpressionReader } from './prometheus-expressions.ts';
 import { RawReader } from './raw-reader.ts';
+import { aloneOn, type RawQuery, sharedOn } from './shared-query.ts';
 
 /** Histories kept; beyond it the one read longest ago goes, and is fetched again when asked. */
 const WATCHES_KEPT_MAX = 5_000;
@@ -16,15 +18,19 @@ const WATCHES_KEPT_MAX = 5_000;
 type PerWatch = { readonly raw: RawReader; readonly expressions: ExpressionReader };
 
 export function createPrometheusSource(options: PrometheusOptions): Source {
-  return sourceOn(createQuery(options));
+  const query = createQuery(options);
+  return sourceOn(query, sharedOn(query));
 }
 
-/** The same on any way to ask: the fault simulation answers by itself. */
-export function sourceOn(query: Query): Source {
+/**
+ * The same on any way to ask: the fault simulation answers by itself.
+ * @param rawQuery how raw samples are asked for; default: each watch by itself
+ */
+export function sourceOn(query: Query, rawQuery: RawQuery = aloneOn(query)): Source {
   const watches = new Map<string, PerWatch>();
 
   function create(): PerWatch {
-    return { raw: new RawReader(query), expressions: new ExpressionReader(query) };
+    return { raw: new RawReader(rawQuery), expressions: new ExpressionReader(query) };
   }
 
   function perWatch(watchId: string): PerWatch {

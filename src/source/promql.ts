@@ -83,18 +83,33 @@ export type RawNeed = {
 };
 
 /**
- * One range selector that covers every series needed, and as few others as can be said in one:
- * `{__name__=~"a|b",job="x"}[75s]`. What it fetches too much, `measure` leaves out.
+ * One range selector that covers every series needed, and as few others as can be said in one.
+ * What it fetches too much, `measure` leaves out.
  */
-export function rawSelector(need: RawNeed, windowMs: number): string {
-  const names = [...new Set(need.metrics)].sort();
+export function rawSelector({ metrics, selectors }: RawNeed, windowMs: number): string {
+  return rangeSelector(namesOf(metrics), sharedMatchers(selectors), windowMs);
+}
+
+export function namesOf(metrics: readonly string[]): readonly string[] {
+  return [...new Set(metrics)].sort();
+}
+
+/**
+ * One range selector over several metrics: `{__name__=~"a|b",job="x"}[75s]`.
+ * @param names of metrics, each once, in order
+ */
+export function rangeSelector(
+  names: readonly string[],
+  matchers: readonly Matcher[],
+  windowMs: number,
+): string {
   const [only] = names;
   const name: Matcher =
     names.length === 1 && only !== undefined
       ? { label: '__name__', op: '=', value: only }
       : { label: '__name__', op: '=~', value: names.map(escapeRegexp).join('|') };
-  const matchers = [name, ...sharedMatchers(need.selectors)].map(matcherText);
-  return `{${matchers.join(',')}}[${formatDuration(Math.max(1, Math.ceil(windowMs)))}]`;
+  const all = [name, ...matchers].map(matcherText);
+  return `{${all.join(',')}}[${formatDuration(Math.max(1, Math.ceil(windowMs)))}]`;
 }
 
 /**
@@ -134,7 +149,7 @@ function isSame(a: Matcher, b: Matcher): boolean {
 }
 
 /** For RE2, which Prometheus anchors at both ends. */
-function escapeRegexp(text: string): string {
+export function escapeRegexp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 

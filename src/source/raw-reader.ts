@@ -10,9 +10,10 @@ import {
 import type { ReadRequest } from '../core/read.ts';
 import type { Blind, Counts, Reading } from '../core/sample.ts';
 import { selectorsOf } from '../core/select.ts';
-import { cut, type Query, type QueryAnswer } from './prometheus-api.ts';
-import { rawSelector, selectorText, sharedMatchers } from './promql.ts';
+import { cut, type QueryAnswer } from './prometheus-api.ts';
+import { selectorText, sharedMatchers } from './promql.ts';
 import { HISTORY_MS_MAX, RawHistory } from './raw-history.ts';
+import type { RawQuery } from './shared-query.ts';
 
 /**
  * Each request reaches back this far before the last answer: a sample carries the time at which
@@ -36,12 +37,12 @@ type Watched = {
 };
 
 export class RawReader {
-  readonly #query: Query;
+  readonly #query: RawQuery;
   #watched: Watched | null = null;
   /** The history since the deploy was too large to be fetched: only ranges are looked at. */
   #isShort = false;
 
-  constructor(query: Query) {
+  constructor(query: RawQuery) {
     this.#query = query;
   }
 
@@ -56,8 +57,7 @@ export class RawReader {
     const sinceMs =
       history.fetchedToMs === null ? history.coveredFromMs : history.fetchedToMs - OVERLAP_MS;
     const fromMs = Math.max(sinceMs, history.coveredFromMs, atMs - HISTORY_MS_MAX);
-    const promql = rawSelector(needOf(indicators), atMs - fromMs);
-    const answer = await this.#query(promql, atMs, request.signal);
+    const answer = await this.#query({ ...needOf(indicators), fromMs, atMs }, request.signal);
     if (answer.kind === 'failed') return this.#failed(indicators, watched, answer);
     if (answer.result.type !== 'matrix') {
       const detail = `a ${answer.result.type} came where raw samples were asked`;

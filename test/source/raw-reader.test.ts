@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Readings } from '../../src/core/read.ts';
 import type { Point } from '../../src/core/series.ts';
-import type { QueryAnswer } from '../../src/source/prometheus-api.ts';
+import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
 import { RawReader } from '../../src/source/raw-reader.ts';
+import { aloneOn } from '../../src/source/shared-query.ts';
 import { aRatio, T0 } from '../support/build.ts';
 
 const SECOND = 1_000;
@@ -42,12 +43,13 @@ type Span = { readonly fromMs: number; readonly untilMs: number };
 /** What is read at every tick of two minutes, by a source that answers "nothing" in this span. */
 async function readings(empty: Span): Promise<readonly Readings[]> {
   const asked: number[] = [];
-  const reader = new RawReader(async (promql, atMs) => {
+  const query: Query = async (promql, atMs) => {
     const spanMs = millis(/\[(.*)\]$/.exec(promql)?.[1] ?? '');
     asked.push(spanMs);
     const isEmpty = atMs >= T0 + empty.fromMs && atMs < T0 + empty.untilMs;
     return matrix(isEmpty ? [] : samplesUntil(atMs, atMs - spanMs));
-  });
+  };
+  const reader = new RawReader(aloneOn(query));
   const found: Readings[] = [];
   for (let since = 15 * SECOND; since <= 120 * SECOND; since += STEP) {
     const request = {
