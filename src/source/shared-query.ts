@@ -32,6 +32,13 @@ const WINDOW_STEP_MS = 60_000;
 /** Query times this close together are of one moment. */
 const MOMENT_MS = 1_000;
 
+const ENDED: QueryAnswer = {
+  kind: 'failed',
+  reason: 'unreachable',
+  detail: 'the tick ended before the answer',
+  fault: 'server',
+};
+
 type Waiting = {
   readonly need: RawQuestion;
   readonly names: readonly string[];
@@ -74,6 +81,8 @@ export function sharedOn(query: Query): RawQuery {
       if (waiting.length === 0) setImmediate(flush);
       const names = namesOf(need.metrics);
       waiting.push({ need, names, matchers: sharedMatchers(need.selectors), signal, resolve });
+      // The question goes on for the others; this one waits no longer.
+      signal.addEventListener('abort', () => resolve(ENDED), { once: true });
     });
 }
 
