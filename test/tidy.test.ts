@@ -59,6 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, Rule>> = {
   },
   replay: { folders: ['core', 'kit', 'config', 'engine', 'journal'] },
   check: { folders: ['core', 'kit', 'config', 'source'] },
+  gate: { folders: ['core', 'kit', 'config', 'source', 'act'] },
   cases: { folders: ['core', 'kit', 'config', 'engine', 'replay', 'source'] },
   backtest: { folders: ['core', 'kit', 'config', 'engine', 'replay', 'source'] },
   demo: { folders: ['kit', 'daemon'] },

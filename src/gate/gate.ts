@@ -1,0 +1,91 @@
+// A gate after validation: what must be true before a deploy, and how GO or NO-GO follows from it.
+import type { Check } from './check.ts';
+
+/**
+ * - `green`: must pass
+ * - `yellow`: a warning; may be mitigated in writing
+ * - `red`: a stop condition; its checks pass while it does not hold, and nothing waives it
+ */
+export const LEVELS = ['green', 'yellow', 'red'] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** One line of a checklist. It passes when all its checks and sign-offs do. */
+export type Criterion = {
+  readonly id: string;
+  readonly title: string;
+  /** Heading in the checklist; where a gate counts sections, criteria of one section count as one. */
+  readonly section: string | null;
+  readonly level: Level;
+  readonly checks: readonly Check[];
+  readonly signOffs: readonly SignOffNeeded[];
+};
+
+/** A line that no machine can check: a person with this role says so, by name. */
+export type SignOffNeeded = {
+  readonly role: string;
+  /** What is signed: "Code review complete, all gates passed". */
+  readonly statement: string;
+  /** It counts this long. */
+  readonly validForMs: number;
+};
+
+export type SignOff = {
+  readonly gate: string;
+  readonly criterion: string;
+  readonly role: string;
+  readonly name: string;
+  readonly version: string;
+  readonly atMs: number;
+  readonly note: string | null;
+};
+
+/** In writing: who, why, until when. A waiver of a green criterion, a mitigation of a yellow one. */
+export type Exemption = {
+  readonly kind: 'waiver' | 'mitigation';
+  readonly criterion: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly untilMs: number;
+};
+
+export type DecisionRule =
+  /** All green pass, no red holds; so many yellows may be left unmitigated. */
+  | { readonly kind: 'levels'; readonly unmitigatedYellowsMax: number }
+  /** So many of all sections (or criteria) must pass; with `review` so many, and an approval. */
+  | {
+      readonly kind: 'count';
+      readonly of: 'sections' | 'criteria';
+      readonly go: number;
+      readonly review: { readonly from: number; readonly approvals: readonly Approval[] } | null;
+    };
+
+/** So many different people with this role. */
+export type Approval = { readonly role: string; readonly people: number };
+
+/** NO-GO all the same becomes GO: with these approvals and a written risk assessment. */
+export type Override = { readonly approvals: readonly Approval[] };
+
+export type Gate = {
+  readonly name: string;
+  readonly title: string;
+  /** Default of the deploy it is for. */
+  readonly service: string | null;
+  readonly environment: string | null;
+  readonly criteria: readonly Criterion[];
+  readonly rule: DecisionRule;
+  readonly override: Override | null;
+  readonly exemptions: readonly Exemption[];
+  /** What the record names as the next step, placeholders filled. */
+  readonly next: string | null;
+  readonly timeoutMs: number;
+  readonly checksAtOnce: number;
+  /** sha256 of the file it was read from. */
+  readonly hash: string;
+};
+
+export type GateDeploy = {
+  readonly service: string;
+  readonly environment: string;
+  readonly version: string;
+  readonly parameters: Readonly<Record<string, number | string>>;
+};
