@@ -1,0 +1,20 @@
+// The kinds of checks of a gate, each with its fields. One line here and one in
+// `src/gate/kinds.ts`: the compiler holds both together.
+import type { z } from 'zod';
+import { choice } from '../fields.ts';
+import { envSchema } from './env.ts';
+
+const kinds = {
+  env: envSchema.optional(),
+};
+
+export type CheckKind = keyof typeof kinds;
+export const CHECK_KINDS = Object.keys(kinds) as readonly CheckKind[];
+
+/** What each kind is written with. */
+export type CheckInputs = {
+  readonly [Kind in CheckKind]: Exclude<z.output<(typeof kinds)[Kind]>, undefined>;
+};
+
+/** One check: exactly one kind with its fields. */
+export const checkSchema = choice(kinds, CHECK_KINDS).describe('One check, by its kind.');

@@ -1,0 +1,44 @@
+// The registry of the kinds of checks: from what is written to a check that can be carried out.
+// One line for each kind of `src/config/gate-checks/all.ts`.
+import type { CheckInputs, CheckKind } from '../config/gate-checks/all.ts';
+import type { Path } from '../config/problems.ts';
+import type { Secrets } from '../config/secrets.ts';
+import type { TemplateValues } from '../core/template.ts';
+import type { PrometheusOptions } from '../source/prometheus-api.ts';
+import type { ScrapeOptions } from '../source/scrape.ts';
+import type { Check } from './check.ts';
+import { envCheck } from './checks/env.ts';
+
+/** A source of canaryd's config, as `createQuery`, `createPrometheusSource` and others take it. */
+export type GateSource =
+  | { readonly kind: 'prometheus'; readonly options: PrometheusOptions }
+  | { readonly kind: 'scrape'; readonly options: ScrapeOptions };
+
+/** The config is read when the first check asks for a source. */
+export interface GateSources {
+  find(name: string): GateSource | null;
+  names(): readonly string[];
+}
+
+export type MakeTools = {
+  /**
+   * A handle for `$NAME`: `secrets.secret('NAME')`, read with `current()` when the check is carried
+   * out. One without a value makes the check `unknown`, and never stands in its texts.
+   */
+  readonly secrets: Secrets;
+  readonly sources: GateSources;
+  /** For `fill`: service, environment, version and the parameters of the deploy. */
+  readonly values: TemplateValues;
+  /** A mistake that the schema cannot find; the path begins at the check's own fields. */
+  readonly report: (path: Path, found: string, wanted: string) => void;
+};
+
+export type MadeCheck = Omit<Check, 'id'>;
+
+type Makers = {
+  readonly [Kind in CheckKind]: (input: CheckInputs[Kind], tools: MakeTools) => MadeCheck;
+};
+
+export const MAKERS: Makers = {
+  env: envCheck,
+};
