@@ -34,10 +34,33 @@ export type SignOff = {
   readonly criterion: string;
   readonly role: string;
   readonly name: string;
+  /** Where that version is to go: a signature for a testnet does not count for production. */
+  readonly environment: string;
   readonly version: string;
   readonly atMs: number;
   readonly note: string | null;
 };
+
+/** Instead of the id of a criterion: the approval of a review, and of an override. */
+export const APPROVAL_IDS = { review: 'review', override: 'override' } as const;
+
+/** Where signatures are kept: a file beside the evidence, or the journal of the daemon. */
+export interface SignOffStore {
+  /** All of a gate, oldest first; at most `SIGN_OFFS_MAX`, else the store says what is wrong. */
+  list(gate: string): Promise<SignOffsResult>;
+  /** Appended for good: a signature is never changed nor taken away. */
+  add(signOff: SignOff): Promise<SignOffAdded>;
+}
+
+export type SignOffsResult =
+  | { readonly kind: 'sign_offs'; readonly signOffs: readonly SignOff[] }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+export type SignOffAdded =
+  | { readonly kind: 'added' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+export const SIGN_OFFS_MAX = 10_000;
 
 /** In writing: who, why, until when. A waiver of a green criterion, a mitigation of a yellow one. */
 export type Exemption = {
@@ -49,21 +72,27 @@ export type Exemption = {
 };
 
 export type DecisionRule =
-  /** All green pass, no red holds; so many yellows may be left unmitigated. */
-  | { readonly kind: 'levels'; readonly unmitigatedYellowsMax: number }
-  /** So many of all sections (or criteria) must pass; with `review` so many, and an approval. */
+  /** All green pass, no red holds; so many yellows may be left unmitigated (null: any number). */
+  | { readonly kind: 'levels'; readonly unmitigatedYellowsMax: number | null }
+  /** So many of all green sections (or criteria) must pass; with `review` so many, and approvals. */
   | {
       readonly kind: 'count';
       readonly of: 'sections' | 'criteria';
       readonly go: number;
-      readonly review: { readonly from: number; readonly approvals: readonly Approval[] } | null;
+      readonly review: (Approvals & { readonly from: number }) | null;
     };
 
 /** So many different people with this role. */
 export type Approval = { readonly role: string; readonly people: number };
 
-/** NO-GO all the same becomes GO: with these approvals and a written risk assessment. */
-export type Override = { readonly approvals: readonly Approval[] };
+/** All by different people; each counts this long. */
+export type Approvals = { readonly approvals: readonly Approval[]; readonly validForMs: number };
+
+/**
+ * NO-GO all the same becomes GO: with these approvals and a written risk assessment. A red criterion
+ * that holds is not overridden.
+ */
+export type Override = Approvals;
 
 export type Gate = {
   readonly name: string;

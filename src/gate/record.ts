@@ -40,6 +40,8 @@ export type CriterionRecord = {
   }[];
 };
 
+export type Overridden = { readonly approvals: readonly SignOff[]; readonly risk: string };
+
 export type GateRecord = {
   readonly id: string;
   readonly gate: string;
@@ -51,7 +53,9 @@ export type GateRecord = {
   /** Why, most important first: "green coverage: lines 88 %, at least 90 % wanted". */
   readonly reasons: readonly string[];
   /** Set when an override made it GO. */
-  readonly override: { readonly approvals: readonly SignOff[]; readonly risk: string } | null;
+  readonly override: Overridden | null;
+  /** Approvals that made a review GO. */
+  readonly approvals: readonly SignOff[];
   readonly criteria: readonly CriterionRecord[];
   readonly next: string | null;
   readonly gateHash: string;
