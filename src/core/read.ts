@@ -72,7 +72,7 @@ function resolveSelector(selector: Selector, policy: Policy, values: TemplateVal
 }
 
 /** Empty, which cannot be requested, when a value would lead out of its path segment. */
-function filledUrl(template: string, values: TemplateValues): string {
+export function filledUrl(template: string, values: TemplateValues): string {
   const [, start = '', path = '', query = ''] =
     /^([a-z]+:\/\/[^/?#]*)?([^?#]*)(.*)$/is.exec(template) ?? [];
   const segments = path.split('/').map((segment) => fillSegment(segment, values));
