@@ -51,7 +51,7 @@ export function compilePattern(source: string): Pattern | null {
  * A pattern of a JSON Schema, found anywhere in a text; null when RE2 does not know it (it knows no
  * look-around and no back-references). The time grows with the text, never faster.
  */
-export function compileSearch(source: string): ((text: string) => boolean) | null {
+export function compileSchemaPattern(source: string): ((text: string) => boolean) | null {
   try {
     const pattern = RE2JS.compile(RE2JS.translateRegExp(source));
     return (text) => pattern.test(text);
