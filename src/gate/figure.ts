@@ -23,6 +23,15 @@ function comparison(input: FigureInput) {
   return { comparator, written, quantity };
 }
 
+/** One limit for each comparison of a mapping that may have several. */
+export function comparisonOf(
+  written: Partial<Pick<FigureInput, Exclude<(typeof FIGURE_COMPARATORS)[number], 'equals'>>>,
+): readonly FigureInput[] {
+  return FIGURE_COMPARATORS.flatMap((word) =>
+    word === 'equals' || written[word] === undefined ? [] : [{ [word]: written[word] }],
+  );
+}
+
 /** `at least 80% of deploy_capital` */
 export function figureWords(input: FigureInput): string {
   const { comparator, written } = comparison(input);

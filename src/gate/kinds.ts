@@ -8,6 +8,7 @@ import type { PrometheusOptions } from '../source/prometheus-api.ts';
 import type { ScrapeOptions } from '../source/scrape.ts';
 import type { Check } from './check.ts';
 import { envCheck } from './checks/env.ts';
+import { httpCheck } from './checks/http.ts';
 
 /** A source of canaryd's config, as `createQuery`, `createPrometheusSource` and others take it. */
 export type GateSource =
@@ -41,4 +42,5 @@ type Makers = {
 
 export const MAKERS: Makers = {
   env: envCheck,
+  http: httpCheck,
 };

@@ -3,9 +3,11 @@
 import type { z } from 'zod';
 import { choice } from '../fields.ts';
 import { envSchema } from './env.ts';
+import { httpSchema } from './http.ts';
 
 const kinds = {
   env: envSchema.optional(),
+  http: httpSchema.optional(),
 };
 
 export type CheckKind = keyof typeof kinds;
