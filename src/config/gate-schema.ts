@@ -10,6 +10,7 @@ const CHECKS_MAX = 50;
 const SIGN_OFFS_MAX = 20;
 const EXEMPTIONS_MAX = 200;
 const PEOPLE_MAX = 20;
+const ROLES_MAX = 20;
 
 const role = name('a role such as engineering_lead');
 const validFor = (what: string) =>
@@ -58,8 +59,8 @@ const approvals = z
   .record(role, whole(1, PEOPLE_MAX), {
     error: 'a mapping of roles to numbers of people, such as { cto: 1, senior_engineer: 2 }',
   })
-  .refine((roles) => Object.keys(roles).length > 0, {
-    error: 'a mapping of roles to numbers of people, such as { cto: 1 }; add one',
+  .refine((roles) => Object.keys(roles).length > 0 && Object.keys(roles).length <= ROLES_MAX, {
+    error: `1 to ${ROLES_MAX} roles with numbers of people, such as { cto: 1 }`,
   })
   .describe('Roles, each with a number of people; nobody counts for two.');
 

@@ -1,0 +1,120 @@
+// Whose signature counts: for this gate, version and environment, by the role that is wanted, not
+// from the future and not expired. Pure. What does not count is named with the reason.
+import { formatDuration } from '../core/quantity.ts';
+import type { Approvals, GateDeploy, SignOff, SignOffNeeded } from './gate.ts';
+
+/** Clocks of two machines may differ by so much. */
+const SKEW_MS = 5 * 60_000;
+
+export type Signatures = {
+  readonly gate: string;
+  readonly deploy: GateDeploy;
+  readonly signOffs: readonly SignOff[];
+  readonly nowMs: number;
+};
+
+export type Signed = { readonly signed: SignOff | null; readonly text: string };
+
+export function timeText(atMs: number): string {
+  return Number.isFinite(atMs) && Math.abs(atMs) <= 8.64e15
+    ? new Date(atMs).toISOString().replace(/\.\d{3}Z$/, 'Z')
+    : 'a time that is none';
+}
+
+/** What is wrong with a signature; null: it counts. */
+function flawOf(
+  signOff: SignOff,
+  validForMs: number,
+  { deploy, nowMs }: Signatures,
+): string | null {
+  const { name, version, environment, atMs } = signOff;
+  if (version !== deploy.version) return `${name} has signed version ${version}, not this one`;
+  if (environment !== deploy.environment) {
+    return `${name} has signed for ${environment}, not for ${deploy.environment}`;
+  }
+  if (!(atMs <= nowMs + SKEW_MS)) return `${name} has signed in the future: ${timeText(atMs)}`;
+  if (atMs + validForMs > nowMs) return null;
+  const ended = timeText(atMs + validForMs);
+  return `the signature of ${name} has expired: valid ${formatDuration(validForMs)}, until ${ended}`;
+}
+
+/** The newest signature that counts for a criterion, or why there is none. */
+export function signedOf(needed: SignOffNeeded, criterion: string, signatures: Signatures): Signed {
+  const { role, validForMs } = needed;
+  const candidates = signatures.signOffs
+    .filter((one) => one.gate === signatures.gate && one.criterion === criterion)
+    .filter((one) => one.role === role)
+    .toSorted((a, b) => b.atMs - a.atMs);
+  const signed = candidates.find((one) => flawOf(one, validForMs, signatures) === null);
+  if (signed !== undefined) {
+    const until = timeText(signed.atMs + validForMs);
+    return { signed, text: `signed by ${signed.name} as ${role}, valid until ${until}` };
+  }
+  const [newest] = candidates;
+  const flaw = newest === undefined ? null : flawOf(newest, validForMs, signatures);
+  const nobody = `nobody has signed as ${role}`;
+  return { signed: null, text: flaw === null ? nobody : `${nobody}: ${flaw}` };
+}
+
+export type Approved = {
+  /** All that are wanted, one for each place; null: not complete. */
+  readonly approvals: readonly SignOff[] | null;
+  /** What is there and what is missing; null: nobody has approved anything. */
+  readonly text: string | null;
+};
+
+/** Two signatures of one person count once, whatever the roles; names are compared as people do. */
+function personOf(name: string): string {
+  return name.normalize('NFKC').trim().replaceAll(/\s+/g, ' ').toLowerCase();
+}
+
+/** Whether the approvals of a review or an override are complete, each by another person. */
+export function approvedOf(wanted: Approvals, criterion: string, signatures: Signatures): Approved {
+  const own = signatures.signOffs.filter(
+    (one) => one.gate === signatures.gate && one.criterion === criterion,
+  );
+  const flaws = own.flatMap((one) => flawOf(one, wanted.validForMs, signatures) ?? []);
+  const valid = own.filter((one) => flawOf(one, wanted.validForMs, signatures) === null);
+  const places = wanted.approvals.flatMap(({ role, people }) =>
+    Array.from({ length: people }, () => role),
+  );
+  const found = assign(places, valid);
+  const approvals = found.flatMap((one) => one ?? []);
+  if (approvals.length === places.length) return { approvals, text: null };
+  if (own.length === 0) return { approvals: null, text: null };
+  const counts = wanted.approvals.map(({ role, people }) => {
+    const have = places.filter((place, index) => place === role && found[index] != null).length;
+    return `${have} of ${people} ${role}`;
+  });
+  const [flaw] = flaws;
+  const because = flaw === undefined ? 'each a different person' : flaw;
+  return { approvals: null, text: `${counts.join(', ')} (${because})` };
+}
+
+/**
+ * People to places: as many places as possible are taken. Somebody who has signed for two roles
+ * takes the one that nobody else can.
+ */
+function assign(
+  places: readonly string[],
+  signOffs: readonly SignOff[],
+): readonly (SignOff | null)[] {
+  const newest = signOffs.toSorted((a, b) => b.atMs - a.atMs);
+  const placeOf = new Map<string, number>();
+  const taken: (SignOff | null)[] = places.map(() => null);
+  const take = (place: number, tried: Set<string>): boolean => {
+    for (const signOff of newest) {
+      const person = personOf(signOff.name);
+      if (signOff.role !== places[place] || tried.has(person)) continue;
+      tried.add(person);
+      const held = placeOf.get(person);
+      if (held !== undefined && !take(held, tried)) continue;
+      placeOf.set(person, place);
+      taken[place] = signOff;
+      return true;
+    }
+    return false;
+  };
+  for (const place of places.keys()) take(place, new Set());
+  return taken;
+}
