@@ -55,7 +55,7 @@ function escapeRegex(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
-function filledSelector({ metric, matchers }: Selector, values: TemplateValues): Selector {
+export function filledSelector({ metric, matchers }: Selector, values: TemplateValues): Selector {
   const filled = matchers.map((matcher) => ({
     ...matcher,
     value: fill(matcher.value, values, matcher.op.endsWith('~') ? escapeRegex : undefined),

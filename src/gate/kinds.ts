@@ -9,6 +9,9 @@ import type { ScrapeOptions } from '../source/scrape.ts';
 import type { Check } from './check.ts';
 import { envCheck } from './checks/env.ts';
 import { httpCheck } from './checks/http.ts';
+import { junitCheck } from './checks/junit.ts';
+import { metricsCheck } from './checks/metrics.ts';
+import { prometheusRulesCheck } from './checks/prometheus-rules.ts';
 
 /** A source of canaryd's config, as `createQuery`, `createPrometheusSource` and others take it. */
 export type GateSource =
@@ -43,4 +46,7 @@ type Makers = {
 export const MAKERS: Makers = {
   env: envCheck,
   http: httpCheck,
+  junit: junitCheck,
+  metrics: metricsCheck,
+  prometheus_rules: prometheusRulesCheck,
 };

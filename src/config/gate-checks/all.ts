@@ -4,10 +4,16 @@ import type { z } from 'zod';
 import { choice } from '../fields.ts';
 import { envSchema } from './env.ts';
 import { httpSchema } from './http.ts';
+import { junitSchema } from './junit.ts';
+import { metricsSchema } from './metrics.ts';
+import { prometheusRulesSchema } from './prometheus-rules.ts';
 
 const kinds = {
   env: envSchema.optional(),
   http: httpSchema.optional(),
+  junit: junitSchema.optional(),
+  metrics: metricsSchema.optional(),
+  prometheus_rules: prometheusRulesSchema.optional(),
 };
 
 export type CheckKind = keyof typeof kinds;
