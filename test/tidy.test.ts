@@ -47,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, Rule>> = {
   cli: {
     folders: [
       ...['core', 'kit', 'config', 'daemon', 'demo', 'engine', 'http', 'journal', 'source'],
-      ...['backtest', 'cases', 'check', 'simulate'],
+      ...['backtest', 'cases', 'check', 'gate', 'simulate'],
     ],
     files: ['package.json'],
   },
@@ -137,7 +137,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   fastify: /^src\/http\//,
   re2js: /^src\/core\/pattern\.ts$/,
   uplot: /^src\/http\/page\/browser\/uplot\.d\.ts$/,
-  commander: /^src\/cli\/cli\.ts$/,
+  commander: /^src\/cli\/(?:cli|gate-program)\.ts$/,
   yaml: /^src\/(?:config\/yaml-file|demo\/demo-files)\.ts$/,
   zod: /^src\/(?:config|http|journal|cli)\//,
   'p-retry': /^src\/kit\/retry\.ts$/,

@@ -9,6 +9,8 @@ import type { BacktestOptions } from './backtest.ts';
 import type { CheckOptions } from './check.ts';
 import { createClient, DEFAULT_SERVER, serverOf, tokenOf } from './client.ts';
 import { CliExit, EXIT, type ExitCode } from './exit.ts';
+import { addGate } from './gate-program.ts';
+import { collect, examples } from './help.ts';
 import type { NotifyOptions } from './notify.ts';
 import { type CliIo, createOutput } from './output.ts';
 import { DEFAULT_CONFIG } from './parse.ts';
@@ -73,10 +75,6 @@ const EXIT_HELP = `
 Exit codes: 0 passed, 1 stopped, 2 usage or config, 3 inconclusive, cancelled, superseded or
 not ended in time, 4 daemon not reachable.`;
 
-function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  canaryd ${line}`).join('\n')}`;
-}
-
 function addLocal(program: Command, io: CliIo, done: (code: number) => void): void {
   program
     .command('serve')
@@ -93,6 +91,7 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
   addTest(program, io, done);
   addNotify(program, io, done);
   addSimulate(program, io, done);
+  addGate(program, io, done);
   program
     .command('demo')
     .description('Watch a simulated trading service through a bad deploy, on this machine')
@@ -110,7 +109,6 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
 }
 
 function addCheck(program: Command, io: CliIo, done: (code: number) => void): void {
-  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
   program
     .command('check [files...]')
     .description('Say what policies or the config mean, their mistakes, and what will go wrong')
@@ -145,7 +143,6 @@ Exit codes: 0 nothing worse than a warning, 1 an error was found (with --strict:
 2 not valid, 4 a source cannot be asked.`;
 
 function addBacktest(program: Command, io: CliIo, done: (code: number) => void): void {
-  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
   program
     .command('backtest <policy>')
     .description('Replay a policy over past deploys, out of the history of its Prometheus')
@@ -210,7 +207,6 @@ function addTest(program: Command, io: CliIo, done: (code: number) => void): voi
 }
 
 function addSimulate(program: Command, io: CliIo, done: (code: number) => void): void {
-  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
   program
     .command('simulate <policy>')
     .description('Watch a policy stop a made-up deploy, on this machine and with nothing to set up')
@@ -279,7 +275,6 @@ function sessionOf(io: CliIo, options: Remote): verbs.Session {
 type Run<Options> = (session: verbs.Session, options: Options) => Promise<ExitCode>;
 
 function addStart(program: Command, io: CliIo, done: (code: number) => void): void {
-  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
   remote(program, 'start <service>', 'Start the watch of a deploy')
     .requiredOption('--version <version>', 'version that was deployed')
     .option('--environment <name>', "default: the policy's, else production")

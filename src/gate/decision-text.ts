@@ -33,7 +33,7 @@ export function escaped(text: string): string {
     .replace(/>/g, '&gt;')
     .replace(/@/g, '&#64;')
     .replace(/https?:\/\//gi, (scheme) => scheme.replace(':', '&#58;'))
-    .replace(/[\\`*_{}[\]()#+!|~]/g, '\\$&');
+    .replace(/[\\`*_{}[\]#|~]/g, '\\$&');
 }
 
 export function decisionText(record: GateRecord): string {
