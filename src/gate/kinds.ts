@@ -7,11 +7,16 @@ import type { TemplateValues } from '../core/template.ts';
 import type { PrometheusOptions } from '../source/prometheus-api.ts';
 import type { ScrapeOptions } from '../source/scrape.ts';
 import type { Check } from './check.ts';
+import { commandCheck } from './checks/command.ts';
+import { coverageCheck } from './checks/coverage.ts';
 import { envCheck } from './checks/env.ts';
 import { httpCheck } from './checks/http.ts';
 import { junitCheck } from './checks/junit.ts';
 import { metricsCheck } from './checks/metrics.ts';
+import { mutationCheck } from './checks/mutation.ts';
 import { prometheusRulesCheck } from './checks/prometheus-rules.ts';
+import { systemdCheck } from './checks/systemd.ts';
+import { tcpCheck } from './checks/tcp.ts';
 
 /** A source of canaryd's config, as `createQuery`, `createPrometheusSource` and others take it. */
 export type GateSource =
@@ -44,9 +49,14 @@ type Makers = {
 };
 
 export const MAKERS: Makers = {
+  coverage: coverageCheck,
   env: envCheck,
   http: httpCheck,
   junit: junitCheck,
   metrics: metricsCheck,
+  mutation: mutationCheck,
   prometheus_rules: prometheusRulesCheck,
+  tcp: tcpCheck,
+  systemd: systemdCheck,
+  command: commandCheck,
 };

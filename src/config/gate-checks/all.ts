@@ -2,18 +2,28 @@
 // `src/gate/kinds.ts`: the compiler holds both together.
 import type { z } from 'zod';
 import { choice } from '../fields.ts';
+import { commandSchema } from './command.ts';
+import { coverageSchema } from './coverage.ts';
 import { envSchema } from './env.ts';
 import { httpSchema } from './http.ts';
 import { junitSchema } from './junit.ts';
 import { metricsSchema } from './metrics.ts';
+import { mutationSchema } from './mutation.ts';
 import { prometheusRulesSchema } from './prometheus-rules.ts';
+import { systemdSchema } from './systemd.ts';
+import { tcpSchema } from './tcp.ts';
 
 const kinds = {
+  coverage: coverageSchema.optional(),
   env: envSchema.optional(),
   http: httpSchema.optional(),
   junit: junitSchema.optional(),
   metrics: metricsSchema.optional(),
+  mutation: mutationSchema.optional(),
   prometheus_rules: prometheusRulesSchema.optional(),
+  tcp: tcpSchema.optional(),
+  systemd: systemdSchema.optional(),
+  command: commandSchema.optional(),
 };
 
 export type CheckKind = keyof typeof kinds;

@@ -16,9 +16,12 @@ export const envSchema = mapping({
   equals: environment()
     .optional()
     .describe('Variables with the value that each must have: { AURORA_MODE: testnet }.'),
+  not_equals: environment()
+    .optional()
+    .describe('Variables with a value that each may not have; one that is not set is fit.'),
 })
-  .refine(({ required, equals }) => required !== undefined || equals !== undefined, {
-    error: 'required, equals or both; add one',
+  .refine((written) => Object.values(written).some((one) => one !== undefined), {
+    error: 'required, equals or not_equals; add one',
   })
   .describe('Variables of the environment in which the gate is carried out.');
 
