@@ -17,6 +17,7 @@ import { mutationCheck } from './checks/mutation.ts';
 import { prometheusRulesCheck } from './checks/prometheus-rules.ts';
 import { systemdCheck } from './checks/systemd.ts';
 import { tcpCheck } from './checks/tcp.ts';
+import { postgresCheck } from './checks/postgres.ts';
 
 /** A source of canaryd's config, as `createQuery`, `createPrometheusSource` and others take it. */
 export type GateSource =
@@ -59,4 +60,5 @@ export const MAKERS: Makers = {
   tcp: tcpCheck,
   systemd: systemdCheck,
   command: commandCheck,
+  postgres: postgresCheck,
 };

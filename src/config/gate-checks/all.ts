@@ -12,6 +12,7 @@ import { mutationSchema } from './mutation.ts';
 import { prometheusRulesSchema } from './prometheus-rules.ts';
 import { systemdSchema } from './systemd.ts';
 import { tcpSchema } from './tcp.ts';
+import { postgresSchema } from './postgres.ts';
 
 const kinds = {
   coverage: coverageSchema.optional(),
@@ -24,6 +25,7 @@ const kinds = {
   tcp: tcpSchema.optional(),
   systemd: systemdSchema.optional(),
   command: commandSchema.optional(),
+  postgres: postgresSchema.optional(),
 };
 
 export type CheckKind = keyof typeof kinds;
