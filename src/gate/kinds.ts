@@ -7,6 +7,7 @@ import type { TemplateValues } from '../core/template.ts';
 import type { PrometheusOptions } from '../source/prometheus-api.ts';
 import type { ScrapeOptions } from '../source/scrape.ts';
 import type { Check } from './check.ts';
+import { benchmarkCheck } from './checks/benchmark.ts';
 import { commandCheck } from './checks/command.ts';
 import { coverageCheck } from './checks/coverage.ts';
 import { envCheck } from './checks/env.ts';
@@ -14,10 +15,10 @@ import { httpCheck } from './checks/http.ts';
 import { junitCheck } from './checks/junit.ts';
 import { metricsCheck } from './checks/metrics.ts';
 import { mutationCheck } from './checks/mutation.ts';
+import { postgresCheck } from './checks/postgres.ts';
 import { prometheusRulesCheck } from './checks/prometheus-rules.ts';
 import { systemdCheck } from './checks/systemd.ts';
 import { tcpCheck } from './checks/tcp.ts';
-import { postgresCheck } from './checks/postgres.ts';
 
 /** A source of canaryd's config, as `createQuery`, `createPrometheusSource` and others take it. */
 export type GateSource =
@@ -50,6 +51,7 @@ type Makers = {
 };
 
 export const MAKERS: Makers = {
+  benchmark: benchmarkCheck,
   coverage: coverageCheck,
   env: envCheck,
   http: httpCheck,

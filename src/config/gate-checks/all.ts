@@ -2,6 +2,7 @@
 // `src/gate/kinds.ts`: the compiler holds both together.
 import type { z } from 'zod';
 import { choice } from '../fields.ts';
+import { benchmarkSchema } from './benchmark.ts';
 import { commandSchema } from './command.ts';
 import { coverageSchema } from './coverage.ts';
 import { envSchema } from './env.ts';
@@ -9,12 +10,13 @@ import { httpSchema } from './http.ts';
 import { junitSchema } from './junit.ts';
 import { metricsSchema } from './metrics.ts';
 import { mutationSchema } from './mutation.ts';
+import { postgresSchema } from './postgres.ts';
 import { prometheusRulesSchema } from './prometheus-rules.ts';
 import { systemdSchema } from './systemd.ts';
 import { tcpSchema } from './tcp.ts';
-import { postgresSchema } from './postgres.ts';
 
 const kinds = {
+  benchmark: benchmarkSchema.optional(),
   coverage: coverageSchema.optional(),
   env: envSchema.optional(),
   http: httpSchema.optional(),
