@@ -133,7 +133,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   '@slack/webhook': /^src\/notify\/slack\.ts$/,
   nodemailer: /^src\/notify\/email\.ts$/,
   'node:sqlite': /^src\/journal\/sqlite\//,
-  pg: /^src\/journal\/postgres\//,
+  pg: /^src\/(?:journal\/postgres\/|gate\/checks\/postgres-session\.ts$)/,
   fastify: /^src\/http\//,
   re2js: /^src\/core\/pattern\.ts$/,
   uplot: /^src\/http\/page\/browser\/uplot\.d\.ts$/,
