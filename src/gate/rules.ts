@@ -133,7 +133,7 @@ function exemptionProblems(
     const meant = criteria.find((other) => other.id === id);
     const ids = criteria.filter((other) => other.level === level).map((other) => other.id);
     if (meant === undefined) {
-      const wanted = `the id of a ${level} criterion (${ids.join(', ') || 'there is none'})`;
+      const wanted = `the id of a ${level} criterion (${[...new Set(ids)].join(', ') || 'there is none'})`;
       return [problem(path, found(id), `${wanted}${didYouMean(id, ids)}`)];
     }
     if (meant.level === level) return [];

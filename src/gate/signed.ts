@@ -103,7 +103,8 @@ function assign(
   const placeOf = new Map<string, number>();
   const taken: (SignOff | null)[] = places.map(() => null);
   const take = (place: number, tried: Set<string>): boolean => {
-    for (const signOff of newest) {
+    const isHeld = ({ name }: SignOff) => Number(placeOf.has(personOf(name)));
+    for (const signOff of newest.toSorted((a, b) => isHeld(a) - isHeld(b))) {
       const person = personOf(signOff.name);
       if (signOff.role !== places[place] || tried.has(person)) continue;
       tried.add(person);
