@@ -27,13 +27,16 @@ export function headline({ decision, deploy }: GateRecord): string {
 }
 
 export function escaped(text: string): string {
-  return cutEnd(printable(text), CELL_CHARS_MAX)
-    .replace(/&/g, '&amp;')
-    .replace(/</g, '&lt;')
-    .replace(/>/g, '&gt;')
-    .replace(/@/g, '&#64;')
-    .replace(/https?:\/\//gi, (scheme) => scheme.replace(':', '&#58;'))
-    .replace(/[\\`*_{}[\]#|~]/g, '\\$&');
+  return (
+    cutEnd(printable(text), CELL_CHARS_MAX)
+      // First: the entities that follow have a # of their own.
+      .replace(/[\\`*_{}[\]#|~]/g, '\\$&')
+      .replace(/&/g, '&amp;')
+      .replace(/</g, '&lt;')
+      .replace(/>/g, '&gt;')
+      .replace(/@/g, '&#64;')
+      .replace(/https?:\/\//gi, (scheme) => scheme.replace(':', '&#58;'))
+  );
 }
 
 export function decisionText(record: GateRecord): string {

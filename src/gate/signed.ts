@@ -79,7 +79,10 @@ export function approvedOf(wanted: Approvals, criterion: string, signatures: Sig
     Array.from({ length: people }, () => role),
   );
   const found = assign(places, valid);
-  const approvals = found.flatMap((one) => one ?? []);
+  const rank = ({ role }: SignOff) => places.indexOf(role);
+  const approvals = found
+    .flatMap((one) => one ?? [])
+    .toSorted((a, b) => rank(a) - rank(b) || a.atMs - b.atMs);
   if (approvals.length === places.length) return { approvals, text: null };
   if (own.length === 0) return { approvals: null, text: null };
   const counts = wanted.approvals.map(({ role, people }) => {
