@@ -12,11 +12,13 @@ import { commandCheck } from './checks/command.ts';
 import { coverageCheck } from './checks/coverage.ts';
 import { envCheck } from './checks/env.ts';
 import { httpCheck } from './checks/http.ts';
+import { indicatorCheck } from './checks/indicator.ts';
 import { junitCheck } from './checks/junit.ts';
 import { metricsCheck } from './checks/metrics.ts';
 import { mutationCheck } from './checks/mutation.ts';
 import { postgresCheck } from './checks/postgres.ts';
 import { prometheusRulesCheck } from './checks/prometheus-rules.ts';
+import { scanCheck } from './checks/scan.ts';
 import { systemdCheck } from './checks/systemd.ts';
 import { tcpCheck } from './checks/tcp.ts';
 
@@ -59,8 +61,10 @@ export const MAKERS: Makers = {
   metrics: metricsCheck,
   mutation: mutationCheck,
   prometheus_rules: prometheusRulesCheck,
+  scan: scanCheck,
   tcp: tcpCheck,
   systemd: systemdCheck,
   command: commandCheck,
   postgres: postgresCheck,
+  indicator: indicatorCheck,
 };

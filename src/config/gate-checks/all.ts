@@ -7,11 +7,13 @@ import { commandSchema } from './command.ts';
 import { coverageSchema } from './coverage.ts';
 import { envSchema } from './env.ts';
 import { httpSchema } from './http.ts';
+import { indicatorCheckSchema } from './indicator.ts';
 import { junitSchema } from './junit.ts';
 import { metricsSchema } from './metrics.ts';
 import { mutationSchema } from './mutation.ts';
 import { postgresSchema } from './postgres.ts';
 import { prometheusRulesSchema } from './prometheus-rules.ts';
+import { scanSchema } from './scan.ts';
 import { systemdSchema } from './systemd.ts';
 import { tcpSchema } from './tcp.ts';
 
@@ -24,10 +26,12 @@ const kinds = {
   metrics: metricsSchema.optional(),
   mutation: mutationSchema.optional(),
   prometheus_rules: prometheusRulesSchema.optional(),
+  scan: scanSchema.optional(),
   tcp: tcpSchema.optional(),
   systemd: systemdSchema.optional(),
   command: commandSchema.optional(),
   postgres: postgresSchema.optional(),
+  indicator: indicatorCheckSchema.optional(),
 };
 
 export type CheckKind = keyof typeof kinds;
