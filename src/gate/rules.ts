@@ -112,10 +112,10 @@ function countProblems(decision: unknown, criteria: readonly Written[]): Problem
     const wanted = `at most ${units}: there are no more green ${count}; correct it`;
     problems.push(problem(['decision', 'go'], found(go), wanted));
   }
-  const from = fieldOf(fieldOf(decision, 'review'), 'from');
-  if (typeof from === 'number' && typeof go === 'number' && from >= go) {
+  const least = fieldOf(fieldOf(decision, 'review'), 'from');
+  if (typeof least === 'number' && typeof go === 'number' && least >= go) {
     const path = ['decision', 'review', 'from'];
-    problems.push(problem(path, found(from), `less than go (${go}); correct it`));
+    problems.push(problem(path, found(least), `less than go (${go}); correct it`));
   }
   return problems;
 }
