@@ -21,6 +21,7 @@ import { type Criterion, type Gate, type GateDeploy, LEVELS, type Level } from '
 import { type GateSources, MAKERS, type MadeCheck, type MakeTools } from './kinds.ts';
 import { exemptionsOf, gateProblems, overrideOf, placeholderProblems, ruleOf } from './rules.ts';
 
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const DEFAULT_ENVIRONMENT = 'production';
 
 /** What is decided on, as far as it is said; the gate has the defaults. */
@@ -66,6 +67,7 @@ export function readGate(
   const problems: Problem[] = [
     ...(parsed.success ? [] : schemaProblems(parsed.error, raw)),
     ...gateProblems(raw),
+    ...nameProblems(raw, fileName),
     ...(asked.version === null ? [] : placeholderProblems(raw, Object.keys(values))),
   ];
   const made = makeChecks(raw, values, tools, problems);
@@ -77,6 +79,13 @@ export function readGate(
   const hash = createHash('sha256').update(source).digest('hex');
   const gate = toGate(input, { name, hash, deploy, values, made });
   return { kind: 'gate', gate, deploy, source };
+}
+
+/** The name becomes a folder of evidence. */
+function nameProblems(raw: unknown, fileName: string): Problem[] {
+  if (fieldOf(raw, 'name') !== undefined || NAME.test(fileName)) return [];
+  const wanted = 'letters, digits, dots, dashes and underscores; set "name" or rename the file';
+  return [problem(['name'], `the name of the file, ${found(fileName)}`, wanted)];
 }
 
 function deployOf(raw: unknown, fileName: string, asked: AskedDeploy): GateDeploy {

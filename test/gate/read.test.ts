@@ -116,6 +116,15 @@ waivers:
     expect(problems(`${without}${written}\n`).join('\n')).toContain(said);
   });
 
+  it('in the name of the file are told, unless the gate has a name', () => {
+    const of = (text: string) => problemLines(readText(text, {}, 'go no-go'));
+    expect(of(GOOD)).toEqual([
+      'name: found the name of the file, "go no-go"; wanted letters, digits, dots, dashes and ' +
+        'underscores; set "name" or rename the file',
+    ]);
+    expect(of(`name: release\n${GOOD}`)).toEqual([]);
+  });
+
   it('in the YAML are told with their line', () => {
     expect(problems('title: [')[0]).toMatch(/^line 1, column \d+: found broken YAML/);
   });

@@ -14,10 +14,14 @@ export const DAY = 24 * HOUR;
 export const line = (id: string, section = id) =>
   `{ id: ${id}, title: The line ${id}, section: ${section}, checks: [{ env: { required: [A] } }] }`;
 
-export function readText(text: string, parameters: Record<string, number | string> = {}) {
+export function readText(
+  text: string,
+  parameters: Record<string, number | string> = {},
+  fileName = 'release',
+) {
   return readGate(
     Buffer.from(text),
-    'release',
+    fileName,
     { service: null, environment: 'testnet', version: '2.1.0', parameters },
     {
       secrets: createSecrets({ env: {}, dir: '/nowhere' }),
