@@ -22,7 +22,7 @@ const TESTS = filesOf('test');
 /** Import specifiers of a file: static, dynamic and re-exported. */
 function importsOf(path: string): readonly string[] {
   const text = read(path);
-  const found = text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g);
+  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g);
   return [...found].map(([, specifier = '']) => specifier);
 }
 
