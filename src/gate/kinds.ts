@@ -7,10 +7,12 @@ import type { TemplateValues } from '../core/template.ts';
 import type { PrometheusOptions } from '../source/prometheus-api.ts';
 import type { ScrapeOptions } from '../source/scrape.ts';
 import type { Check } from './check.ts';
+import { auditLogCheck } from './checks/audit-log.ts';
 import { benchmarkCheck } from './checks/benchmark.ts';
 import { commandCheck } from './checks/command.ts';
 import { coverageCheck } from './checks/coverage.ts';
 import { envCheck } from './checks/env.ts';
+import { githubRunsCheck } from './checks/github-runs.ts';
 import { httpCheck } from './checks/http.ts';
 import { indicatorCheck } from './checks/indicator.ts';
 import { junitCheck } from './checks/junit.ts';
@@ -53,9 +55,11 @@ type Makers = {
 };
 
 export const MAKERS: Makers = {
+  audit_log: auditLogCheck,
   benchmark: benchmarkCheck,
   coverage: coverageCheck,
   env: envCheck,
+  github_runs: githubRunsCheck,
   http: httpCheck,
   junit: junitCheck,
   metrics: metricsCheck,

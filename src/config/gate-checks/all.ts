@@ -2,10 +2,12 @@
 // `src/gate/kinds.ts`: the compiler holds both together.
 import type { z } from 'zod';
 import { choice } from '../fields.ts';
+import { auditLogSchema } from './audit-log.ts';
 import { benchmarkSchema } from './benchmark.ts';
 import { commandSchema } from './command.ts';
 import { coverageSchema } from './coverage.ts';
 import { envSchema } from './env.ts';
+import { githubRunsSchema } from './github-runs.ts';
 import { httpSchema } from './http.ts';
 import { indicatorCheckSchema } from './indicator.ts';
 import { junitSchema } from './junit.ts';
@@ -18,9 +20,11 @@ import { systemdSchema } from './systemd.ts';
 import { tcpSchema } from './tcp.ts';
 
 const kinds = {
+  audit_log: auditLogSchema.optional(),
   benchmark: benchmarkSchema.optional(),
   coverage: coverageSchema.optional(),
   env: envSchema.optional(),
+  github_runs: githubRunsSchema.optional(),
   http: httpSchema.optional(),
   junit: junitSchema.optional(),
   metrics: metricsSchema.optional(),
