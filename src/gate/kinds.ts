@@ -13,6 +13,7 @@ import { commandCheck } from './checks/command.ts';
 import { coverageCheck } from './checks/coverage.ts';
 import { envCheck } from './checks/env.ts';
 import { githubRunsCheck } from './checks/github-runs.ts';
+import { grafanaCheck } from './checks/grafana.ts';
 import { httpCheck } from './checks/http.ts';
 import { indicatorCheck } from './checks/indicator.ts';
 import { junitCheck } from './checks/junit.ts';
@@ -60,6 +61,7 @@ export const MAKERS: Makers = {
   coverage: coverageCheck,
   env: envCheck,
   github_runs: githubRunsCheck,
+  grafana: grafanaCheck,
   http: httpCheck,
   junit: junitCheck,
   metrics: metricsCheck,

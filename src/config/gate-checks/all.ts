@@ -8,6 +8,7 @@ import { commandSchema } from './command.ts';
 import { coverageSchema } from './coverage.ts';
 import { envSchema } from './env.ts';
 import { githubRunsSchema } from './github-runs.ts';
+import { grafanaSchema } from './grafana.ts';
 import { httpSchema } from './http.ts';
 import { indicatorCheckSchema } from './indicator.ts';
 import { junitSchema } from './junit.ts';
@@ -25,6 +26,7 @@ const kinds = {
   coverage: coverageSchema.optional(),
   env: envSchema.optional(),
   github_runs: githubRunsSchema.optional(),
+  grafana: grafanaSchema.optional(),
   http: httpSchema.optional(),
   junit: junitSchema.optional(),
   metrics: metricsSchema.optional(),

@@ -17,8 +17,10 @@ export function parseReport({ path, bytes }: Pick<ReportFile, 'path' | 'bytes'>)
 /** Never the parser's own message: it shows a piece of the text. */
 function jsonProblem(text: string): string {
   if (/[[:,]\s*-?(?:NaN|Infinity)\b/.test(text)) return 'holds NaN or Infinity, which is no JSON';
-  const last = text.trimEnd().at(-1) ?? '';
-  return /[}\]]/.test(last) ? 'is no JSON; write it again' : 'is truncated JSON; write it again';
+  const begins = /^\ufeff?\s*[{[]/.test(text);
+  return !begins || /[}\]]$/.test(text.trimEnd())
+    ? 'is no JSON; write it again'
+    : 'is truncated JSON; write it again';
 }
 
 export type Mapping = Readonly<Record<string, unknown>>;

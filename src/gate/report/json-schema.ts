@@ -1,0 +1,63 @@
+// A JSON Schema, compiled to a function. Patterns run in RE2 and nothing is fetched. The only door
+// to ajv.
+import { Ajv } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import { compileSchemaPattern } from '../../core/pattern.ts';
+import { textIn } from './json.ts';
+import { type Refused, refused } from './read.ts';
+
+export type Compiled = {
+  readonly kind: 'compiled';
+  /** null: it matches; else where and why not, without the value. */
+  readonly problem: (value: unknown) => string | null;
+};
+
+type Tester = { test: (text: string) => boolean; toString: () => string };
+
+function regExp(source: string): Tester {
+  const test = compileSchemaPattern(source);
+  if (test === null) throw new Error('pattern');
+  // Ajv tells patterns apart by their text.
+  return { test, toString: () => source };
+}
+/** For code that ajv writes to files, which is not done here. */
+regExp.code = 'regExp';
+
+export function compileSchema(schema: unknown): Compiled | Refused {
+  const dialect = textIn(schema, '$schema') ?? '';
+  if (/draft-0[346]/.test(dialect)) {
+    return refused('is of a draft before 07; write it as draft-07 or later');
+  }
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
+    return refused('is no JSON Schema');
+  }
+  const Dialect = /2020-12/.test(dialect) ? Ajv2020 : /2019-09/.test(dialect) ? Ajv2019 : Ajv;
+  try {
+    const ajv = new Dialect({ strict: false, logger: false, code: { regExp } });
+    formats.default(ajv as Ajv);
+    const validate = ajv.compile(schema);
+    return {
+      kind: 'compiled',
+      problem: (value) => {
+        if (validate(value)) return null;
+        const [error] = validate.errors ?? [];
+        return `${error?.instancePath || '(event)'} ${error?.message ?? 'does not match'}`;
+      },
+    };
+  } catch (error) {
+    return refused(schemaCause(error));
+  }
+}
+
+function schemaCause(error: unknown): string {
+  const message = error instanceof Error ? error.message : '';
+  if (message === 'pattern') {
+    return 'has a pattern that RE2 does not know, such as a look-ahead; write it without';
+  }
+  if (/can't resolve reference/.test(message)) {
+    return 'refers to another file or URL; write what it refers to into $defs';
+  }
+  return 'is no valid JSON Schema; correct it';
+}
