@@ -10,7 +10,9 @@ const listError = `a list of 1 to ${WORKFLOWS_MAX} file names of workflows`;
 export const githubRunsSchema = mapping({
   repository: z
     .string({ error: repositoryError })
-    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, { error: repositoryError })
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, {
+      error: repositoryError,
+    })
     .describe('owner/name.'),
   branch: text(250, 'the name of a branch')
     .optional()
