@@ -6,11 +6,12 @@ import { loadConfig } from '../config/load.ts';
 import { problemsText } from '../config/problems.ts';
 import { createSecrets } from '../config/secrets.ts';
 import { prometheusOptions, scrapeOptions } from '../daemon/sources.ts';
-import { summaryText } from '../gate/decision-text.ts';
+import { headline, summaryText } from '../gate/decision-text.ts';
 import { type WrittenEvidence, writeEvidence } from '../gate/evidence.ts';
 import { type Judged, judge } from '../gate/judge.ts';
 import type { GateSource, GateSources } from '../gate/kinds.ts';
 import { type AskedDeploy, type GateFile, readGateFile, unknownIds } from '../gate/read.ts';
+import type { GateRecord } from '../gate/record.ts';
 import { criterionJson, recordJson } from '../gate/record-json.ts';
 import { signOffFile } from '../gate/sign-off-file.ts';
 import { messageOf } from '../kit/errors.ts';
@@ -188,30 +189,36 @@ function evidenceJson(evidence: WrittenEvidence) {
     : { folder: null, reason: evidence.reason };
 }
 
-/** A summary that cannot be written is said, and changes no exit code. */
+/** What cannot be written is said, and changes no exit code. */
 function tellGithub(
   io: CliIo,
-  record: Extract<Judged, { kind: 'decided' }>['record'],
+  record: GateRecord,
   evidence: WrittenEvidence,
   isAsked: boolean,
 ): void {
   const inActions = Boolean(io.env['GITHUB_ACTIONS']);
   if (!inActions && !isAsked) return;
-  const [reason = ''] = record.reasons;
+  const isWritten = evidence.kind === 'written';
   if (inActions) {
-    const kind = record.decision === 'go' ? 'notice' : 'error';
-    io.stderr.write(`::${kind} title=canaryd gate::${escapeData(plain(reason))}\n`);
+    const kind = record.decision === 'go' && isWritten ? 'notice' : 'error';
+    const text = escapeData(plain(`${headline(record)}: ${record.reasons[0] ?? ''}`));
+    io.stderr.write(`::${kind} title=canaryd gate::${text}\n`);
+    const folder = isWritten ? `evidence=${plain(evidence.folder)}\n` : '';
+    append(io, 'GITHUB_OUTPUT', `decision=${record.decision}\n${folder}`);
   }
-  const path = io.env['GITHUB_STEP_SUMMARY'];
+  const where = isWritten ? `${evidence.folder}, sha256 ${evidence.hash}` : null;
+  append(io, 'GITHUB_STEP_SUMMARY', summaryText(record, where));
+}
+
+function append(io: CliIo, variable: string, text: string): void {
+  const path = io.env[variable];
   if (!path) {
-    io.stderr.write('no summary: GITHUB_STEP_SUMMARY is not set\n');
+    io.stderr.write(`not written: ${variable} is not set\n`);
     return;
   }
   try {
-    const where =
-      evidence.kind === 'written' ? `${evidence.folder}, sha256 ${evidence.hash}` : null;
-    appendFileSync(path, summaryText(record, where));
+    appendFileSync(path, text);
   } catch (error) {
-    io.stderr.write(`cannot write to the file of GITHUB_STEP_SUMMARY: ${messageOf(error)}\n`);
+    io.stderr.write(`cannot write to the file of ${variable}: ${messageOf(error)}\n`);
   }
 }

@@ -164,7 +164,11 @@ describe('canaryd gate', () => {
 
 describe('the summary for GitHub', () => {
   const inGitHub = (more: Record<string, string> = {}) => ({
-    env: { GITHUB_STEP_SUMMARY: join(folder, 'summary.md'), ...more },
+    env: {
+      GITHUB_STEP_SUMMARY: join(folder, 'summary.md'),
+      GITHUB_OUTPUT: join(folder, 'output'),
+      ...more,
+    },
   });
 
   it('is written in Actions, with an annotation; names of people notify nobody', async () => {
@@ -173,7 +177,10 @@ describe('the summary for GitHub', () => {
     expect(text).toContain('### canaryd gate: NO-GO: aurora 2.1.0 (testnet)');
     expect(text).toContain('| yellow | NOT MET | Docs &#64;team | docs |');
     expect(text).toContain('- green variables is not met: AURORA\\_MODE is not set');
-    expect(err).toContain('::error title=canaryd gate::0 of 2 green met');
+    expect(err).toContain('::error title=canaryd gate::NO-GO: aurora 2.1.0 (testnet): 0 of 2');
+    expect(readFileSync(join(folder, 'output'), 'utf8')).toBe(
+      `decision=no_go\nevidence=${folders()[0]}\n`,
+    );
   });
 
   it('is written elsewhere when it is asked for', async () => {
@@ -186,7 +193,7 @@ describe('the summary for GitHub', () => {
     await decide([], inGitHub());
     expect(readdirSync(folder)).not.toContain('summary.md');
     const { err, code } = await decide(['--github-summary']);
-    expect([code, err]).toEqual([1, 'no summary: GITHUB_STEP_SUMMARY is not set\n']);
+    expect([code, err]).toEqual([1, 'not written: GITHUB_STEP_SUMMARY is not set\n']);
   });
 });
 
