@@ -1,3 +1,4 @@
+// Regular expressions of config and of foreign labels, as RE2 reads them. Pure.
 import { RE2JS } from 're2js';
 
 export type Pattern = {

@@ -1,3 +1,4 @@
+// A program that a gate runs, field by field.
 import { z } from 'zod';
 import { choice, duration, environment, isSecretName, mapping, quantity, text } from '../fields.ts';
 import { pathField, timeoutField } from './common.ts';

@@ -1,3 +1,4 @@
+// A request of a gate and what its answer must be, field by field.
 import { z } from 'zod';
 import { compileSearch } from '../../core/pattern.ts';
 import {

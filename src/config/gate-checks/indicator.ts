@@ -1,3 +1,5 @@
+// A figure of the policy language in a gate, field by field: the fields of an indicator and of a
+// limit side by side.
 import { z } from 'zod';
 import { duration, mapping, quantity, text, word } from '../fields.ts';
 import { INDICATOR_KINDS, indicatorSchema } from '../indicator-schema.ts';

@@ -1,3 +1,4 @@
+// A database in a gate and what a query of it must give, field by field.
 import { z } from 'zod';
 import { EXAMPLE_URL, parsePostgresUrl } from '../../kit/postgres-url.ts';
 import { flag, mapping, SECRET_NAME, secret, text } from '../fields.ts';

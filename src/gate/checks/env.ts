@@ -1,3 +1,5 @@
+// Variables of the environment. Their values are never shown: one may be a secret that somebody put
+// into the wrong variable.
 import { SECRET_NAME } from '../../config/fields.ts';
 import type { EnvInput } from '../../config/gate-checks/env.ts';
 import { fill } from '../../core/template.ts';

@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Client, type ClientConfig, DatabaseError, type QueryConfig } from 'pg';
+import type { Clock } from '../../kit/clock.ts';
+import { startLoop } from '../../kit/loop.ts';
 import type { PostgresAddress, PostgresTls } from '../../kit/postgres-url.ts';
 import { cutEnd, printable } from '../../kit/redact.ts';
 
@@ -35,6 +37,7 @@ export type Question = {
   /** null: only whether it can be reached. */
   readonly query: string | null;
   readonly timeoutMs: number;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 };
 
@@ -54,11 +57,17 @@ export async function askPostgres(question: Question): Promise<PostgresAnswer> {
   const onAbort = () => end('the check was cut off');
   signal.addEventListener('abort', onAbort, { once: true });
   const limit = setTimeout(() => end(`no answer within ${timeoutMs} ms`), timeoutMs);
-  const watch = setInterval(() => {
-    if ((held.socket?.bytesRead ?? 0) > ANSWER_BYTES_MAX) {
-      end(`an answer larger than ${ANSWER_BYTES_MAX} bytes; select less`);
-    }
-  }, BYTES_LOOKED_AT_MS);
+  const watch = startLoop({
+    clock: question.clock,
+    everyMs: BYTES_LOOKED_AT_MS,
+    work: async () => {
+      if ((held.socket?.bytesRead ?? 0) > ANSWER_BYTES_MAX) {
+        end(`an answer larger than ${ANSWER_BYTES_MAX} bytes; select less`);
+      }
+      return undefined;
+    },
+    onError: () => {},
+  });
   try {
     const config = clientConfig(question, (made) => {
       held.socket = made;
@@ -76,7 +85,7 @@ export async function askPostgres(question: Question): Promise<PostgresAnswer> {
     return failed(why ?? reasonOf(error));
   } finally {
     clearTimeout(limit);
-    clearInterval(watch);
+    await watch.stop();
     signal.removeEventListener('abort', onAbort);
     held.socket?.destroySoon();
   }

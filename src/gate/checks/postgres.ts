@@ -46,6 +46,7 @@ async function carryOut(
     password,
     query: input.query ?? null,
     timeoutMs: ms(input.timeout),
+    clock,
     signal,
   });
   const clean = (text: string) => redact(text, password === null ? [] : [password]);

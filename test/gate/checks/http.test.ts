@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { carriedOut, made, problemsOf } from '../../support/gate-check.ts';
 
@@ -53,7 +54,11 @@ describe('the check http, status and time', () => {
   });
 
   it('fails when the answer takes longer than wanted', async () => {
-    const url = await serving((_, response) => void setTimeout(() => response.end('{}'), 60));
+    const url = await serving(async (_, response) => {
+      const started = performance.now();
+      while (performance.now() - started < 30) await immediate();
+      response.end('{}');
+    });
     const result = await carriedOut({ http: { url, within: '20ms' } });
     expect(result).toMatchObject({ outcome: 'fail' });
     expect(result.text).toMatch(/the answer took \d+ms, within 20ms wanted/);
