@@ -12,6 +12,7 @@ import { benchmarkCheck } from './checks/benchmark.ts';
 import { commandCheck } from './checks/command.ts';
 import { coverageCheck } from './checks/coverage.ts';
 import { envCheck } from './checks/env.ts';
+import { fileCheck } from './checks/file.ts';
 import { githubRunsCheck } from './checks/github-runs.ts';
 import { grafanaCheck } from './checks/grafana.ts';
 import { httpCheck } from './checks/http.ts';
@@ -60,6 +61,7 @@ export const MAKERS: Makers = {
   benchmark: benchmarkCheck,
   coverage: coverageCheck,
   env: envCheck,
+  file: fileCheck,
   github_runs: githubRunsCheck,
   grafana: grafanaCheck,
   http: httpCheck,

@@ -7,6 +7,7 @@ import { benchmarkSchema } from './benchmark.ts';
 import { commandSchema } from './command.ts';
 import { coverageSchema } from './coverage.ts';
 import { envSchema } from './env.ts';
+import { fileSchema } from './file.ts';
 import { githubRunsSchema } from './github-runs.ts';
 import { grafanaSchema } from './grafana.ts';
 import { httpSchema } from './http.ts';
@@ -25,6 +26,7 @@ const kinds = {
   benchmark: benchmarkSchema.optional(),
   coverage: coverageSchema.optional(),
   env: envSchema.optional(),
+  file: fileSchema.optional(),
   github_runs: githubRunsSchema.optional(),
   grafana: grafanaSchema.optional(),
   http: httpSchema.optional(),
