@@ -1,3 +1,4 @@
+// The fields of the check `audit_log`: what an event is, and what a flow of events needs.
 import { z } from 'zod';
 import { duration, flag, mapping, share, text, whole } from '../fields.ts';
 import { maxAgeField, pathField, reportField, timeoutField } from './common.ts';

@@ -1,3 +1,4 @@
+// The fields of the check `benchmark`: figures of pytest-benchmark or of any JSON, and their limits.
 import { z } from 'zod';
 import { mapping, oneOf, share, text } from '../fields.ts';
 import { maxAgeField, pathField, reportField, timeoutField } from './common.ts';

@@ -1,3 +1,4 @@
+// The fields of the check `file`: what is wanted of a file, and of what stands in it.
 import { z } from 'zod';
 import { duration, flag, mapping, quantity, text, whole } from '../fields.ts';
 import { maxAgeField, pathField, reportField, timeoutField } from './common.ts';

@@ -1,3 +1,4 @@
+// The fields of the check `scan`: whose report, how many findings, and which are accepted.
 import { z } from 'zod';
 import { mapping, oneOf, text, whole } from '../fields.ts';
 import { maxAgeField, reportField, timeoutField } from './common.ts';

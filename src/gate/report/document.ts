@@ -67,8 +67,31 @@ export function dayAfter(document: string, after: string): Day | null {
 export type Approval = 'approved' | 'open' | 'absent' | 'other_name';
 
 const OPEN_BOX = /^\s*(?:[-*+]|\d+[.)])?\s*\[ ?\]/;
-const NEGATIVE =
-  /\b(?:not|no-go|reject\w*|declin\w*|refus\w*|denied|pending|await\w*|tbd|todo|requir\w*|need\w*|must|will|should|outstanding|missing|to be)\b/i;
+const NEGATIVE_WORDS = [
+  ...[
+    'not',
+    'no-go',
+    'reject\\w*',
+    'declin\\w*',
+    'refus\\w*',
+    'denied',
+    'pending',
+    'await\\w*',
+    'tbd',
+  ],
+  ...[
+    'todo',
+    'requir\\w*',
+    'need\\w*',
+    'must',
+    'will',
+    'should',
+    'outstanding',
+    'missing',
+    'to be',
+  ],
+];
+const NEGATIVE = new RegExp(`\\b(?:${NEGATIVE_WORDS.join('|')})\\b`, 'i');
 const STATED = /\b(?:approv(?:ed|als?)|signed|sign-?off)\b/i;
 
 /** Whether a line says that somebody with this role has approved. */

@@ -268,7 +268,11 @@ describe('a scan that did not look at everything is unknown', () => {
     ['something else', { ok: true }, 'is no report that is known here; write its format'],
     ['an empty list', [], 'is no report that is known here; write its format'],
     ['cut off', JSON.stringify(trivy(['HIGH'])).slice(0, 200), 'is truncated JSON'],
-    ['fields of the wrong kind', { runs: [null, 7, { results: [null] }] }, 'a scanner has no results'],
+    [
+      'fields of the wrong kind',
+      { runs: [null, 7, { results: [null] }] },
+      'a scanner has no results',
+    ],
   ])('%s', async (_, body, reason) => {
     const result = await judge(body);
     expect(result.outcome).toBe('unknown');
