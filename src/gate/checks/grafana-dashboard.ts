@@ -96,7 +96,7 @@ export function filledText(text: string, variables: Variables): string {
     /\$(\w+)|\$\{(\w+)(?:[.:][^}]*)?\}|\[\[(\w+)(?::[^\]]*)?\]\]/g,
     (whole, bare?: string, braced?: string, old?: string) => {
       const name = bare ?? braced ?? old ?? '';
-      return name.startsWith('__') ? whole : (variables.get(name) ?? whole);
+      return variables.get(name) ?? whole;
     },
   );
 }

@@ -90,6 +90,11 @@ describe.skipIf(!hasPrometheus())('the check prometheus_rules, on a real Prometh
     });
   });
 
+  it('does not count a rule that is broken', async () => {
+    const result = await check({ at_least: 4, none_firing: false });
+    expect(result.details[0]).toBe('3 alerting rules, at least 4 wanted');
+  });
+
   it('fails for a rule that is missing by name', async () => {
     const result = await check({ group: '^aurora$', names: ['AuroraLatency', 'AuroraLoss'] });
     expect(result).toMatchObject({ outcome: 'fail', text: 'the alert AuroraLoss is missing' });
@@ -122,6 +127,21 @@ describe('the check prometheus_rules is unknown', () => {
     expect(result.outcome).toBe('unknown');
     expect(result.text).toContain('no answer within 100 ms');
     expect(service.requests[0]?.path).toBe('/api/v1/rules?type=alert');
+  });
+
+  it('does not count recording rules of a server that tells them all the same', async () => {
+    const recording = { type: 'recording', name: 'a:b', health: 'ok' };
+    const data = { groups: [{ name: 'a', rules: [recording] }] };
+    const service = await startFakeService(() => ({
+      status: 200,
+      body: { status: 'success', data },
+    }));
+    onTestFinished(() => service.close());
+    const result = await carriedOut({ prometheus_rules }, { sources: at(service.url) });
+    expect(result).toMatchObject({
+      outcome: 'fail',
+      text: '0 alerting rules, at least 1 wanted',
+    });
   });
 
   it('when a rule has not been evaluated yet', async () => {
