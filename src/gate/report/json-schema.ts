@@ -41,7 +41,13 @@ export function compileSchema(schema: unknown): Compiled | Refused {
     return {
       kind: 'compiled',
       problem: (value) => {
-        if (validate(value)) return null;
+        try {
+          if (validate(value)) return null;
+        } catch (error) {
+          // A schema that refers to itself, and an event without an end.
+          if (error instanceof RangeError) return '(event) is nested too deeply';
+          throw error;
+        }
         const [error] = validate.errors ?? [];
         return `${error?.instancePath || '(event)'} ${error?.message ?? 'does not match'}`;
       },

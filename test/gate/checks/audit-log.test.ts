@@ -270,6 +270,17 @@ describe('the check audit_log: time and size', () => {
     expect(result.text).toMatch(/^[789] events in the last 1kB, all valid$/);
   });
 
+  it('lines of the end count from where it begins', async () => {
+    const log = `${logOf(Array.from({ length: 50 }, () => event()))}oops\n`;
+    const { length } = logOf([event()]);
+    // Half of the line before is in the part, too.
+    const tail = `${Math.floor(length * 1.5) + 5}B`;
+    expect((await judge(log, { tail })).details).toEqual([
+      'events.jsonl:2: is no JSON',
+      'lines count from the part that was read',
+    ]);
+  });
+
   it('flows that began before the part that is read do not count', async () => {
     const padding = logOf(Array.from({ length: 100 }, () => ({ event_type: 'HEARTBEAT' })));
     const at = (event_type: string, order_id: string) => event({ event_type, order_id });
@@ -314,6 +325,15 @@ describe('an audit log that cannot be judged is unknown', () => {
     const schema = { properties: { a: { pattern: '^(a+)+$' } } };
     const log = logOf([{ a: `${'a'.repeat(50_000)}!` }]);
     expect(await judge(log, withSchema, schema)).toMatchObject({ outcome: 'fail' });
+  });
+
+  it('an event that is nested without end does not match', async () => {
+    const schema = { $id: 'urn:e', properties: { a: { $ref: 'urn:e' } } };
+    const log = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}\n`;
+    expect(await judge(log, withSchema, schema)).toMatchObject({
+      outcome: 'fail',
+      details: ['events.jsonl:1: (event) is nested too deeply'],
+    });
   });
 
   it('a missing log, a missing schema, a pattern without a match', async () => {

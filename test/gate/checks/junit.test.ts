@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { carriedOut, problemsOf } from '../../support/gate-check.ts';
@@ -140,12 +141,22 @@ describe('the check junit', () => {
     const folder = folderWith({ 'v2.1.0/unit.xml': suite(passing('a')) });
     const written = { junit: { report: '${version}/unit.xml' } };
     expect(await carriedOut(written, { folder })).toMatchObject({ outcome: 'pass' });
-    const values = { version: '../../etc' };
-    expect(await carriedOut(written, { folder, values })).toMatchObject({
-      outcome: 'unknown',
-      text: expect.stringContaining('cannot be part of a file name'),
-    });
   });
+
+  it.each([['../../etc'], ['/etc'], ['..'], ['*'], ['a\0b'], ['']])(
+    'a placeholder may not lead elsewhere: %j',
+    async (version) => {
+      const folder = folderWith({ 'v2.1.0/unit.xml': suite(passing('a')) });
+      const written = { junit: { report: '${version}/unit.xml' } };
+      expect(await carriedOut(written, { folder, values: { version } })).toMatchObject({
+        outcome: 'unknown',
+        text: expect.stringContaining('the value of version cannot be part of a file name'),
+      });
+      expect(await carriedOut({ junit: { report: '${build}.xml' } }, { folder })).toMatchObject({
+        text: '${build}.xml: the deploy has no build',
+      });
+    },
+  );
 });
 
 describe('the age of a report', () => {
@@ -217,6 +228,16 @@ describe('a hostile or broken report is unknown, with the reason', () => {
     expect((await run('out')).text).toBe('out is no regular file; name the report itself');
     expect((await run('out/*.xml')).text).toContain('no file matches out/*.xml');
     expect((await run('out/*.xml')).outcome).toBe('unknown');
+  });
+
+  it('of two gigabytes, without reading it', async () => {
+    const folder = folderWith({ 'unit.xml': '' });
+    truncateSync(join(folder, 'unit.xml'), 2_000_000_000);
+    const result = await carriedOut({ junit: { report: 'unit.xml' } }, { folder });
+    expect(result).toMatchObject({
+      outcome: 'unknown',
+      text: 'unit.xml is too large: 2 GB; at most 100 MB of reports are read',
+    });
   });
 
   it('a pipe that nobody writes to does not hang', async () => {
