@@ -65,5 +65,8 @@ function schemaCause(error: unknown): string {
   if (/can't resolve reference/.test(message)) {
     return 'refers to another file or URL; write what it refers to into $defs';
   }
+  if (/no schema with key or ref/.test(message)) {
+    return 'names a $schema that is not known; write draft-07, 2019-09 or 2020-12';
+  }
   return 'is no valid JSON Schema; correct it';
 }
