@@ -151,7 +151,9 @@ export function placeholderProblems(raw: unknown, known: readonly string[]): Pro
   const visit = (value: unknown, path: Path): void => {
     if (typeof value === 'string') {
       for (const name of placeholdersOf(value)) {
-        if (known.includes(name)) continue;
+        // Of the indicator itself: its "over".
+        const isRange = name === 'range' && path.at(-1) === 'promql';
+        if (isRange || known.includes(name)) continue;
         const wanted = `one of ${known.join(', ')}; give it with --param ${name}=…, or correct it`;
         problems.push(problem(path, `the placeholder \${${name}}`, wanted));
       }

@@ -46,6 +46,21 @@ describe('a gate', () => {
     ]);
   });
 
+  it('may use the range of an indicator in its PromQL, and nowhere else', () => {
+    const promql = 'source: p, promql: "sum(rate(a[${range}]))", over: 5m, below: 1';
+    const found = (url: string) =>
+      problems(
+        GOOD.replace(
+          '{ env: { required: [A] } }',
+          `{ indicator: { ${promql} } }, { http: { url: "http://h/${url}" } }`,
+        ),
+      );
+    expect(found('ok').filter((line) => line.includes('placeholder'))).toEqual([]);
+    expect(found('${range}').filter((line) => line.includes('placeholder'))).toEqual([
+      expect.stringContaining('checks[1].http.url'),
+    ]);
+  });
+
   it('has another hash when one byte of the file is another', () => {
     const hash = gateFile(GOOD).gate.hash;
     expect(hash).toMatch(/^[0-9a-f]{64}$/);
