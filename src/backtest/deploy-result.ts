@@ -35,8 +35,11 @@ export function failedResult(deploy: PastDeploy, because: readonly string[]): De
 
 export function deployResult(judged: Judged): DeployResult {
   const { deploy, replayed, ticks, watch } = judged;
-  const never = nothingSeen(judged);
-  if (never !== null) return failedResult(deploy, [never]);
+  if (isNothingSeen(ticks, watch.state)) {
+    const { name } = replayed.policy;
+    const found = `the source has no sample of any indicator of ${name} around this deploy`;
+    return failedResult(deploy, [`${found}; is it beyond the retention, or do labels differ?`]);
+  }
   const { phase, deadlineAtMs, closedAtMs } = watch.state;
   if (phase === 'watching') {
     const end = new Date(deadlineAtMs).toISOString();
@@ -66,18 +69,13 @@ export function deployResult(judged: Judged): DeployResult {
  * Not a single series, before the deploy and after: what is wrong is not the deploy. Where there
  * were some before it, it is the deploy that never came up.
  */
-function nothingSeen({ ticks, replayed, watch }: Judged): string | null {
+export function isNothingSeen(ticks: readonly Tick[], state: WatchState): boolean {
   const readings = ticks.flatMap((tick) => Object.values(tick.readings));
   const isSeen = readings.some(
     (one) => one.kind === 'value' || (one.reason !== 'no_series' && one.reason !== 'too_early'),
   );
-  const wasSeen = Object.keys(watch.state.baseline).length > 0;
-  if (isSeen || wasSeen || readings.length === 0) return null;
-  const { name } = replayed.policy;
-  return (
-    `the source has no sample of any indicator of ${name} in all this time; is it beyond the ` +
-    'retention, or do the labels differ?'
-  );
+  const wasSeen = Object.keys(state.baseline).length > 0;
+  return !isSeen && !wasSeen && readings.length > 0;
 }
 
 function decidedBy({ events }: Replayed): readonly string[] {
@@ -103,7 +101,9 @@ function causesOf({ deploy, replayed: { policy }, watch }: Judged): readonly str
         return event.because;
       case 'watch.superseded': {
         const after = roughDuration(event.atMs - deploy.deployedAtMs);
-        return [`${event.version} took its place after ${after}, before anything was decided`];
+        const next = deploy.replaced?.version ?? event.version;
+        const what = next === deploy.version ? 'was deployed again' : 'took its place';
+        return [`${next} ${what} after ${after}, before anything was decided`];
       }
       default:
         return [];
@@ -153,7 +153,9 @@ function conditionResult(
 ): ConditionResult {
   const { id, indicator, role, limit } = condition;
   const window = policy.windows.find(({ name }) => name === condition.window);
-  const blind = lookedAt.flat().filter((one) => one.condition.id === id && isBlind(one));
+  const sights = lookedAt.flat().filter((one) => one.condition.id === id);
+  const blind = sights.filter(isBlind);
+  const judged = sights.filter((one) => one.blind === null);
   const baseline = watch.state.baseline[indicator];
   const parameters = watch.state.deploy?.parameters ?? {};
   const absolute = absoluteLimit(limit, null, parameters, baseline);
@@ -168,6 +170,7 @@ function conditionResult(
     untilMs: window?.untilMs ?? 0,
     ...allowedRange(condition, absolute, baseline),
     blindMs: blind.length * policy.intervalMs,
+    judgedMs: judged.length * policy.intervalMs,
     blindReason: mostFrequent(blind.map((one) => one.blind?.reason ?? '')),
     firedAfterMs: firedAtMs === null ? null : firedAtMs - deploy.deployedAtMs,
   };
@@ -212,9 +215,4 @@ function seriesOf({ deploy, replayed: { policy }, ticks }: Judged): readonly Ind
       points: thin(points, POINTS_MAX),
     };
   });
-}
-
-/** "aurora 1.4.0 (2026-01-01T00:00:00Z)", for lines of progress. */
-export function deployText({ service, version, deployedAtMs }: PastDeploy): string {
-  return `${service} ${version} (${new Date(deployedAtMs).toISOString().replace('.000', '')})`;
 }

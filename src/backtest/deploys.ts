@@ -4,7 +4,11 @@ import type { Policy } from '../core/policy.ts';
 import type { PastDeploy } from './result.ts';
 
 /** As it is given: what is null is taken from the policy. */
-export type GivenDeploy = Omit<PastDeploy, 'service'> & { readonly service: string | null };
+export type GivenDeploy = Omit<PastDeploy, 'service'> & {
+  readonly service: string | null;
+  /** It ends the time of the deploy before it; nobody wants it judged. */
+  readonly isRollback?: boolean;
+};
 
 export type ChosenDeploys = {
   /** The oldest first. */
@@ -24,21 +28,19 @@ export function chooseDeploys(
   },
 ): ChosenDeploys {
   const own = given
-    .map((one): PastDeploy => ({ ...one, service: one.service ?? policy.service }))
+    .map((one) => ({ ...one, service: one.service ?? policy.service }))
     .filter((one) => isFor(policy, one))
     .toSorted((a, b) => a.deployedAtMs - b.deployedAtMs);
-  const deploys = own.map(
-    (one, index): PastDeploy => ({
-      ...one,
-      parameters: { ...options.parameters, ...one.parameters },
-      replaced: one.replaced ?? replacedBy(one, own.slice(index + 1)),
-    }),
-  );
+  const deploys = own.flatMap(({ isRollback, ...one }, index): PastDeploy[] => {
+    if (isRollback === true) return [];
+    const parameters = { ...options.parameters, ...one.parameters };
+    return [{ ...one, parameters, replaced: replacedBy(one, own.slice(index + 1)) }];
+  });
   const chosen = deploys.slice(-options.limit);
   return {
     deploys: chosen,
     others: given.length - own.length,
-    older: own.length - chosen.length,
+    older: deploys.length - chosen.length,
   };
 }
 
@@ -48,10 +50,13 @@ function isFor(policy: Policy, { service, environment }: PastDeploy): boolean {
   return service === policy.service && !isElsewhere;
 }
 
+/** What came first: the next deploy, or what is known to have ended its time. */
 function replacedBy(
   one: PastDeploy,
   later: readonly PastDeploy[],
 ): NonNullable<PastDeploy['replaced']> | null {
   const next = later.find(({ environment }) => environment === one.environment);
-  return next === undefined ? null : { atMs: next.deployedAtMs, version: next.version };
+  const known = one.replaced ?? null;
+  if (next === undefined || (known !== null && known.atMs <= next.deployedAtMs)) return known;
+  return { atMs: next.deployedAtMs, version: next.version };
 }

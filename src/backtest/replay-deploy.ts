@@ -8,7 +8,7 @@ import { CanarydError } from '../kit/errors.ts';
 import { Replay, type Replayed, TICKS_MAX } from '../replay/replay.ts';
 import { sourceOn } from '../source/prometheus.ts';
 import type { Query } from '../source/prometheus-api.ts';
-import { deployResult, failedResult } from './deploy-result.ts';
+import { deployResult, failedResult, isNothingSeen } from './deploy-result.ts';
 import { healthBefore, recordedHealth } from './recorded-health.ts';
 import type { ReplayedPolicy } from './replayed-policy.ts';
 import type { DeployResult, PastDeploy } from './result.ts';
@@ -83,17 +83,27 @@ export async function replayWatch(
     healthBefore: (key) => before.get(key),
   });
   replay.begin();
-  await replay.until(deploy.deployedAtMs);
-  const id = await replay.start(startOf(deploy, policy));
+  const startAtMs = Math.max(deployedAtMs, deploy.startedAtMs ?? deployedAtMs);
+  await replay.until(startAtMs);
+  const start = startOf(deploy, policy);
+  const isLate = startAtMs > deployedAtMs;
+  const id = await replay.start({ ...start, ...(isLate ? { deployedAtMs } : {}) });
   const endMs = Math.min(replayEndMs(deploy, policy), nowMs);
+  let isFirst = true;
   while (replay.clock.now() < endMs && (await replay.isActive(id))) {
     signal.throwIfAborted();
     await replay.untilDone(STEP_MS, Math.min(endMs, replay.clock.now() + STRETCH_MS));
     onTime?.(replay.clock.now() - deploy.deployedAtMs);
+    // A day of nothing would take as long as a day of samples.
+    if (isFirst && isNothingSeen(await replay.ticks(id), (await replay.watch(id)).state)) break;
+    isFirst = false;
   }
   const { replaced } = deploy;
   if (replaced && replaced.atMs <= endMs && (await replay.isActive(id))) {
-    await replay.start({ ...startOf(deploy, policy), version: replaced.version, mode: 'observe' });
+    // The same version deployed again is another deploy, too.
+    const version =
+      replaced.version === deploy.version ? `${deploy.version} again` : replaced.version;
+    await replay.start({ ...start, version, mode: 'observe' });
   }
   const [watch, ticks] = await Promise.all([replay.watch(id), replay.ticks(id)]);
   return { watch, ticks };

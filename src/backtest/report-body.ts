@@ -39,7 +39,7 @@ export function summary(results: readonly BacktestResult[]): Html {
         <span class="hash">${hash.slice(0, 12)}</span></p>
     </section>`;
   });
-  const rows = results.map(summaryRows);
+  const rows = results.map((one) => summaryRows(one, results.length > 1));
   const lines = (rows[0] ?? []).map(([name], index) => {
     const values = rows.map((row, side) => {
       const of = rows.length === 1 ? null : html` data-side="${SIDES[side] ?? ''}"`;
@@ -55,8 +55,28 @@ export function summary(results: readonly BacktestResult[]): Html {
             html`<th scope="col">${SIDES[index] ?? ''}: ${cut(policy.name)}</th>`,
         )}</tr></thead>`;
   return html`<div class="cards">${cards}</div>
+    ${results.map(leftOutNote)}
+    ${results.map(blindNote)}
     <div class="wide"><table class="summary"><caption class="unseen">Summary</caption>
     ${head}<tbody>${lines}</tbody></table></div>`;
+}
+
+/** What no backtest of this policy could judge. */
+function leftOutNote({ leftOut = [], policy }: BacktestResult): Html {
+  return note('Not replayed', `Not replayed of ${cut(policy.name)}:`, leftOut);
+}
+
+/** What this one could not. */
+function blindNote({ blind = [], policy }: BacktestResult): Html {
+  return note('Blind', `Not judged of ${cut(policy.name)}:`, blind);
+}
+
+function note(label: string, intro: string, texts: readonly string[]): Html {
+  if (texts.length === 0) return html``;
+  const items = texts.slice(0, CONDITIONS_MAX).map((text) => html`<li>${cut(text)}</li>`);
+  const further = texts.length - items.length;
+  return html`<section class="card tone-warn" aria-label="${label}"><p>${intro}</p>
+    <ul class="because">${items}</ul>${further > 0 && html`<p>and ${further} more</p>`}</section>`;
 }
 
 type Column = { readonly key: string; readonly name: string; readonly sorts: boolean };
@@ -175,6 +195,7 @@ function detail(result: DeployResult, order: readonly string[], book: ChartBook)
   const facts = [
     deploy.previousVersion === null ? '' : `before: ${deploy.previousVersion}`,
     parameters.length === 0 ? '' : parameters.join(', '),
+    replacedText(deploy),
     blindMs === 0 ? 'never blind' : `blind for ${roughDuration(blindMs)}`,
   ].filter((fact) => fact !== '');
   const conditions = result.conditions
@@ -186,6 +207,14 @@ function detail(result: DeployResult, order: readonly string[], book: ChartBook)
     <p class="soft">${cut(facts.join('; '))}</p>
     <div class="conditions">${conditions.map((one) => conditionCard(result, one, book))}</div>
     ${hidden > 0 && html`<p class="soft">${counted(hidden, 'more condition')} not shown</p>`}`;
+}
+
+function replacedText({ replaced, deployedAtMs, version }: DeployResult['deploy']): string {
+  if (!replaced) return '';
+  if (replaced.version === version) {
+    return `deployed again after ${roughDuration(replaced.atMs - deployedAtMs)}`;
+  }
+  return `replaced by ${replaced.version} after ${roughDuration(replaced.atMs - deployedAtMs)}`;
 }
 
 /** What decided first, then what fired, then what was blind: the same order on both sides. */

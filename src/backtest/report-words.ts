@@ -83,24 +83,17 @@ export function verdictsText({ verdicts }: Totals): string {
   return words.length === 0 ? 'no verdict' : words.join(', ');
 }
 
-/** Rows of the summary: a name and a value, the same for each result. */
-export function summaryRows(result: BacktestResult): readonly (readonly [string, string])[] {
+type Rows = readonly (readonly [name: string, value: string])[];
+
+/** Rows of the summary, the same for both of a pair: it is about the same deploys. */
+export function summaryRows(result: BacktestResult, isPair: boolean): Rows {
   const { totals, load } = result;
-  const { scores, labelled, stopAfterMedianMs, stopAfterMaxMs, blindShare } = totals;
-  const ofLabelled = (count: number) =>
-    labelled === 0 ? 'not labelled' : `${formatNumber(count, 0)} of ${formatNumber(labelled, 0)}`;
-  const toStop =
-    stopAfterMedianMs === null || stopAfterMaxMs === null
-      ? 'no bad deploy was stopped'
-      : `median ${roughDuration(stopAfterMedianMs)}, longest ${roughDuration(stopAfterMaxMs)}`;
   const samples = load.samples === null ? 'unknown' : formatNumber(load.samples, 0);
+  const { blindShare } = totals;
   return [
-    ['Judged right', ofLabelled(scores.right)],
-    ['False stops', ofLabelled(scores.false_stop)],
-    ['Missed', ofLabelled(scores.missed)],
-    ['Undecided', ofLabelled(scores.undecided)],
+    ...scoreRows(totals),
     ['Verdicts', verdictsText(totals)],
-    ['Time to stop a bad one', toStop],
+    ...stopRows(totals, isPair),
     ['Blind share', `${formatValue(blindShare, 'ratio')} of the watched time`],
     [
       'Load on the source',
@@ -109,4 +102,27 @@ export function summaryRows(result: BacktestResult): readonly (readonly [string,
         `slowest ${formatValue(load.slowestSeconds, 'seconds')}`,
     ],
   ];
+}
+
+function scoreRows({ labelled, scores }: Totals): Rows {
+  if (labelled === 0) return [];
+  const of = (count: number) => `${formatNumber(count, 0)} of ${formatNumber(labelled, 0)}`;
+  return [
+    ['Judged right', of(scores.right)],
+    ['False stops', of(scores.false_stop)],
+    ['Missed', of(scores.missed)],
+    ['Undecided', of(scores.undecided)],
+  ];
+}
+
+function stopRows(totals: Totals, isPair: boolean): Rows {
+  const { labelled, stopAfterMaxMs, stopAfterMedianMs, stopsTimed } = totals;
+  if (labelled === 0) return [];
+  const name = 'Time to stop a bad one';
+  if (stopAfterMedianMs === null || stopAfterMaxMs === null) {
+    return [[name, isPair ? 'no bad deploy was stopped by both' : 'no bad deploy was stopped']];
+  }
+  const of = isPair ? ` (${counted(stopsTimed, 'deploy')} that both stopped)` : '';
+  const median = roughDuration(stopAfterMedianMs);
+  return [[name, `median ${median}, longest ${roughDuration(stopAfterMaxMs)}${of}`]];
 }

@@ -17,14 +17,16 @@ export type PastDeploy = {
   readonly label: Label | null;
   /** When the next version, or a rollback, took its place: what is measured then is not its own. */
   readonly replaced?: { readonly atMs: number; readonly version: string } | null;
+  /** When canaryd began to watch it; default: with the deploy. */
+  readonly startedAtMs?: number;
 };
 
 /**
  * Against the label:
- * - `right`: a bad one was stopped, a good one was not
+ * - `right`: a bad one was stopped, a good one passed
  * - `false_stop`: a good one was stopped
  * - `missed`: a bad one passed
- * - `undecided`: a bad one ended inconclusive, or was replaced before anything was decided
+ * - `undecided`: it ended inconclusive, or was replaced before anything was decided
  */
 export type Score = 'right' | 'false_stop' | 'missed' | 'undecided';
 
@@ -45,6 +47,8 @@ export type ConditionResult = {
   /** How long it could not be judged while it should have been, and the cause that lasted longest. */
   readonly blindMs: number;
   readonly blindReason: string | null;
+  /** How long it was judged. */
+  readonly judgedMs: number;
   /** Since the deploy; null: it never fired. */
   readonly firedAfterMs: number | null;
 };
@@ -92,7 +96,9 @@ export type Totals = {
   readonly verdicts: Readonly<Record<DeployResult['verdict'], number>>;
   readonly labelled: number;
   readonly scores: Readonly<Record<Score, number>>;
-  /** Of bad deploys that were stopped: median and longest time to the stop. */
+  /** Bad deploys that were stopped, by every policy that is compared. */
+  readonly stopsTimed: number;
+  /** Of these: median and longest time to the stop. */
   readonly stopAfterMedianMs: number | null;
   readonly stopAfterMaxMs: number | null;
   /** Share of the watched time in which at least one stop condition was blind; 0 to 1. */
@@ -107,6 +113,8 @@ export type BacktestResult = {
   readonly deploys: readonly DeployResult[];
   /** Conditions of the policy that could not be replayed, with the reason, in words. */
   readonly leftOut?: readonly string[];
+  /** Conditions that were blind for all of a deploy, in words. */
+  readonly blind?: readonly string[];
   readonly totals: Totals;
   readonly load: Load;
 };

@@ -7,6 +7,7 @@ import { VERSION } from '../kit/version.ts';
 import type { Ask } from '../source/prometheus-api.ts';
 import { Asker, NO_LOAD, plus, SourceLost } from './asker.ts';
 import { History } from './history.ts';
+import { blindNotes } from './notes.ts';
 import type { Edge } from './raw-chunks.ts';
 import { replayDeploy, replayEndMs } from './replay-deploy.ts';
 import { leftOutText, type ReplayedPolicy, replayedPolicy } from './replayed-policy.ts';
@@ -72,7 +73,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestEnd
     for (const deploy of deploys) {
       await runDeploy({ ...options, asker, edge }, deploy, policies, (progress) => {
         if (progress.kind === 'done') done += 1;
-        options.onProgress({ ...progress, done, total } as Progress);
+        options.onProgress({ ...progress, done, total });
       });
     }
   } catch (error) {
@@ -80,7 +81,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestEnd
     if (signal.aborted) return { kind: 'interrupted', done, total };
     throw error;
   }
-  return { kind: 'done', results: policies.map((one) => backtestResult(one, options, ranAt)) };
+  return { kind: 'done', results: resultsOf(policies, options, ranAt) };
 }
 
 type Said =
@@ -114,26 +115,30 @@ async function runDeploy(
       onTime: (sinceMs) => say({ kind: 'at', deploy, sinceMs }),
     });
     const load = asker.takeLoad();
-    finished?.keep(hash, deploy, result, load);
+    // What failed today may be decided, or answered, tomorrow.
+    if (result.verdict !== 'failed') finished?.keep(hash, deploy, result, load);
     rows.push({ result, load });
     say({ kind: 'done', result, policy: name });
   }
 }
 
-function backtestResult(
-  { policy, file, hash, replayed, rows }: UnderTest,
+function resultsOf(
+  policies: readonly UnderTest[],
   { source }: BacktestOptions,
   ranAt: string,
-): BacktestResult {
-  const deploys = rows.map(({ result }) => result);
-  return {
-    policy: { name: policy.name, file, hash },
-    source,
-    ranAt,
-    version: VERSION,
-    deploys,
-    leftOut: replayed.leftOut.map(leftOutText),
-    totals: totalsOf(deploys),
-    load: rows.reduce((sum, { load }) => plus(sum, load), NO_LOAD),
-  };
+): readonly BacktestResult[] {
+  // Times are compared over the same deploys: else the policy that misses the slow ones looks fast.
+  const isStoppedByAll = (_: DeployResult, index: number) =>
+    policies.every(({ rows }) => rows[index]?.result.verdict === 'stopped');
+  return policies.map(({ policy, file, hash, replayed, rows }) => {
+    const deploys = rows.map(({ result }) => result);
+    return {
+      policy: { name: policy.name, file, hash },
+      ...{ source, ranAt, version: VERSION, deploys },
+      leftOut: replayed.leftOut.map(leftOutText),
+      blind: blindNotes(deploys),
+      totals: totalsOf(deploys, isStoppedByAll),
+      load: rows.reduce((sum, { load }) => plus(sum, load), NO_LOAD),
+    };
+  });
 }

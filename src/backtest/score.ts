@@ -5,8 +5,8 @@ import type { DeployResult, Label, Score, Totals } from './result.ts';
 export function scoreOf(verdict: DeployResult['verdict'], label: Label | null): Score | null {
   if (label === null || verdict === 'failed') return null;
   if (verdict === 'stopped') return label === 'bad' ? 'right' : 'false_stop';
-  if (label === 'good') return 'right';
-  return verdict === 'passed' ? 'missed' : 'undecided';
+  if (verdict === 'passed') return label === 'good' ? 'right' : 'missed';
+  return 'undecided';
 }
 
 /** Every labelled deploy was judged, and as it was labelled. */
@@ -14,7 +14,11 @@ export function isAllRight(deploys: readonly DeployResult[]): boolean {
   return deploys.every(({ deploy, score }) => deploy.label === null || score === 'right');
 }
 
-export function totalsOf(deploys: readonly DeployResult[]): Totals {
+/** @param isTimed whether its time to the stop counts; of two policies: both stopped it */
+export function totalsOf(
+  deploys: readonly DeployResult[],
+  isTimed: (one: DeployResult, index: number) => boolean = () => true,
+): Totals {
   const verdicts: Record<DeployResult['verdict'], number> = {
     stopped: 0,
     passed: 0,
@@ -33,6 +37,7 @@ export function totalsOf(deploys: readonly DeployResult[]): Totals {
     blindMs += one.blindMs;
   }
   const stops = deploys
+    .filter(isTimed)
     .filter(({ deploy, verdict }) => deploy.label === 'bad' && verdict === 'stopped')
     .map(({ afterMs }) => afterMs ?? 0)
     .toSorted((a, b) => a - b);
@@ -41,6 +46,7 @@ export function totalsOf(deploys: readonly DeployResult[]): Totals {
     verdicts,
     labelled: deploys.filter(({ deploy }) => deploy.label !== null).length,
     scores,
+    stopsTimed: stops.length,
     stopAfterMedianMs: median(stops),
     stopAfterMaxMs: stops.at(-1) ?? null,
     blindShare: watchedMs === 0 ? 0 : Math.min(1, blindMs / watchedMs),

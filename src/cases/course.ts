@@ -188,6 +188,9 @@ export function timedPieces<T>(
     }
     const what = read(piece);
     if (what === null) return { kind: 'problem', found: `"${piece}"`, wanted: wantedPiece };
+    if (pieces.some((other) => other.fromMs === fromMs)) {
+      return { kind: 'problem', found: `the time ${when} a second time`, wanted: 'each time once' };
+    }
     pieces.push({ fromMs, what });
   }
   pieces.sort((a, b) => a.fromMs - b.fromMs);

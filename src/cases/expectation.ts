@@ -48,7 +48,7 @@ export type Expectation = Span & {
   /** As written. */
   readonly text: string;
   readonly check: Check;
-  /** Of the watch of that version; null: of the first deploy. */
+  /** Of that deploy; null: of the first one, and for `never` of every one. */
   readonly version: string | null;
 };
 
@@ -78,7 +78,7 @@ export function checkOf(field: string, written: Written): CheckResult {
         : wants(`one of ${VERIFICATIONS.join(', ')}`);
     case 'message': {
       const parts = typeof written === 'string' ? [written] : isList(written) ? written : [];
-      return parts.length > 0
+      return parts.length > 0 && parts.every((part) => part.trim() !== '')
         ? made({ kind: 'message', parts })
         : wants('a part of a message that was told by then, or a list of parts');
     }
@@ -108,11 +108,14 @@ function actionsCheck(written: Written): CheckResult {
     return known ? made({ kind: 'actions', sent: written }) : wants(wanted);
   }
   if (typeof written !== 'object') return wants(wanted);
-  const known = Object.entries(written).every(
+  const states = Object.entries(written);
+  const known = states.every(
     ([name, state]) =>
       (name === 'disarm' || name === 'rollback') && ACTION_STATES.some((one) => one === state),
   );
-  return known ? made({ kind: 'action_states', states: written }) : wants(wanted);
+  return known && states.length > 0
+    ? made({ kind: 'action_states', states: written })
+    : wants(wanted);
 }
 
 /** `firing`, `blind too_few`, `72%`, `firing 72%`. */
@@ -181,8 +184,7 @@ export function judge(check: Check, seen: Seen): Judged {
       return { isMet, got: `[${sent.join(', ')}]` };
     }
     case 'action_states': {
-      const stateOf = (name: string) =>
-        view.actions.find(({ action }) => action === name)?.state ?? 'not planned';
+      const stateOf = (name: string) => stateOfAction(name, seen) ?? 'not planned';
       const names = Object.keys(check.states);
       const got = names.map((name) => `${name}: ${stateOf(name)}`).join(', ');
       return { isMet: names.every((name) => stateOf(name) === check.states[name]), got };
@@ -208,6 +210,12 @@ export function happens(check: Check, seen: Seen): Judged {
       const found = sent.find(({ action }) => check.sent.includes(action));
       return { isMet: found !== undefined, got: `${found?.action} was sent` };
     }
+    case 'action_states': {
+      const found = Object.entries(check.states).find(
+        ([name, state]) => stateOfAction(name, seen) === state,
+      );
+      return { isMet: found !== undefined, got: found === undefined ? '' : found.join(': ') };
+    }
     case 'message': {
       const one = check.parts.map((part) => judgeMessage([part], seen.messages));
       const found = one.find(({ isMet }) => isMet);
@@ -218,6 +226,10 @@ export function happens(check: Check, seen: Seen): Judged {
   }
 }
 
+function stateOfAction(name: string, { view }: Seen): string | undefined {
+  return view.actions.find(({ action }) => action === name)?.state;
+}
+
 export function messageText({ severity, headline, lines, fields, next }: Message): string {
   const pairs = fields.map(([title, value]) => `${title}: ${value}`);
   return [`${severity}: ${headline}`, ...lines, ...pairs, ...(next === null ? [] : [next])].join(
@@ -225,10 +237,16 @@ export function messageText({ severity, headline, lines, fields, next }: Message
   );
 }
 
+/** Messages with all of the parts. */
+export function messagesWith(
+  parts: readonly string[],
+  messages: readonly Message[],
+): readonly Message[] {
+  return messages.filter((message) => parts.every((part) => messageText(message).includes(part)));
+}
+
 function judgeMessage(parts: readonly string[], messages: readonly Message[]): Judged {
-  const found = messages.find((message) =>
-    parts.every((part) => messageText(message).includes(part)),
-  );
+  const [found] = messagesWith(parts, messages);
   if (found !== undefined) return { isMet: true, got: `"${found.headline}"` };
   const told = messages.map(({ headline }) => `"${headline}"`).slice(-3);
   return { isMet: false, got: told.length === 0 ? 'nothing was told' : `told: ${told.join(', ')}` };
@@ -242,7 +260,11 @@ const WORST: readonly ConditionView['state'][] = [
   'waiting',
 ];
 
-function candidates(name: string, { view, judged }: Seen): readonly ConditionView[] {
+/** What is meant by an id, or by an indicator: those of its conditions that are judged now. */
+export function candidates(
+  name: string,
+  { view, judged }: Pick<Seen, 'view' | 'judged'>,
+): readonly ConditionView[] {
   const byId = view.conditions.filter(({ condition }) => condition === name);
   if (byId.length > 0) return byId;
   return view.conditions.filter(

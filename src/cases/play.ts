@@ -4,6 +4,7 @@ import { ALWAYS } from '../core/policy.ts';
 import type { WatchView } from '../engine/control.ts';
 import { CanarydError } from '../kit/errors.ts';
 import type { Case, CaseFile } from './case.ts';
+import { Evidence } from './evidence.ts';
 import { type Expectation, happens, judge, type Seen } from './expectation.ts';
 import { isLasting } from './happening.ts';
 import type { CaseResult, Failure, PlayedWatch } from './result.ts';
@@ -27,15 +28,14 @@ export async function playCase(
   await using _ended = stage.replay;
   const player = new Player(file, one, stage);
   await player.play(signal);
-  const { failures, fired, held } = player;
+  const { failures, evidence } = player;
   const watches = failures.length === 0 ? [] : await player.played();
-  return { name: one.name, failures, tookMs: monotonic() - startedAt, watches, fired, held };
+  return { name: one.name, failures, tookMs: monotonic() - startedAt, watches, ...evidence.found };
 }
 
 class Player {
   readonly failures: Failure[] = [];
-  readonly fired = new Set<string>();
-  readonly held = new Set<string>();
+  readonly evidence: Evidence;
   readonly #file: CaseFile;
   readonly #case: Case;
   readonly #stage: Stage;
@@ -46,6 +46,7 @@ class Player {
     this.#file = file;
     this.#case = one;
     this.#stage = stage;
+    this.evidence = new Evidence(file.policy, one);
   }
 
   async play(signal: AbortSignal): Promise<void> {
@@ -62,6 +63,10 @@ class Player {
       await this.#happen(atMs);
       await this.#look(atMs);
       this.#hold(atMs);
+    }
+    for (const expectation of this.#case.never) {
+      if (this.#failed.has(expectation)) continue;
+      for (const seen of this.#seenOf(expectation)) this.evidence.never(expectation, seen);
     }
   }
 
@@ -127,15 +132,7 @@ class Player {
       const messages = needsMessages ? (await replay.watch(id)).messages : [];
       const judged = judgedOf(view);
       this.#seen.set(id, { sinceMs, view, messages, judged });
-      if (view.lastTickAt !== before?.view.lastTickAt) this.#count(view, judged);
-    }
-  }
-
-  #count({ conditions }: WatchView, judged: ReadonlySet<string>): void {
-    for (const { condition, state } of conditions) {
-      if (!judged.has(condition)) continue;
-      if (state === 'firing') this.fired.add(condition);
-      if (state === 'inactive') this.held.add(condition);
+      if (view.lastTickAt !== before?.view.lastTickAt) this.evidence.tick(view, judged);
     }
   }
 
@@ -143,26 +140,32 @@ class Player {
     for (const expectation of this.#case.expects) {
       const { fromMs, untilMs } = expectation;
       if (atMs < fromMs || atMs > untilMs || this.#failed.has(expectation)) continue;
-      const seen = this.#seenOf(expectation);
+      const all = this.#seenOf(expectation);
+      const seen = expectation.version === null ? all[0] : all.at(-1);
       const judged =
         seen === undefined
           ? { isMet: false, got: 'no such deploy was watched' }
           : judge(expectation.check, seen);
-      if (!judged.isMet) this.#unmet(expectation, spanText(expectation), judged.got, seen);
+      if (seen !== undefined && judged.isMet) this.evidence.met(expectation, seen);
+      else this.#unmet(expectation, spanText(expectation), judged.got, seen);
     }
     for (const expectation of this.#case.never) {
       if (this.#failed.has(expectation)) continue;
-      const seen = this.#seenOf(expectation);
-      const judged = seen && happens(expectation.check, seen);
-      if (judged?.isMet === true) this.#unmet(expectation, 'never', judged.got, seen);
+      for (const seen of this.#seenOf(expectation)) {
+        const judged = happens(expectation.check, seen);
+        if (!judged.isMet) continue;
+        this.#unmet(expectation, 'never', judged.got, seen);
+        break;
+      }
     }
   }
 
-  #seenOf({ version }: Expectation): Seen | undefined {
-    const { watches } = this.#stage;
-    const meant =
-      version === null ? watches[0] : watches.findLast((watch) => watch.version === version);
-    return meant && this.#seen.get(meant.id);
+  /** Of each watch of that version (null: of each), in the order of their starts. */
+  #seenOf({ version }: Expectation): readonly Seen[] {
+    return this.#stage.watches.flatMap((watch) => {
+      const seen = this.#seen.get(watch.id);
+      return seen === undefined || (version !== null && watch.version !== version) ? [] : [seen];
+    });
   }
 
   #unmet(expectation: Expectation, at: string, got: string, seen: Seen | undefined): void {

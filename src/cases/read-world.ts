@@ -97,6 +97,7 @@ function readSeries(
   { policy, everyMs, buckets, path, problems }: WorldContext,
 ): ReadonlyMap<string, CaseSeries> {
   const series = new Map<string, CaseSeries>();
+  const namesByKey = new Map<string, string>();
   const histograms = histogramsOf(policy);
   const known = [...metricsOf(policy), ...[...histograms].map((name) => `${name}_bucket`)];
   for (const [name, written] of entries) {
@@ -114,7 +115,18 @@ function readSeries(
         ? readHistogram(labels, written, buckets, era)
         : one(labels, readCourse(written, everyMs, era));
       if (read.kind === 'problem') problems.push(problem(at, read.found, read.wanted));
-      else for (const item of read.course) series.set(keyOf(item.labels), item);
+      else {
+        const twice = read.course.find((item) => series.has(keyOf(item.labels)));
+        if (twice !== undefined) {
+          const before = namesByKey.get(keyOf(twice.labels));
+          problems.push(problem(at, `the series of ${before} a second time`, 'each series once'));
+          continue;
+        }
+        for (const item of read.course) {
+          series.set(keyOf(item.labels), item);
+          namesByKey.set(keyOf(item.labels), name);
+        }
+      }
     }
   }
   if (series.size > SERIES_IN_CASE_MAX) {

@@ -13,6 +13,7 @@ import type { Case, CaseFile } from './case.ts';
 import { deedOf, type Happening, happeningOf, WANTED_DEED } from './happening.ts';
 import { type ExpectContext, readExpects, readNever } from './read-expects.ts';
 import { bucketsOf, idsOf, readWorld, seriesOf, valuesOf, type World } from './read-world.ts';
+import { parseSpan } from './time.ts';
 
 const DEFAULT_AT = '2026-01-01T12:00:00Z';
 
@@ -32,10 +33,6 @@ export function readCaseFile(path: string): CaseFileResult {
     return { kind: 'problems', problems: uniqueProblems(problems) };
   }
   const everyMs = input.interval === undefined ? policy.intervalMs : ms(input.interval);
-  if (everyMs > policy.intervalMs) {
-    const wanted = `at most ${formatDuration(policy.intervalMs)}, the interval of the policy`;
-    problems.push(problem(['interval'], found(input.interval), wanted));
-  }
   const cases = readCases(input, policy, everyMs, problems);
   if (problems.length > 0) return { kind: 'problems', problems: uniqueProblems(problems) };
   const { source } = input;
@@ -105,12 +102,14 @@ function readCases(
   });
 }
 
+type ReadContext = Pick<ExpectContext, 'policy' | 'path' | 'problems'>;
+
 function readCase(
   file: CasesInput,
   input: CaseInput,
   shared: World,
   own: World,
-  context: Omit<ExpectContext, 'isPlain'>,
+  context: ReadContext,
 ): Case {
   const { policy, path, problems } = context;
   const values = valuesOf(shared, own);
@@ -119,16 +118,20 @@ function readCase(
     const wanted = `its values, such as { ${id}: { 0s: 0, 2m: 600 } }: promql cannot be computed offline`;
     problems.push(problem([...path, 'values', id], 'nothing', wanted));
   }
-  const happens = readHappens(input, path, problems);
+  const deploy = deployOf(file, input, context);
+  const { startedMs } = deploy;
+  const happens = readHappens(input, startedMs, path, problems);
   const isPlain = !happens.some(
     ({ deed }) => deed.kind === 'deploy' || (deed.kind === 'human' && deed.verb === 'extends'),
   );
-  const expects = readExpects(input, { ...context, isPlain });
-  const untilMs = untilOf(input, [...expects, ...happens], path, problems);
-  const never = readNever(input, untilMs, { ...context, isPlain });
+  const newer = happens.flatMap(({ deed }) => (deed.kind === 'deploy' ? [deed.version] : []));
+  const expected = { ...context, isPlain, startedMs, versions: [deploy.version, ...newer] };
+  const expects = readExpects(input, expected);
+  const untilMs = untilOf(input, [...expects, ...happens], startedMs, path, problems);
+  const never = readNever(input, untilMs, expected);
   return {
     name: input.name,
-    deploy: deployOf(file, input, context),
+    deploy,
     series: seriesOf(shared, own),
     values,
     health: new Map([...shared.health, ...own.health]),
@@ -143,7 +146,7 @@ function readCase(
 function deployOf(
   file: CasesInput,
   input: CaseInput,
-  { policy, path, problems }: Omit<ExpectContext, 'isPlain'>,
+  { policy, path, problems }: ReadContext,
 ): Case['deploy'] {
   const deploy = { ...file.deploy, ...input.deploy };
   const given = { ...file.deploy?.parameters, ...input.deploy?.parameters };
@@ -172,32 +175,56 @@ function deployOf(
   };
 }
 
-function readHappens(input: CaseInput, path: Path, problems: Problem[]): readonly Happening[] {
+function readHappens(
+  input: CaseInput,
+  startedMs: number,
+  path: Path,
+  problems: Problem[],
+): readonly Happening[] {
   return Object.entries(input.happens ?? {}).flatMap(([when, written]) => {
     const texts = typeof written === 'string' ? [written] : written;
+    const at = [...path, 'happens', when];
+    if (parseSpan(when) === null) {
+      const wanted = 'a time since the deploy such as 45s, or from-to such as 2m-10m';
+      problems.push(problem(at, `the time ${when}`, wanted));
+    }
     return texts.flatMap((text) => {
-      const at = [...path, 'happens', when];
       const deed = deedOf(text);
       const happening = deed && happeningOf(when, text, deed);
-      if (happening !== null) return [happening];
-      const foundText = deed === null ? found(text) : `${found(text)} at ${when}`;
-      problems.push(problem(at, foundText, WANTED_DEED));
-      return [];
+      if (happening === null) {
+        if (deed !== null && parseSpan(when) === null) return [];
+        const foundText = deed === null ? found(text) : `${found(text)} at ${when}`;
+        problems.push(problem(at, foundText, WANTED_DEED));
+        return [];
+      }
+      if (isBefore(happening, startedMs)) {
+        const wanted = `a time from ${formatDuration(startedMs)} on, when the watch starts (deploy.started)`;
+        problems.push(problem(at, `the time ${when}`, wanted));
+      }
+      return [happening];
     });
   });
+}
+
+/** An outage of the source may have begun before the watch; nobody does anything to no watch. */
+function isBefore({ deed, fromMs, untilMs }: Happening, startedMs: number): boolean {
+  const isOutage = deed.kind === 'source_down' || deed.kind === 'source_rejects';
+  return (isOutage ? untilMs : fromMs) < startedMs;
 }
 
 function untilOf(
   input: CaseInput,
   spans: readonly { readonly untilMs: number }[],
+  startedMs: number,
   path: Path,
   problems: Problem[],
 ): number {
   const named = Math.max(0, ...spans.map(({ untilMs }) => untilMs));
-  if (input.expect === undefined && input.never === undefined) {
+  const times = Object.keys(input.expect ?? {});
+  if (times.length === 0 && input.never === undefined) {
     const wanted = 'expect or never: without them no case can fail; add { 2m: { watch: stopped } }';
     problems.push(problem([...path, 'expect'], 'nothing', wanted));
-  } else if (input.until === undefined && Object.keys(input.expect ?? {}).length === 0) {
+  } else if (input.until === undefined && times.length === 0) {
     problems.push(
       problem([...path, 'until'], 'nothing', 'the end of the case, such as 20m; add it'),
     );
@@ -206,6 +233,10 @@ function untilOf(
   if (untilMs > ms(UNTIL_MAX) || named > untilMs) {
     const wanted = `at most ${named > untilMs ? formatDuration(untilMs) : UNTIL_MAX}, the end of the case`;
     problems.push(problem([...path, 'expect'], `the time ${formatDuration(named)}`, wanted));
+  }
+  if (input.until !== undefined && untilMs < startedMs) {
+    const wanted = `at least ${formatDuration(startedMs)}, when the watch starts (deploy.started)`;
+    problems.push(problem([...path, 'until'], found(input.until), wanted));
   }
   return untilMs;
 }

@@ -33,7 +33,13 @@ export type CaseResult = {
   readonly tookMs: number;
   /** Kept only of a case that failed. */
   readonly watches: readonly PlayedWatch[];
-  /** Ids of conditions that fired, and that were judged without firing. */
-  readonly fired: ReadonlySet<string>;
-  readonly held: ReadonlySet<string>;
+  /** Ids of conditions that fired, and of those that were judged without firing. */
+  readonly fired: Found;
+  readonly held: Found;
+};
+
+/** What came to be, and how much of it the case would have missed if it had not. */
+export type Found = {
+  readonly seen: ReadonlySet<string>;
+  readonly expected: ReadonlySet<string>;
 };

@@ -49,9 +49,10 @@ export function unescaped(quoted: string): string {
   return quoted.replace(/\\(.)/g, (_, char: string) => ESCAPES[char] ?? `\\${char}`);
 }
 
-/** One key for the same labels in any order. */
+/** One key for the same labels in any order; an empty one is none, as in Prometheus. */
 export function keyOf(labels: Labels): string {
-  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const present = Object.entries(labels).filter(([, value]) => value !== '');
+  return JSON.stringify(present.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Metrics that an indicator reads, as people write them (a histogram by its base name). */

@@ -17,12 +17,12 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
     level: 'error',
     what: 'A ratio or quantile with `min_total` below 5.',
     why: 'At night one failed request of two is an error rate of 50 %, and rolls back.',
-    fix: 'Remove `min_total` (the default is safe), or raise it.',
+    fix: 'Raise it, or remove it: the default of 20 is safe for limits of 5 % and more.',
   },
   'one-event-decides': {
     level: 'warning',
     what: 'With the least traffic that is judged, a single event crosses the limit.',
-    why: 'With `min_total: 20` one error is 5 %: a limit of 1 % stops a good deploy.',
+    why: 'With 20, the default, one error is 5 %: a limit of 1 % stops a good deploy.',
     fix: 'Raise `min_total` until several events are needed.',
   },
   'unguarded-promql': {
@@ -30,6 +30,12 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
     what: 'A `promql` indicator divides, or takes a quantile, without asking for traffic.',
     why: 'Such a figure of three requests decides like one of three thousand.',
     fix: 'Use `ratio` or `quantile`, or end the PromQL with `and sum(increase(…)) > 20`.',
+  },
+  'alert-expression': {
+    level: 'warning',
+    what: 'A `promql` indicator ends with a comparison, as the rule of an alert does.',
+    why: 'While all is well it gives no series: the condition is blind, and no deploy can pass.',
+    fix: 'Cut the comparison off, and write the limit in the policy.',
   },
   'upside-down-limit': {
     level: 'error',
@@ -63,15 +69,21 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
   },
   'regex-in-equals': {
     level: 'warning',
-    what: 'A label is compared by `=` or `!=` with what looks like a regular expression.',
-    why: '`status="5.."` matches only the text 5..: no error is ever counted.',
-    fix: 'Write `=~` or `!~`.',
+    what: 'A label is compared by `=` with what looks like a regular expression, or by `=~` with `5xx`.',
+    why: '`status="5.."` matches only the text 5.., `=~"5xx"` only 5xx: no error is ever counted.',
+    fix: 'Write `=~"5.."`; `=` for a text that is meant as it is.',
   },
   'counter-as-gauge': {
-    level: 'error',
-    what: 'A gauge reads a counter, by its name or as the source says.',
+    level: 'warning',
+    what: 'A gauge, or PromQL without `rate`, reads what by its name is a counter. With `--live`: an error when the source says so, too; nothing when it says gauge.',
     why: 'A counter only grows and begins anew with each restart: its value says nothing.',
     fix: 'Use `rate` or `increase`.',
+  },
+  'several-hosts': {
+    level: 'warning',
+    what: 'The health endpoints of the policy are on different hosts.',
+    why: 'A deploy is rolled back for the failures of another service, and not for its own.',
+    fix: 'Ask the service that is deployed; waive it when it really has several hosts.',
   },
   'short-range': {
     level: 'warning',
@@ -220,7 +232,7 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
   'source-unreachable': {
     level: 'error',
     what: 'The source does not answer, or refuses every question.',
-    why: 'Every condition is blind. Exit code 4.',
+    why: 'Every condition is blind. Exit code 4; it cannot be waived.',
     fix: 'Check url, credentials and network of the source in the config.',
   },
   'source-empty': {
@@ -249,9 +261,9 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
   },
   'part-not-seen': {
     level: 'warning',
-    what: 'No series of the part of a ratio has the value of a label that is asked for.',
+    what: 'The part of a ratio, or of PromQL that gives a value without it, has no series.',
     why: 'It counts as 0: right when no such event has happened yet, else a limit that sees nothing.',
-    fix: 'Compare the value with those that are named; waive it when it only has not happened yet.',
+    fix: 'Compare name and labels with those that exist; waive it when it only has not happened yet.',
   },
   'several-series': {
     level: 'error',
@@ -315,7 +327,7 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
   },
   'far-limit': {
     level: 'warning',
-    what: 'Limit and present value differ by a factor of 200; of 50 for a share and a percentage.',
+    what: 'A time, a size or a share differs from its limit by a factor of 200; of 50 for a share and a percentage.',
     why: 'Most often a wrong unit: the condition never fires.',
     fix: 'Compare the units of metric and limit.',
   },
@@ -331,9 +343,15 @@ export const CATALOGUE: Readonly<Record<FindingName, Entry>> = {
     why: 'It is asked at every tick of every watch.',
     fix: 'Narrow the labels, shorten the range, or use a recording rule.',
   },
-  'value-needed': {
+  'source-warns': {
     level: 'note',
-    what: 'A placeholder or a limit needs a value that a deploy brings.',
+    what: 'The source answers, and warns of its own answer.',
+    why: 'Mostly a part of the data is missing: what is not seen may still be there.',
+    fix: 'Check again when the source is whole.',
+  },
+  'value-needed': {
+    level: 'warning',
+    what: 'An indicator needs a value that a deploy brings. An error when no condition at all was looked at; a note when only a limit needs it.',
     why: 'The condition was not looked at.',
     fix: 'Give it: `--version 1.4.0`, `--param name=value`.',
   },

@@ -28,10 +28,17 @@ export type About = {
   readonly subject?: string;
 };
 
-export function finding(name: FindingName, about: About, found: string, wanted: string): Finding {
+/** @param level where it differs from that of the catalogue */
+export function finding(
+  name: FindingName,
+  about: About,
+  found: string,
+  wanted: string,
+  level: Level = CATALOGUE[name].level,
+): Finding {
   return {
     name,
-    level: CATALOGUE[name].level,
+    level,
     policy: about.policy,
     condition: about.condition ?? null,
     indicator: about.indicator ?? null,

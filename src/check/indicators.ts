@@ -1,13 +1,22 @@
 // Findings about indicators by themselves: what they count, over which range, with how much traffic.
-import type { Indicator, RatioIndicator, Selector } from '../core/policy.ts';
+import type { Indicator, QuantileIndicator, RatioIndicator } from '../core/policy.ts';
 import { formatDuration, formatValue } from '../core/quantity.ts';
 import { selectorText } from '../source/promql.ts';
-import { type Finding, finding } from './finding.ts';
+import {
+  bareCounters,
+  divisorsIn,
+  isComparison,
+  isCounterName,
+  withoutTexts,
+} from './expressions.ts';
+import { type About, type Finding, finding } from './finding.ts';
 import { aboutCondition, aboutIndicator, type Judged, type Subject } from './subject.ts';
 import { selectorsOf, signOfPart } from './words.ts';
 
 /** Below this even one event is a fifth of all. */
 export const GUARD_MIN = 5;
+/** What the validator fills in for a ratio. */
+const MIN_TOTAL_DEFAULT = 20;
 /** Fewer samples in a range leave nothing to count when one is late. */
 export const SAMPLES_IN_RANGE_MIN = 4;
 
@@ -20,7 +29,30 @@ export function indicatorFindings(subject: Subject): Finding[] {
     ...gaugeFindings(subject, indicator),
     ...rangeFindings(subject, indicator),
   ]);
-  return [...own, ...matchFindings(subject)];
+  return [...own, ...hostFindings(subject), ...matchFindings(subject)];
+}
+
+/** Endpoints of one service are on one host; the odd one is told, else the later one. */
+function hostFindings(subject: Subject): Finding[] {
+  const all = Object.values(subject.policy.indicators);
+  const checks = all.flatMap((one) => (one.kind === 'http' ? [one] : []));
+  const byHost = Map.groupBy(checks, ({ url }) => hostOf(url));
+  const [usual, ...others] = [...byHost].toSorted(([, a], [, b]) => b.length - a.length);
+  const [same] = usual?.[1] ?? [];
+  if (same === undefined) return [];
+  return others.flatMap(([host, own]) =>
+    own.map(({ id }) => {
+      const found = `a check of ${host}, while ${same.id} asks ${hostOf(same.url)}`;
+      const wanted = 'the service that is deployed; waive it when both belong to it';
+      return finding('several-hosts', aboutIndicator(subject, id, 'http', 'url'), found, wanted);
+    }),
+  );
+}
+
+/** Ports may differ: many services answer for their health on one of their own. */
+function hostOf(url: string): string {
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || hostname === '[::1]' ? '127.0.0.1' : hostname;
 }
 
 /** Labels of the whole policy are compared as they are. */
@@ -34,7 +66,9 @@ function matchFindings({ policy }: Subject): Finding[] {
 }
 
 function looksLikeRegex(value: string): boolean {
-  return LOOKS_LIKE_REGEX.test(value.replace(/\$\{[a-z_]+\}/g, ''));
+  const text = value.replace(/\$\{[a-z_]+\}/g, '');
+  // The path of a route may hold what else is a pattern: /products/[id].
+  return text.startsWith('/') ? /\.[*+]/.test(text) : LOOKS_LIKE_REGEX.test(text);
 }
 
 function guardFindings(subject: Subject, indicator: Indicator): Finding[] {
@@ -42,7 +76,11 @@ function guardFindings(subject: Subject, indicator: Indicator): Finding[] {
   const { minTotal, id } = indicator;
   if (minTotal < GUARD_MIN) {
     const about = aboutIndicator(subject, id, 'min_total');
-    const wanted = `at least ${GUARD_MIN}, better 20 or more; remove it for the safe default`;
+    const needed = neededTotal(subject, indicator);
+    const wanted =
+      needed > MIN_TOTAL_DEFAULT
+        ? `at least ${needed} with this limit; fewer, and one event decides`
+        : `at least ${GUARD_MIN}, better 20 or more; remove it for the safe default`;
     return [finding('no-traffic-guard', about, `min_total ${minTotal}`, wanted)];
   }
   if (indicator.kind === 'quantile') {
@@ -58,19 +96,45 @@ function guardFindings(subject: Subject, indicator: Indicator): Finding[] {
     .flatMap((judged) => oneEvent(subject, judged, indicator));
 }
 
-function oneEvent(subject: Subject, judged: Judged, { part, minTotal }: RatioIndicator): Finding[] {
-  const { limit } = judged.condition;
-  if (limit.kind !== 'compare' || limit.of !== null) return [];
-  const { comparator, value } = limit;
+const EPSILON = 1e-9;
+
+/** How many bad events in all a limit lets by; null: none, or it is no limit of bad events. */
+function marginOf({ condition: { limit } }: Judged, part: 'good' | 'bad'): number | null {
+  if (limit.kind !== 'compare' || limit.of !== null || limit.comparator === 'within') return null;
   // A limit of none at all means it: there one event is one too many.
-  const margin = part === 'bad' ? value : 1 - value;
-  const isUp = comparator === 'above' || comparator === 'at_least';
-  if (margin <= 0 || isUp !== (part === 'bad') || comparator === 'within') return [];
+  const margin = part === 'bad' ? limit.value : 1 - limit.value;
+  const isUp = limit.comparator === 'above' || limit.comparator === 'at_least';
+  return margin <= 0 || isUp !== (part === 'bad') ? null : margin;
+}
+
+function decides(minTotal: number, { condition: { limit } }: Judged, margin: number): boolean {
   const share = 1 / minTotal;
-  const epsilon = 1e-9;
-  const isInclusive = comparator === 'at_least' || comparator === 'at_most';
-  if (isInclusive ? share < margin - epsilon : share <= margin + epsilon) return [];
-  const needed = Math.ceil(2 / margin - epsilon);
+  const isInclusive = limit.kind === 'compare' && /^at_/.test(limit.comparator);
+  return isInclusive ? share >= margin - EPSILON : share > margin + EPSILON;
+}
+
+/** So many events that several are needed to cross a stop; 0: nothing is said about it. */
+function neededTotal({ judged }: Subject, indicator: RatioIndicator | QuantileIndicator): number {
+  if (indicator.kind === 'quantile') return 0;
+  const needs = judged.map((one) => {
+    const { condition } = one;
+    if (condition.indicator !== indicator.id || condition.role !== 'stop') return 0;
+    const margin = marginOf(one, indicator.part);
+    if (margin === null || !decides(MIN_TOTAL_DEFAULT, one, margin)) return 0;
+    return severalOf(margin);
+  });
+  return Math.max(0, ...needs);
+}
+
+function severalOf(margin: number): number {
+  return Math.ceil(2 / margin - EPSILON);
+}
+
+function oneEvent(subject: Subject, judged: Judged, { part, minTotal }: RatioIndicator): Finding[] {
+  const margin = marginOf(judged, part);
+  if (margin === null || !decides(minTotal, judged, margin)) return [];
+  const share = 1 / minTotal;
+  const needed = severalOf(margin);
   const found = `${judged.text}: with min_total ${minTotal} one event is ${formatValue(share, 'ratio')}`;
   const wanted = `several events to decide; raise min_total to ${needed} or more`;
   return [finding('one-event-decides', aboutCondition(subject, judged), found, wanted)];
@@ -106,14 +170,29 @@ function ratioFindings(subject: Subject, indicator: RatioIndicator): Finding[] {
   return findings;
 }
 
-const DIVISION = /\/(?!\s*\d)/;
-
 function promqlFindings(subject: Subject, indicator: Extract<Indicator, { kind: 'promql' }>) {
-  const bare = indicator.promql.replace(/"(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`|#.*/g, '""');
-  const isRatio = DIVISION.test(bare) || /\bhistogram_quantile\b/.test(bare);
-  if (!isRatio || /[<>]|\b(?:and|unless)\b/.test(bare)) return [];
-  const wanted = 'a guard such as "and sum(increase(…[5m])) > 20", or a structured indicator';
+  const { promql } = indicator;
   const about = aboutIndicator(subject, indicator.id, 'promql');
+  const counters = bareCounters(promql).map((metric) => {
+    const found = `${metric}, by its name a counter, without rate or increase`;
+    return finding('counter-as-gauge', about, found, 'rate or increase; a counter only grows');
+  });
+  if (isComparison(promql)) {
+    const wanted = 'the figure alone, with its limit in the policy; cut the comparison off';
+    const found = 'a comparison, which gives no series while all is well';
+    return [...counters, finding('alert-expression', about, found, wanted)];
+  }
+  return [...counters, ...unguarded(promql, about)];
+}
+
+function unguarded(promql: string, about: About): Finding[] {
+  const isOfTraffic = divisorsIn(promql).some((divisor) =>
+    /\b(?:i?rate|increase)\s*\(|_bucket\b/.test(divisor),
+  );
+  const bare = withoutTexts(promql);
+  const isShare = isOfTraffic || /\bhistogram_quantile\b/.test(bare);
+  if (!isShare || /[<>]|\b(?:and|unless)\b/.test(bare)) return [];
+  const wanted = 'a guard such as "and sum(increase(…[5m])) > 20", or a structured indicator';
   return [finding('unguarded-promql', about, 'a share or quantile of any traffic', wanted)];
 }
 
@@ -122,13 +201,20 @@ const LOOKS_LIKE_REGEX = /\.[*+]|\.\.|\[[^\]]+\]|\||\\[dws]|^\^|\$$/;
 function regexFindings(subject: Subject, indicator: Indicator): Finding[] {
   const matchers =
     indicator.kind === 'promql'
-      ? [...indicator.promql.matchAll(/(\w+)\s*(!?=)\s*"((?:[^"\\]|\\.)*)"/g)].map(
+      ? [...indicator.promql.matchAll(/(\w+)\s*(!?=~?|!~)\s*"((?:[^"\\]|\\.)*)"/g)].map(
           ([, label = '', op = '', value = '']) => ({ label, op, value }),
         )
       : selectorsOf(indicator).flatMap(({ matchers: own }) => own);
   const seen = new Set<string>();
   return matchers.flatMap(({ label, op, value }) => {
     const text = `${label}${op}"${value}"`;
+    if (op.endsWith('~') && /^[1-5]xx$/i.test(value) && !seen.has(text)) {
+      seen.add(text);
+      const [digit = ''] = value;
+      const pattern = `${label}${op}"${digit}.."`;
+      const wanted = `${pattern} for all of them; x is no wildcard; "=" if it is written ${value}`;
+      return [finding('regex-in-equals', aboutIndicator(subject, indicator.id), text, wanted)];
+    }
     if (op.endsWith('~') || !looksLikeRegex(value) || seen.has(text)) return [];
     seen.add(text);
     const wanted = `${label}${op === '=' ? '=~' : '!~'}"${value}" for a pattern; = takes the text as it is`;
@@ -137,16 +223,12 @@ function regexFindings(subject: Subject, indicator: Indicator): Finding[] {
 }
 
 function gaugeFindings(subject: Subject, indicator: Indicator): Finding[] {
-  if (indicator.kind !== 'gauge' || !isCounterName(indicator.metric)) return [];
+  if (indicator.kind !== 'gauge' || !isCounterName(indicator.metric.metric)) return [];
   const found = `${indicator.metric.metric}, by its name a counter, as a gauge`;
   const wanted = 'rate or increase; a counter only grows';
   return [
     finding('counter-as-gauge', aboutIndicator(subject, indicator.id, 'gauge'), found, wanted),
   ];
-}
-
-function isCounterName({ metric }: Selector): boolean {
-  return /_(total|bucket|sum|count)$/.test(metric);
 }
 
 function rangeFindings({ policy, ...rest }: Subject, indicator: Indicator): Finding[] {

@@ -12,7 +12,7 @@ import {
   type Subject,
 } from './subject.ts';
 import { unitFindings } from './units.ts';
-import { isTime, signOfIndicator, wordsOf } from './words.ts';
+import { allWordsOf, isTime, isWaited, signOfIndicator, wordsOf } from './words.ts';
 
 export function limitFindings(subject: Subject): Finding[] {
   return [
@@ -46,7 +46,8 @@ function meaningOf({ indicator }: Judged): readonly [boolean, boolean | null, st
     const isBad = indicator.part === 'bad';
     return [true, isBad, `the figure is the share of ${indicator.part} events`];
   }
-  if (indicator.kind === 'quantile' && indicator.unit === 'seconds') {
+  const isDuration = indicator.kind === 'quantile' && indicator.unit === 'seconds';
+  if (isDuration && isWaited(allWordsOf(indicator))) {
     return [true, true, 'the figure is how long something takes'];
   }
   const sign = signOfIndicator(indicator);

@@ -3,6 +3,7 @@
 import { BASELINE } from '../config/policy-draft.ts';
 import type { Indicator } from '../core/policy.ts';
 import { formatNumber, formatValue } from '../core/quantity.ts';
+import { divisorsIn, isInPercent } from './expressions.ts';
 import { type Finding, finding } from './finding.ts';
 import { aboutCondition, isAlarm, type Judged, type Subject } from './subject.ts';
 import { isTime, selectorsOf, wordsOf } from './words.ts';
@@ -22,7 +23,8 @@ const BARE_BAD_SHARE_MAX = 0.5;
 
 const MILLIS = /_(ms|msec|millis|milliseconds|us|usec|micros|microseconds|ns|nanos|nanoseconds)$/;
 const PERCENT = /_(percent|percentage|pct)$/;
-const MEMORY = /memory|heap|resident|rss|disk|storage/;
+const MEMORY = /memory|heap|resident|rss/;
+const DISK = /disk|storage/;
 
 export function unitFindings(subject: Subject, judged: Judged): Finding[] {
   const doubt = doubtOf(judged);
@@ -101,7 +103,8 @@ function millisecondDoubt(indicator: Indicator, bases: readonly string[], value:
 }
 
 function percentDoubt(indicator: Indicator, bases: readonly string[], value: number): Doubt {
-  const metric = bases.find((base) => PERCENT.test(base));
+  const isHundredfold = indicator.kind === 'promql' && isInPercent(indicator.promql);
+  const metric = isHundredfold ? indicator.id : bases.find((base) => PERCENT.test(base));
   if (metric === undefined) return null;
   if (indicator.unit === 'ratio') {
     const written = formatValue(value, 'ratio');
@@ -119,6 +122,7 @@ function timeDoubt(indicator: Indicator, bases: readonly string[], value: number
   if (indicator.unit === 'seconds' && isQuantile && value >= LATENCY_SECONDS_MAX) {
     return [`which is ${formatValue(value, 'seconds')}`, 'a latency; write ms for milliseconds'];
   }
+  if (!countsTime(indicator)) return null;
   const words = [...wordsOf(indicator.id), ...bases.flatMap(wordsOf)];
   if (indicator.unit !== 'number' || !isTime(words) || value < BARE_SECONDS_MAX) return null;
   return [
@@ -127,8 +131,31 @@ function timeDoubt(indicator: Indicator, bases: readonly string[], value: number
   ];
 }
 
+/** Seconds per second are a number of workers, and `x_seconds_count` counts events. */
+export function countsTime(indicator: Indicator): boolean {
+  switch (indicator.kind) {
+    case 'rate':
+      return false;
+    case 'increase':
+    case 'gauge':
+      return selectorsOf(indicator).every(({ metric }) => !/_(count|bucket)$/.test(metric));
+    case 'promql': {
+      const { promql } = indicator;
+      const isMean = divisorsIn(promql).length > 0;
+      return (
+        isMean ||
+        /\bhistogram_quantile\b/.test(promql) ||
+        !/_(sum|total|count|bucket)\b/.test(promql)
+      );
+    }
+    default:
+      return true;
+  }
+}
+
 function memoryDoubt({ unit }: Indicator, bases: readonly string[], value: number): Doubt {
-  if (unit !== 'bytes' || !bases.some((base) => MEMORY.test(base))) return null;
-  if (value >= MEMORY_BYTES_MIN && value <= MEMORY_BYTES_MAX) return null;
+  const isMemory = bases.some((base) => MEMORY.test(base));
+  if (unit !== 'bytes' || !(isMemory || bases.some((base) => DISK.test(base)))) return null;
+  if (value >= MEMORY_BYTES_MIN && (value <= MEMORY_BYTES_MAX || !isMemory)) return null;
   return [`which is ${formatValue(value, 'bytes')}`, 'a size such as 1GB or 512MiB'];
 }

@@ -15,8 +15,7 @@ const BAD = new Set(
 const GOOD = new Set(
   (
     'success successes successful succeeded succeed filled available availability uptime ' +
-    'coverage score healthy hit hits delivered accepted completed throughput apdex profit good ok ' +
-    '2xx'
+    'coverage healthy delivered completed throughput apdex profit good ok 2xx'
   ).split(' '),
 );
 /** Words that turn the meaning of others around, or leave it open. */
@@ -24,7 +23,21 @@ const OPEN = new Set(
   'remaining budget left free headroom since age last until no without'.split(' '),
 );
 /** Figures that are times: never 0, so a share of their baseline means something. */
-const TIMES = new Set('latency duration lag delay time seconds'.split(' '));
+const TIMES = new Set('latency duration delay time seconds'.split(' '));
+/** A time that somebody waits for … */
+const WAITED = new Set(
+  'latency duration delay lag wait waiting response request requests rtt handling'.split(' '),
+);
+/** … and one that somebody stays, which is good when it is long. */
+const STAYED = new Set(
+  'session sessions visit visits watch watched view viewing dwell play listening ttl uptime'.split(
+    ' ',
+  ),
+);
+/** Where a share or a percentage is meant. */
+const SHARES = new Set(
+  'ratio share percent percentage pct coverage utilization utilisation usage saturation'.split(' '),
+);
 
 export function wordsOf(text: string): readonly string[] {
   return text
@@ -37,7 +50,8 @@ export function wordsOf(text: string): readonly string[] {
 /** null: nothing is said, or both. */
 export function signOf(words: readonly string[]): Sign | null {
   if (words.some((word) => OPEN.has(word))) return null;
-  const isBad = words.some((word) => BAD.has(word));
+  const isStay = words.some((word) => STAYED.has(word));
+  const isBad = words.some((word) => BAD.has(word) && !(isStay && WAITED.has(word)));
   const isGood = words.some((word) => GOOD.has(word));
   if (isBad === isGood) return null;
   return isBad ? 'bad' : 'good';
@@ -45,6 +59,24 @@ export function signOf(words: readonly string[]): Sign | null {
 
 export function isTime(words: readonly string[]): boolean {
   return words.some((word) => TIMES.has(word));
+}
+
+/** A time of which less is surely better. */
+export function isWaited(words: readonly string[]): boolean {
+  return words.some((word) => WAITED.has(word)) && !words.some((word) => STAYED.has(word));
+}
+
+export function isShare(words: readonly string[]): boolean {
+  return words.some((word) => SHARES.has(word));
+}
+
+/** Of its id, its title and its metrics. */
+export function allWordsOf(indicator: Indicator): readonly string[] {
+  const metrics =
+    indicator.kind === 'promql'
+      ? metricsIn(indicator.promql)
+      : selectorsOf(indicator).map(({ metric }) => metric);
+  return [indicator.id, indicator.title, ...metrics].flatMap(wordsOf);
 }
 
 export function selectorsOf(indicator: Indicator): readonly Selector[] {

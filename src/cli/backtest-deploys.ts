@@ -3,15 +3,16 @@
 import { existsSync } from 'node:fs';
 import { Asker, SourceLost } from '../backtest/asker.ts';
 import type { GivenDeploy } from '../backtest/deploys.ts';
-import { deploysOf, findChanges } from '../backtest/find.ts';
+import { deploysOf, findChanges, LOOK_BACK_MAX_MS } from '../backtest/find.ts';
 import { counted } from '../backtest/report-words.ts';
 import { readDeploysFile } from '../config/deploys-file.ts';
 import { loadConfig } from '../config/load.ts';
 import { problemsText } from '../config/problems.ts';
 import type { Policy } from '../core/policy.ts';
-import type { Journal, WatchRecord } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open.ts';
 import type { Ask } from '../source/prometheus-api.ts';
+import { barText } from './backtest-table.ts';
 import { createClient, need, readList, serverOf, tokenOf, type WireWatch } from './client.ts';
 import { CliExit, EXIT, usage } from './exit.ts';
 import type { CliIo, Output } from './output.ts';
@@ -54,10 +55,26 @@ export async function givenDeploys(
     const found = ways.length === 0 ? 'none' : 'several';
     throw usage(`found ${found} of --deploys, --find and --journal; wanted exactly one of them`);
   }
+  refuseStrays(options);
   if (options.deploys !== undefined) return listed(options.deploys);
   if (options.find !== undefined) return inHistory(options.find, options, finding);
   return inJournal(options.journal ?? '', options, finding);
 }
+
+/** An option that nobody reads was meant to do something. */
+function refuseStrays(options: DeployOptions): void {
+  const { find, journal, label, since, until, rolledBackIsBad, tokenFile } = options;
+  const ofFind = { label, since, until, 'rolled-back-is-bad': rolledBackIsBad };
+  for (const [name, value] of Object.entries(ofFind)) {
+    if (value !== undefined && find === undefined)
+      throw usage(`--${name}: wanted only with --find`);
+  }
+  if (tokenFile !== undefined && !isUrl(journal)) {
+    throw usage('--token-file: wanted only with --journal and the URL of a daemon');
+  }
+}
+
+const isUrl = (where: string | undefined) => /^https?:/.test(where ?? '');
 
 function listed(path: string): readonly GivenDeploy[] {
   const read = readDeploysFile(path);
@@ -68,7 +85,7 @@ function listed(path: string): readonly GivenDeploy[] {
 async function inHistory(
   promql: string,
   options: DeployOptions,
-  { io, output, policy, ask, atOnce, paceMs }: Finding,
+  { io, output, policy, ask, atOnce, paceMs, limit }: Finding,
 ): Promise<readonly GivenDeploy[]> {
   const { clock, signal } = io;
   const label = options.label ?? LABEL_DEFAULT;
@@ -77,14 +94,19 @@ async function inHistory(
   }
   const untilMs =
     options.until === undefined ? clock.now() : Date.parse(timeOf('--until', options.until));
-  const fromMs = untilMs - durationOf('--since', options.since ?? SINCE_DEFAULT);
+  const since = options.since ?? SINCE_DEFAULT;
+  const sinceMs = durationOf('--since', since);
+  if (sinceMs > LOOK_BACK_MAX_MS) throw usage(`--since: found ${since}, wanted at most 732d`);
+  const fromMs = untilMs - sinceMs;
   const asker = new Asker({ ask, clock, atOnce, paceMs, signal });
-  const found = await findChanges({ asker, promql, label, fromMs, untilMs }).catch(
-    (error: unknown) => {
-      if (error instanceof SourceLost) throw new CliExit(EXIT.unreachable, lostText(error.message));
-      throw error;
-    },
-  );
+  output.line(`looking for changes of ${label} in ${since} of ${promql}`);
+  const onProgress = (share: number) => output.live(`${barText(Math.floor(share * 100), 100)} %`);
+  const found = await findChanges({
+    ...{ asker, promql, label, fromMs, untilMs, newest: limit, onProgress },
+  }).catch((error: unknown) => {
+    if (error instanceof SourceLost) throw new CliExit(EXIT.unreachable, lostText(error.message));
+    throw error;
+  });
   if (found.kind === 'failed') throw usage(`--find: ${found.detail}`);
   const deploys = deploysOf(found.changes, {
     service: policy.service,
@@ -109,8 +131,9 @@ async function inJournal(
   options: DeployOptions,
   { io, policy, limit }: Finding,
 ): Promise<readonly GivenDeploy[]> {
-  const wanted = Math.min(WATCHES_MAX, Math.max(limit, PAGE));
-  if (/^https?:/.test(where)) return fromDaemon(where, options, io, policy, wanted);
+  // Each deploy may have a rollback.
+  const wanted = Math.min(WATCHES_MAX, Math.max(2 * limit, PAGE));
+  if (isUrl(where)) return fromDaemon(where, options, io, policy, wanted);
   if (!existsSync(where)) throw usage(`--journal: cannot read ${where}`);
   const config = /\.ya?ml$/.test(where)
     ? loadConfig(where, { env: io.env }).config.journal
@@ -126,14 +149,13 @@ async function fromJournal(
   limit: number,
 ): Promise<readonly GivenDeploy[]> {
   const records = await journal.watches({ service, limit });
-  const watched = await Promise.all(records.map((record) => isOwnDeploy(journal, record)));
-  return records.filter((_, index) => watched[index]).map(({ deploy }) => given(deploy));
-}
-
-/** The rollback of a watch is a deploy, too, but none that anybody wants to judge. */
-async function isOwnDeploy(journal: Journal, { id }: WatchRecord): Promise<boolean> {
-  const [first] = await journal.events(id, 0, 1);
-  return first?.type !== 'watch.started' || first.rollbackOf === null;
+  return Promise.all(
+    records.map(async ({ deploy, id, startedAtMs }) => {
+      const [first] = await journal.events(id, 0, 1);
+      const isRollback = first?.type === 'watch.started' && first.rollbackOf !== null;
+      return given(deploy, startedAtMs, isRollback);
+    }),
+  );
 }
 
 async function fromDaemon(
@@ -161,21 +183,28 @@ async function fromDaemon(
     watches.push(...page.watches);
     before = page.next_before;
   } while (before !== null && watches.length < limit);
-  return watches
-    .filter(({ rollback_of: rollbackOf }) => rollbackOf === null)
-    .map((watch) =>
-      given({
-        service: watch.service,
-        environment: watch.environment,
-        version: watch.version,
-        previousVersion: watch.previous_version,
-        deployedAtMs: Date.parse(watch.deployed_at),
-        parameters: watch.parameters,
-      }),
-    );
+  return watches.map((watch) => {
+    const deploy = {
+      service: watch.service,
+      environment: watch.environment,
+      version: watch.version,
+      previousVersion: watch.previous_version,
+      deployedAtMs: Date.parse(watch.deployed_at),
+      parameters: watch.parameters,
+    };
+    return given(deploy, Date.parse(watch.started_at), watch.rollback_of !== null);
+  });
 }
 
-function given(deploy: Omit<GivenDeploy, 'label' | 'replaced'>): GivenDeploy {
+/** The rollback of a watch is a deploy, too: it ends the time of the one it took back. */
+function given(
+  deploy: Omit<GivenDeploy, 'label' | 'replaced'>,
+  startedAtMs: number,
+  isRollback: boolean,
+): GivenDeploy {
   const { service, environment, version, previousVersion, deployedAtMs, parameters } = deploy;
-  return { service, environment, version, previousVersion, deployedAtMs, parameters, label: null };
+  return {
+    ...{ service, environment, version, previousVersion, deployedAtMs, parameters },
+    ...{ startedAtMs, isRollback, label: null },
+  };
 }

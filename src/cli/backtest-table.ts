@@ -26,8 +26,12 @@ export function resultText(results: readonly BacktestResult[]): string {
   const pairs = pairsOf(results);
   const rows = second === undefined ? singleRows(pairs) : doubleRows(pairs);
   const parts = [table(rows), causesText(pairs, second !== undefined), sumsText(results)];
-  const leftOut = [...new Set(results.flatMap((one) => one.leftOut ?? []))];
-  if (leftOut.length > 0) parts.push(leftOut.map((text) => `Note: ${text}.`).join('\n'));
+  const notes = new Set(results.flatMap((one) => one.leftOut ?? []));
+  for (const [index, { blind = [] }] of results.entries()) {
+    const side = second === undefined ? '' : `${'AB'[index] ?? ''}: `;
+    for (const text of blind) notes.add(`${side}${text}`);
+  }
+  parts.push([...notes].map((text) => `Note: ${text}`).join('\n'));
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
@@ -80,12 +84,13 @@ function conditionsText(by: readonly string[]): string {
   return `${by.slice(0, CONDITIONS_SHOWN).join(', ')}${more}`;
 }
 
-/** Of what was judged wrong, could not be replayed, or differs. */
+/** Of what was judged wrong, not judged at all, could not be replayed, or differs. */
 function causesText(pairs: readonly Pair[], isPair: boolean): string {
   const told = pairs.flatMap(({ sides, difference }) =>
     sides.flatMap((side, index) => {
       if (side === null) return [];
-      const isWrong = side.verdict === 'failed' || (side.score !== null && side.score !== 'right');
+      const isUnjudged = side.verdict === 'failed' || side.verdict === 'inconclusive';
+      const isWrong = isUnjudged || (side.score !== null && side.score !== 'right');
       if (!isWrong && !(isPair && difference.rank < 2)) return [];
       return [{ side, name: isPair ? ` (${index === 0 ? 'A' : 'B'})` : '' }];
     }),
@@ -93,6 +98,8 @@ function causesText(pairs: readonly Pair[], isPair: boolean): string {
   const lines = told.slice(0, CAUSES_MAX).flatMap(({ side, name }) => {
     const { deploy, verdict, because } = side;
     const causes = because.slice(0, CAUSES_EACH_MAX).map((text) => `  ${text}`);
+    const further = because.length - causes.length;
+    if (further > 0) causes.push(`  and ${further} more (--report or --json has all)`);
     return [`${deploy.version}${name} ${verdictWords(verdict).text}:`, ...causes];
   });
   if (told.length > CAUSES_MAX) {
@@ -102,7 +109,7 @@ function causesText(pairs: readonly Pair[], isPair: boolean): string {
 }
 
 function sumsText(results: readonly BacktestResult[]): string {
-  const columns = results.map(summaryRows);
+  const columns = results.map((one) => summaryRows(one, results.length > 1));
   const names = results.map(({ policy }, index) => `${'AB'[index] ?? ''}: ${policy.file}`);
   const header = results.length > 1 ? [['', ...names]] : [];
   const rows = (columns[0] ?? []).map(([name], row) => [

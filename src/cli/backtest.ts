@@ -1,10 +1,9 @@
 // `backtest`: a policy over past deploys, out of the history of the Prometheus it will watch with.
 // Asks only; nothing is sent to anybody else.
-import { writeFileSync } from 'node:fs';
 import { chooseDeploys } from '../backtest/deploys.ts';
-import { reportHtml } from '../backtest/report.ts';
+import { leftOutText, replayedPolicy } from '../backtest/replayed-policy.ts';
 import { counted } from '../backtest/report-words.ts';
-import type { BacktestResult, PastDeploy } from '../backtest/result.ts';
+import type { PastDeploy } from '../backtest/result.ts';
 import {
   type BacktestEnd,
   type PolicyUnderTest,
@@ -18,9 +17,9 @@ import type { Policy } from '../core/policy.ts';
 import { formatDuration } from '../core/quantity.ts';
 import { policyHash, prometheusOptions } from '../daemon/sources.ts';
 import { toWire } from '../http/wire.ts';
-import { messageOf } from '../kit/errors.ts';
 import { createAsk, type PrometheusOptions } from '../source/prometheus-api.ts';
 import { type DeployOptions, givenDeploys, lostText } from './backtest-deploys.ts';
+import { checkReport, writeReport } from './backtest-report.ts';
 import { barText, doneText, resultText } from './backtest-table.ts';
 import { CliExit, EXIT, type ExitCode, usage } from './exit.ts';
 import type { CliIo, Output } from './output.ts';
@@ -58,12 +57,28 @@ export async function backtest(
   file: string,
   options: BacktestOptions,
 ): Promise<ExitCode> {
+  try {
+    return await run(io, output, file, options);
+  } catch (error) {
+    const isSaid = error instanceof CliExit && error.exitCode === EXIT.interrupted;
+    if (!io.signal.aborted || isSaid) throw error;
+    throw new CliExit(EXIT.interrupted, 'interrupted: no deploy was replayed yet');
+  }
+}
+
+async function run(
+  io: CliIo,
+  output: Output,
+  file: string,
+  options: BacktestOptions,
+): Promise<ExitCode> {
   const policies = policiesOf(file, options.compare);
   const [{ policy }] = policies;
   const bounds = boundsOf(options);
   const limit = wholeOf('--limit', options.limit, DEPLOYS_MAX);
   const parameters = parametersOf(options.param ?? []);
   const source = sourceOf(io, policy, options);
+  if (options.report !== undefined) checkReport(options.report);
   const ask = createAsk(source.options);
   const given = await givenDeploys(options, { io, output, policy, ask, limit, ...bounds });
   const { deploys, others, older } = chooseDeploys(given, policy, { limit, parameters });
@@ -99,6 +114,11 @@ function policiesOf(
 ): readonly [PolicyUnderTest, ...PolicyUnderTest[]] {
   const load = (path: string): PolicyUnderTest => {
     const policy = loadPolicyFile(path);
+    const { policy: replayed, leftOut } = replayedPolicy(policy);
+    if (replayed.conditions.length === 0) {
+      const why = leftOut.map((one) => `\n  ${leftOutText(one)}`).join('');
+      throw usage(`${path}: found no condition that can be replayed; wanted at least one:${why}`);
+    }
     return { policy, file: path, hash: policyHash(policy) };
   };
   const first = load(file);
@@ -155,7 +175,9 @@ function sourceOf(
 
 function stateOf(path: string | undefined, url: string, output: Output): StateFile | null {
   if (path === undefined) return null;
-  const opened = openStateFile(path, url);
+  const opened = openStateFile(path, url, (detail) =>
+    output.error(`--state ${path}: ${detail}; going on without it`),
+  );
   if (opened.kind === 'failed') throw usage(`--state ${path}: ${opened.detail}`);
   const { state } = opened;
   if (state.found > 0)
@@ -190,10 +212,12 @@ function finish(
     throw new CliExit(EXIT.unreachable, `${lostText(end.detail)}; ${where}`);
   }
   const { results } = end;
-  if (report !== undefined) writeReport(report, results);
   if (output.isJson) output.json({ results: toWire(results) });
   else output.line(`\n${resultText(results)}`);
-  if (report !== undefined) output.line(`report: ${report}`);
+  if (report !== undefined) {
+    writeReport(report, results);
+    output.line(`report: ${report}`);
+  }
   const all = results.flatMap((one) => one.deploys);
   if (all.every(({ verdict }) => verdict === 'failed')) {
     const [cause = ''] = all[0]?.because ?? [];
@@ -202,12 +226,4 @@ function finish(
     );
   }
   return isAllRight(results[0]?.deploys ?? []) ? EXIT.passed : EXIT.stopped;
-}
-
-function writeReport(path: string, results: readonly BacktestResult[]): void {
-  try {
-    writeFileSync(path, reportHtml(results));
-  } catch (error) {
-    throw usage(`--report ${path}: cannot be written: ${messageOf(error)}`);
-  }
 }

@@ -7,6 +7,7 @@ import { pathOf, problemsText } from '../config/problems.ts';
 import { lineFinder } from '../config/yaml-file.ts';
 import type { Policy } from '../core/policy.ts';
 import { formatDuration, formatNumber, formatValue } from '../core/quantity.ts';
+import { resolveIndicator } from '../core/read.ts';
 import { conditionSentence } from '../core/wording.ts';
 import type { Problem } from '../kit/errors.ts';
 import { queryOf } from '../source/promql.ts';
@@ -44,7 +45,8 @@ function indicatorsOf(policy: Policy) {
   return Object.values(policy.indicators).map((indicator) => ({
     id: indicator.id,
     title: indicator.title,
-    reads: queryOf(indicator),
+    // Placeholders stay: no deploy is known yet.
+    reads: queryOf(resolveIndicator(indicator, policy, {})),
   }));
 }
 
@@ -143,9 +145,10 @@ function summary(findings: readonly Finding[]): string {
   return [...parts, ...(waived === 0 ? [] : [`${waived} waived`])].join(', ');
 }
 
-export function reportJson(checked: readonly Checked[]) {
+/** `ok` as the exit code says; `valid`: whether the files can be used at all. */
+export function reportJson(checked: readonly Checked[], ok: boolean) {
   const isValid = checked.every(({ problems }) => problems.length === 0);
-  return { ok: isValid, files: checked.map(fileJson) };
+  return { ok, valid: isValid, files: checked.map(fileJson) };
 }
 
 function fileJson({ file, problems, warnings, policies }: Checked) {

@@ -1,8 +1,8 @@
 // `check`: what policies or the config mean and every mistake in them; findings about what will go
 // wrong; and with --live what their source says of them right now.
 import { CATALOGUE } from '../check/catalogue.ts';
-import { countOf } from '../check/finding.ts';
-import { lookAt } from '../check/live/look.ts';
+import { countOf, type Finding } from '../check/finding.ts';
+import { type LiveReport, lookAt } from '../check/live/look.ts';
 import { staticFindings } from '../check/static.ts';
 import { subjectOf } from '../check/subject.ts';
 import { withWaivers } from '../check/waivers.ts';
@@ -60,14 +60,11 @@ export async function checkFiles(
     checked.push({ ...one, policies: own });
   }
   if (io.signal.aborted) return EXIT.interrupted;
-  show(output, checked, options);
-  return exitCodeOf(checked, options.strict === true);
-}
-
-function show(output: Output, checked: readonly Checked[], { format }: CheckOptions): void {
-  if (output.isJson) output.json(reportJson(checked));
-  else if (format === 'github') output.raw(githubText(checked));
+  const code = exitCodeOf(checked, options.strict === true);
+  if (output.isJson) output.json(reportJson(checked, code === EXIT.passed));
+  else if (options.format === 'github') output.raw(githubText(checked));
   else checkText(output, checked);
+  return code;
 }
 
 async function checkPolicy(
@@ -78,9 +75,17 @@ async function checkPolicy(
   const yaml = readYaml(file);
   const subject = subjectOf(policy, yaml.kind === 'value' ? yaml.value : null);
   const report = live === null ? null : await lookAt(subject, live.optionsFor(policy));
-  const all = [...staticFindings(subject), ...(report?.findings ?? [])];
+  const all = [...unsettled(staticFindings(subject), report), ...(report?.findings ?? [])];
   const findings = withWaivers(subject, all, report !== null && report.dead === null);
   return { file, subject, findings, live: report };
+}
+
+/** Where the source knows the kind of a metric, its name says nothing more. */
+function unsettled(findings: readonly Finding[], report: LiveReport | null): readonly Finding[] {
+  return findings.filter(
+    ({ name, indicator }) =>
+      name !== 'counter-as-gauge' || !report?.settled.some((id) => id === indicator),
+  );
 }
 
 function readFile(file: string, env: CliIo['env']): Read {

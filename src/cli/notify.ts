@@ -2,8 +2,8 @@
 // It needs no daemon, and reads no policy's figures.
 import { loadConfig } from '../config/load.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import { createChannels } from '../daemon/channels.ts';
-import { type TrialResult, tryChannels } from '../daemon/trial.ts';
+import { createRoads } from '../daemon/channels.ts';
+import { type TrialResult, tryRoads } from '../daemon/trial.ts';
 import { createLogger } from '../kit/logger.ts';
 import { EXIT, type ExitCode, usage } from './exit.ts';
 import type { CliIo, Output } from './output.ts';
@@ -37,7 +37,7 @@ export async function notifyTest(
   );
   // The result says what the log would.
   const tools = { clock: io.clock, logger: createLogger('silent') };
-  const results = await tryChannels(createChannels(Object.fromEntries(wanted), tools), {
+  const results = await tryRoads(createRoads(Object.fromEntries(wanted), tools), {
     isCritical: options.critical === true,
     clock: io.clock,
     signal: io.signal,
@@ -48,19 +48,20 @@ export async function notifyTest(
   return isOk ? EXIT.passed : EXIT.stopped;
 }
 
-function resultText({ channel, outcome, tookMs }: TrialResult): string {
+function resultText({ name, outcome, tookMs }: TrialResult): string {
   if (outcome.kind === 'delivered') {
-    return `✓ ${channel}: delivered in ${tookMs} ms (${outcome.detail})`;
+    return `✓ ${name}: delivered in ${tookMs} ms (${outcome.detail})`;
   }
   const { reason, detail } = outcome;
-  return `✗ ${channel}: ${reason} after ${tookMs} ms: ${detail}\n  ${adviceOn(reason)}`;
+  return `✗ ${name}: ${reason} after ${tookMs} ms: ${detail}\n  ${adviceOn(reason)}`;
 }
 
-function resultJson({ channel, outcome, tookMs }: TrialResult) {
+function resultJson({ channel, name, outcome, tookMs }: TrialResult) {
   const { detail } = outcome;
   const delivered = outcome.kind === 'delivered';
   const why = delivered ? {} : { reason: outcome.reason, advice: adviceOn(outcome.reason) };
-  return { channel, delivered, took_ms: tookMs, detail, ...why };
+  const webhook = name === channel ? {} : { webhook: name.slice(channel.length + 1) };
+  return { channel, ...webhook, delivered, took_ms: tookMs, detail, ...why };
 }
 
 /** What to do, where the detail does not say it. */

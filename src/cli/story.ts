@@ -103,6 +103,8 @@ function endText(event: EndEvent, evidence: (list: readonly Evidence[]) => strin
       return `SUPERSEDED by ${event.version} (${event.byWatch})`;
     case 'watch.acknowledged':
       return `acknowledged by ${event.by}: ${event.reason}`;
+    case 'watch.resolved':
+      return `resolved by ${event.by}: ${event.reason}`;
     case 'watch.extended':
       return `extended to ${new Date(event.deadlineAtMs).toISOString()} by ${event.by}: ${event.reason}`;
     case 'watch.held':
@@ -146,6 +148,8 @@ export function verdictLine(view: WireWatch): string {
   return `${phase}: ${service} ${version} in ${environment} (${id})${why}${proof}`;
 }
 
+const OPEN = { open: 'waits for a person', critical: 'people are called' } as const;
+
 export function watchText(view: WireWatch): string {
   const facts: (readonly [string, string | null])[] = [
     ['watch', view.id],
@@ -160,6 +164,7 @@ export function watchText(view: WireWatch): string {
     ['closed', view.closed_at],
     ['verification', view.verification],
     ['acknowledged', view.acknowledged_by],
+    ['open', view.incident === 'none' ? null : OPEN[view.incident]],
     ['last tick', view.last_tick_at],
     ['page', view.url],
   ];

@@ -1,7 +1,13 @@
 // `test`: plays the cases of policies offline and says which fail, with what canaryd did instead.
 
 import type { CaseFile } from '../cases/case.ts';
-import { type ConditionCoverage, coverageOf, isComplete } from '../cases/coverage.ts';
+import {
+  type ConditionCoverage,
+  type Covered,
+  coverageOf,
+  isBothWays,
+  isComplete,
+} from '../cases/coverage.ts';
 import { drawingOf } from '../cases/drawing.ts';
 import { playCase } from '../cases/play.ts';
 import { readCaseFile } from '../cases/read.ts';
@@ -83,7 +89,8 @@ async function runFile(
     await new Promise((resolve) => setImmediate(resolve));
     const monotonic = () => io.clock.monotonic();
     const result = await playCase(file, one, { monotonic, signal: io.signal });
-    results.push(result);
+    // Printed at once: the ticks of days are not kept.
+    results.push({ ...result, watches: [] });
     if (!output.isJson)
       for (const line of caseLines(io, result, one.untilMs, options)) output.line(line);
   }
@@ -203,17 +210,19 @@ function coverageLines(
   policy: string,
   conditions: readonly ConditionCoverage[],
 ): readonly string[] {
-  const both = conditions.filter(({ fired, held }) => fired && held).length;
-  const unfired = conditions.filter(({ fired }) => !fired);
-  const unheld = conditions.filter(({ held }) => !held);
+  const both = conditions.filter(isBothWays).length;
+  const are = (which: 'fired' | 'held', covered: Covered) =>
+    conditions.filter((one) => one[which] === covered);
   const list = (what: string, some: readonly ConditionCoverage[]) =>
     some.length === 0
       ? []
       : [`  ${what}`, ...some.map(({ condition, sentence }) => `    ${condition}: ${sentence}`)];
   return [
     `Coverage of ${policy}: ${both} of ${conditions.length} conditions both ways`,
-    ...list('No case makes these fire:', unfired),
-    ...list('No case judges these without firing:', unheld),
+    ...list('No case makes these fire:', are('fired', 'never')),
+    ...list('No case judges these without firing:', are('held', 'never')),
+    ...list('These fired, but no case expects it:', are('fired', 'seen')),
+    ...list('These were judged without firing, but no case expects it:', are('held', 'seen')),
   ];
 }
 

@@ -36,6 +36,7 @@ const AFTER_CLOSE = [
   'rollback.confirmed',
   'rollback.not_confirmed',
   'watch.acknowledged',
+  'watch.resolved',
   'watch.resumed',
   'conditions.blinded',
   'conditions.sighted',

@@ -151,10 +151,10 @@ function print({ output }: Session, view: WireWatch): ExitCode {
 
 export type HumanOptions = { readonly reason: string; readonly by?: string };
 
-/** stop, cancel, ack, extend: the daemon refuses what makes no sense. */
+/** stop, cancel, ack, resolve, extend: the daemon refuses what makes no sense. */
 export async function command(
   session: Session,
-  verb: 'stop' | 'cancel' | 'ack' | 'extend',
+  verb: 'stop' | 'cancel' | 'ack' | 'resolve' | 'extend',
   id: string,
   options: HumanOptions & { readonly byDuration?: string },
 ): Promise<ExitCode> {

@@ -104,6 +104,9 @@ export const configSchema = mapping({
     .optional()
     .describe('Where the API is served.'),
   public_url: url()
+    .refine((written) => !URL.canParse(written) || isOrigin(new URL(written)), {
+      error: 'a URL without a path: the page and the API are served at the root of a host',
+    })
     .optional()
     .describe('How people reach this daemon; links in messages begin with it. Default: none.'),
   journal: journalSchema,
@@ -153,3 +156,7 @@ export const configSchema = mapping({
 }).describe('canaryd: the configuration of the daemon.');
 
 export type ConfigInput = z.infer<typeof configSchema>;
+
+function isOrigin({ pathname, search, hash }: URL): boolean {
+  return /^\/*$/.test(pathname) && search === '' && hash === '';
+}

@@ -66,11 +66,15 @@ export type DaemonConfig = {
 const TOKEN_CHARS_MIN = 16;
 /** The one channel there is when none is configured. */
 const LOG_CHANNEL = 'log';
+/** Marks on a dashboard: nobody is told by them. */
+const UNREAD_KINDS: readonly string[] = ['grafana'];
 
 export function toDaemonConfig(input: ConfigInput, context: ConfigContext): DaemonConfig {
   const { directory } = context;
   const channels = toChannels(input, context);
-  const names = Object.keys(channels);
+  const configured = Object.keys(channels);
+  const names = configured.length > 0 ? configured : [LOG_CHANNEL];
+  const read = names.filter((name) => !UNREAD_KINDS.includes(channels[name]?.kind ?? LOG_CHANNEL));
   return {
     listen: { host: input.listen?.host ?? '127.0.0.1', port: input.listen?.port ?? 7766 },
     publicUrl: input.public_url?.replace(/\/+$/, '') ?? null,
@@ -84,7 +88,7 @@ export function toDaemonConfig(input: ConfigInput, context: ConfigContext): Daem
       ]),
     ),
     channels,
-    routing: toRouting(input.routing, names.length > 0 ? names : [LOG_CHANNEL], context.problems),
+    routing: toRouting(input.routing, names, read, context.problems),
     deadMan: input.dead_man === undefined ? null : toDeadMan(input.dead_man, context),
     tokens: input.tokens.map((token, index) => ({
       name: token.name,

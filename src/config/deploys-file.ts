@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { z } from 'zod';
 import type { Problem } from '../kit/errors.ts';
+import { type CsvRow, csvRows } from './csv.ts';
 import { mapping, oneOf, text } from './fields.ts';
 import { found, problem, schemaProblems, uniqueProblems } from './problems.ts';
 import { readYaml } from './yaml-file.ts';
@@ -11,6 +12,8 @@ import { readYaml } from './yaml-file.ts';
 const DEPLOYS_MAX = 10_000;
 const FILE_BYTES_MAX = 10_000_000;
 const NAME_CHARS_MAX = 200;
+/** What a deploy was rolled back to, where nobody says. */
+const UNNAMED = 'the version before';
 const PARAMETER_COLUMN = 'param.';
 
 const whenError =
@@ -23,6 +26,7 @@ const deploySchema = mapping({
   service: text(NAME_CHARS_MAX, 'a service').optional(),
   environment: text(NAME_CHARS_MAX, 'an environment').optional(),
   previous_version: text(NAME_CHARS_MAX, 'a version').optional(),
+  rolled_back_at: z.iso.datetime({ offset: true, error: whenError }).optional(),
   parameters: z
     .record(z.string(), z.union([z.number(), z.string()], { error: 'a number or a text' }))
     .optional(),
@@ -40,6 +44,8 @@ export type ListedDeploy = {
   readonly deployedAtMs: number;
   readonly parameters: Readonly<Record<string, number | string>>;
   readonly label: 'good' | 'bad' | null;
+  /** When it was rolled back; null: not, as far as the file knows. */
+  readonly replaced: { readonly atMs: number; readonly version: string } | null;
 };
 
 export type DeploysResult =
@@ -48,8 +54,20 @@ export type DeploysResult =
 
 /** Never throws. */
 export function readDeploysFile(path: string): DeploysResult {
-  const read = extname(path).toLowerCase() === '.csv' ? readCsv(path) : readYaml(path);
-  return read.kind === 'problems' ? read : toDeploys(read.value);
+  const read: Raw = extname(path).toLowerCase() === '.csv' ? readCsv(path) : readYaml(path);
+  if (read.kind === 'problems') return read;
+  const result = toDeploys(read.value);
+  const { lines } = read;
+  if (result.kind === 'deploys' || lines === undefined) return result;
+  return { kind: 'problems', problems: result.problems.map((one) => onItsLine(one, lines)) };
+}
+
+/** In a CSV file people count lines: `[0].version` becomes `line 2, version`. */
+function onItsLine({ path, message }: Problem, lines: readonly number[]): Problem {
+  const [, index, field = ''] = /^\[(\d+)\]\.?(.*)$/s.exec(path) ?? [];
+  const line = index === undefined ? undefined : lines[Number(index)];
+  if (line === undefined) return { path, message };
+  return { path: field === '' ? `line ${line}` : `line ${line}, ${field}`, message };
 }
 
 function toDeploys(raw: unknown): DeploysResult {
@@ -75,13 +93,37 @@ function toDeploys(raw: unknown): DeploysResult {
       deployedAtMs: Date.parse(one.deployed_at),
       parameters: one.parameters ?? {},
       label: one.label ?? null,
+      replaced:
+        one.rolled_back_at === undefined
+          ? null
+          : { atMs: Date.parse(one.rolled_back_at), version: one.previous_version ?? UNNAMED },
     }),
   );
-  return { kind: 'deploys', deploys };
+  const problems = [...twice(deploys), ...beforeItself(deploys)];
+  return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'deploys', deploys };
+}
+
+function twice(deploys: readonly ListedDeploy[]): readonly Problem[] {
+  const seen = new Set<string>();
+  return deploys.flatMap(({ service, environment, version, deployedAtMs }, index) => {
+    const key = JSON.stringify([service, environment, version, deployedAtMs]);
+    if (seen.has(key))
+      return [problem([index], `${version} at this time twice`, 'it once; remove one')];
+    seen.add(key);
+    return [];
+  });
+}
+
+function beforeItself(deploys: readonly ListedDeploy[]): readonly Problem[] {
+  return deploys.flatMap(({ deployedAtMs, replaced }, index) =>
+    replaced === null || replaced.atMs > deployedAtMs
+      ? []
+      : [problem([index, 'rolled_back_at'], 'a time before the deploy', 'a later one; correct it')],
+  );
 }
 
 type Raw =
-  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'value'; readonly value: unknown; readonly lines?: readonly number[] }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
 
 /** The first line names the fields; a parameter is a column `param.<name>`. */
@@ -91,8 +133,10 @@ function readCsv(path: string): Raw {
     const message = 'found no readable file of at most 10 MB; wanted a CSV file; check the path';
     return { kind: 'problems', problems: [{ path: '', message }] };
   }
-  const [header = [], ...rows] = csvRows(text);
-  const names = header.map((name) => name.trim());
+  const read = csvRows(text);
+  if (read.kind === 'problems') return read;
+  const [header, ...rows] = read.rows;
+  const names = (header?.cells ?? []).map((name) => name.trim());
   const unknown = names.filter(
     (name) => !COLUMNS.includes(name) && !name.startsWith(PARAMETER_COLUMN),
   );
@@ -102,7 +146,20 @@ function readCsv(path: string): Raw {
     const problems = what.map((name) => ({ ...problem([], found(name), wanted), path: 'line 1' }));
     return { kind: 'problems', problems };
   }
-  return { kind: 'value', value: rows.map((row) => deployOfRow(names, row)) };
+  const surplus = rows.filter(({ cells }) => cells.slice(names.length).some((cell) => cell !== ''));
+  if (surplus.length > 0) return { kind: 'problems', problems: surplus.map(surplusProblem(names)) };
+  return {
+    kind: 'value',
+    value: rows.map(({ cells }) => deployOfRow(names, cells)),
+    lines: rows.map(({ line }) => line),
+  };
+}
+
+function surplusProblem({ length }: readonly string[]) {
+  return ({ line, cells }: CsvRow): Problem => {
+    const wanted = `${length}, as line 1 names; quote cells with a comma`;
+    return { ...problem([], `${cells.length} cells`, wanted), path: `line ${line}` };
+  };
 }
 
 function readText(path: string): string | null {
@@ -124,19 +181,4 @@ function deployOfRow(names: readonly string[], row: readonly string[]) {
     else fields[name] = value;
   }
   return { ...fields, parameters };
-}
-
-/** Rows of cells; a cell in double quotes may hold commas, line breaks and doubled quotes. */
-function csvRows(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
-  for (const [, quoted, bare = '', end = ''] of text.matchAll(
-    /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g,
-  )) {
-    row.push(quoted === undefined ? bare : quoted.replaceAll('""', '"'));
-    if (end === ',') continue;
-    if (row.some((cell) => cell.trim() !== '')) rows.push(row);
-    row = [];
-  }
-  return rows;
 }

@@ -7,6 +7,7 @@ export const STATIC_FINDINGS = [
   'no-traffic-guard',
   'one-event-decides',
   'unguarded-promql',
+  'alert-expression',
   'upside-down-limit',
   'suspicious-direction',
   'good-bad-swapped',
@@ -14,6 +15,7 @@ export const STATIC_FINDINGS = [
   'part-outside-total',
   'regex-in-equals',
   'counter-as-gauge',
+  'several-hosts',
   'short-range',
   'unit-doubt',
   'always-holds',
@@ -61,8 +63,14 @@ export const LIVE_FINDINGS = [
   'far-limit',
   'slow-query',
   'expensive-query',
+  'source-warns',
   'value-needed',
 ] as const;
 
 export const FINDING_NAMES = [...STATIC_FINDINGS, ...LIVE_FINDINGS] as const;
 export type FindingName = (typeof FINDING_NAMES)[number];
+
+/** Of a source that cannot be asked nothing is known: that is never right as it is. */
+export const WAIVABLE_FINDINGS = FINDING_NAMES.filter(
+  (name): name is Exclude<FindingName, 'source-unreachable'> => name !== 'source-unreachable',
+);

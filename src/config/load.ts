@@ -16,6 +16,7 @@ import {
   schemaProblems,
   uniqueProblems,
 } from './problems.ts';
+import { routedServiceProblems } from './routing-checks.ts';
 import { createSecrets, missingSecrets, missingText, type Secrets } from './secrets.ts';
 import { type PolicyResult, policyNameOf, readPolicy } from './to-policy.ts';
 import { readYaml } from './yaml-file.ts';
@@ -93,13 +94,9 @@ export function loadConfig(path: string, options: { readonly env: Environment })
   // A policy that cannot be read may serve what seems to be served by none.
   const areAllRead = policies.length === names.length;
   if (config !== null && areAllRead) {
-    add(
-      file,
-      hookProblems(
-        config.hooks,
-        policies.map(({ policy }) => policy),
-      ),
-    );
+    const read = policies.map(({ policy }) => policy);
+    add(file, hookProblems(config.hooks, read));
+    add(file, routedServiceProblems(config.routing, read));
   }
   if (all.length > 0 || config === null) throw configInvalid(summary(shown(file), all), all);
   return {

@@ -19,7 +19,7 @@ import {
   whole,
   word,
 } from './fields.ts';
-import { FINDING_NAMES } from './finding-names.ts';
+import { WAIVABLE_FINDINGS } from './finding-names.ts';
 import { indicatorSchema } from './indicator-schema.ts';
 import { didYouMean } from './problems.ts';
 
@@ -164,10 +164,12 @@ export const parameterSchema = mapping({
 
 const waiverSchema = mapping({
   finding: z
-    .enum(FINDING_NAMES, {
+    .enum(WAIVABLE_FINDINGS, {
       error: ({ input }) =>
-        'the name of a finding; canaryd check --list-findings shows all' +
-        didYouMean(String(input), FINDING_NAMES),
+        input === 'source-unreachable'
+          ? 'another finding; a source that cannot be asked cannot be waived'
+          : 'the name of a finding; canaryd check --list-findings shows all' +
+            didYouMean(String(input), WAIVABLE_FINDINGS),
     })
     .describe('The name of the finding, as `canaryd check` shows it.'),
   of: text(200, 'an indicator, a condition, or what else the finding is about')

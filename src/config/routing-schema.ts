@@ -81,6 +81,12 @@ export const routingSchema = mapping({
     .max(ROUTES_MAX, { error: `at most ${ROUTES_MAX} routes` })
     .default([])
     .describe('Who is told what. Default: every channel is told everything.'),
+  severity: z
+    .record(z.string(), oneOf(['critical', 'warning', 'info']))
+    .optional()
+    .describe(
+      'Kinds of messages, such as condition.warned, that are louder or less loud than by themselves. Only stops are called again.',
+    ),
   quiet_hours: quietHours.optional(),
   escalation: escalation.optional(),
 }).describe('Who is told what, when and how loud.');

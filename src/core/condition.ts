@@ -64,10 +64,27 @@ const UNSEEN: Omit<ConditionTrack, 'stateSinceMs'> = {
 
 const NO_RUN = { runSinceMs: null, runSamples: 0, runMs: 0 };
 
+type Absence = Pick<ConditionContext, 'atMs' | 'intervalMs' | 'blindAfterMs' | 'lastTickMs'>;
+
+/**
+ * All conditions as they are before a tick. An absence is over for those as well that this tick
+ * does not judge, because a clock is outside of their window or their health check has not answered
+ * yet: the next tick would not know of it.
+ */
+export function conditionsBefore(
+  { intervalMs, blindAfterMs }: Policy,
+  track: Track | null,
+  { atMs }: Tick,
+): Record<string, ConditionTrack> {
+  const absence = { atMs, intervalMs, blindAfterMs, lastTickMs: track?.atMs ?? null };
+  const before = Object.entries(track?.conditions ?? {});
+  return Object.fromEntries(before.map(([id, one]) => [id, beforeOf(one, absence)]));
+}
+
 /** What is left of the previous state when nobody looked for a while: no timer goes on. */
 function beforeOf(
   previous: ConditionTrack | undefined,
-  { atMs, intervalMs, blindAfterMs, lastTickMs }: ConditionContext,
+  { atMs, intervalMs, blindAfterMs, lastTickMs }: Absence,
 ): ConditionTrack {
   if (previous === undefined) return { ...UNSEEN, stateSinceMs: atMs };
   const unseenMs = lastTickMs === null ? 0 : atMs - lastTickMs;
@@ -118,7 +135,7 @@ export function advance(
   }
   const isMet = met(limit, reading.value, absolute, context.baseline);
   const run = isMet ? lengthen(unbroken(before, condition, context), context) : NO_RUN;
-  const state = !isMet ? 'inactive' : run.runMs >= condition.forMs ? 'firing' : 'pending';
+  const state = !isMet ? 'inactive' : isLongEnough(run, condition, context) ? 'firing' : 'pending';
   return judged(before, { ...run, state, streak: 0, limit: absolute }, reading, context);
 }
 
@@ -134,6 +151,22 @@ function advanceHealth(
   const run = isMet ? lengthen(before, context) : NO_RUN;
   const state = !isMet ? 'inactive' : streak >= times ? 'firing' : 'pending';
   return judged(before, { ...run, state, streak, limit: null }, reading, context);
+}
+
+/**
+ * Ticks come some milliseconds late or early: one that is early by less than this must not cost a
+ * whole interval.
+ */
+const JITTER_MS_MAX = 100;
+const JITTER_INTERVALS = 1 / 20;
+
+function isLongEnough(
+  { runMs, runSamples }: Pick<ConditionTrack, 'runMs' | 'runSamples'>,
+  { forMs }: Condition,
+  { intervalMs }: ConditionContext,
+): boolean {
+  const jitterMs = Math.min(JITTER_MS_MAX, JITTER_INTERVALS * intervalMs);
+  return runMs >= forMs || (runSamples > 1 && runMs >= forMs - jitterMs);
 }
 
 function lengthen(before: ConditionTrack, { atMs, intervalMs }: ConditionContext) {

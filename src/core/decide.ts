@@ -3,7 +3,7 @@
 //
 // Order within a tick: baseline, window, stop, then what people are told (pre-existing, arming,
 // blindness, warnings), then pass or inconclusive. After a stop nothing else is concluded.
-import { advance, contextOf, GAP_INTERVALS } from './condition.ts';
+import { advance, conditionsBefore, contextOf, GAP_INTERVALS } from './condition.ts';
 import type { EventBody } from './event.ts';
 import { limitValue, met } from './limit.ts';
 import { type Condition, conditionsAt, type Policy, policyEndMs, windowAt } from './policy.ts';
@@ -21,7 +21,7 @@ import {
 } from './scene.ts';
 import { decideEnd } from './tick-end.ts';
 import { tellArming, tellBlindness, tellPreExisting, tellWarnings } from './tick-news.ts';
-import type { ConditionTrack, Track } from './track.ts';
+import type { Track } from './track.ts';
 import { evolve, type WatchState } from './watch.ts';
 import { conditionNow } from './wording.ts';
 
@@ -97,7 +97,7 @@ function advanceAll(
   tick: Tick,
   due: readonly Condition[],
 ): Track['conditions'] {
-  const next: Record<string, ConditionTrack> = { ...track?.conditions };
+  const next = conditionsBefore(policy, track, tick);
   for (const condition of due) {
     // A health check that has not answered yet is counted when it has: no reading, no step.
     const isUnanswered = tick.readings[condition.indicator] === undefined;

@@ -19,17 +19,21 @@ export type Outcome =
       /** What the receiver asked us to wait. */
       readonly retryAfterMs: number | null;
       readonly maybeDelivered: boolean;
+      /** A part of it is done: the next attempt is shown this. */
+      readonly receipt?: string;
     }
   | { readonly kind: 'refused'; readonly reason: DeliveryReason; readonly detail: string };
 
-/** Of a message that a channel delivered; only that channel can read the receipt. */
+/** Of a message that a channel delivered, or began to; only that channel can read the receipt. */
 export type Receipt = { readonly kind: Message['kind']; readonly receipt: string };
 
 /** What an attempt may know besides its message. */
 export type SendContext = {
   readonly deliveryId: string;
-  /** Of what this channel has delivered for the watch, the oldest first. */
+  /** Of what this channel has delivered or begun for the watch, the oldest first. */
   readonly receipts: (watchId: string) => Promise<readonly Receipt[]>;
+  /** Whether something of the watch waits for a person, by the journal as it is now. */
+  readonly isOpen?: (watchId: string) => Promise<boolean>;
 };
 
 export type DeliveryState = 'pending' | 'delivered' | 'gave_up';
@@ -60,6 +64,8 @@ export type Message = {
     readonly environment: string;
     readonly version: string;
     readonly previousVersion: string | null;
+    /** Absent in messages of old journals. */
+    readonly deployedAtMs?: number;
   };
   /** Absent: the incident stays as it is. */
   readonly incident?: IncidentStep;
@@ -105,6 +111,8 @@ export type DeliveryContent =
       readonly kind: 'message';
       readonly channel: string;
       readonly message: Message;
+      /** Of the event that it tells; absent in old journals. */
+      readonly seq?: number;
       /** Quiet hours: it goes out then, in one digest with all that was held for the channel. */
       readonly heldUntilMs?: number;
       /** Not sent when somebody looks after it by then, or nothing is open. */
@@ -135,7 +143,7 @@ export type Delivery = {
   readonly attemptsMax: number;
   readonly lastReason: DeliveryReason | null;
   readonly lastDetail: string | null;
-  /** What its channel gave out when it delivered it; null when nothing. */
+  /** What its channel gave out when it delivered it, or a part of it; null when nothing. */
   readonly receipt: string | null;
 };
 
@@ -182,6 +190,9 @@ export function nextAttemptAtMs(
 /** A held message waits a night at most; what seems longer was planned by another clock. */
 const HELD_MAX_MS = 25 * 3_600_000;
 
+/** The clock of the replica that planned it may be ahead by so much. */
+const CLOCKS_APART_MAX_MS = 10_000;
+
 /**
  * Whether its time has come. No wait is planned longer than the longest there is: one that seems
  * longer was planned before the wall clock was set back, and is over.
@@ -189,8 +200,12 @@ const HELD_MAX_MS = 25 * 3_600_000;
 export function isDue(delivery: Delivery, nowMs: number): boolean {
   const { content, attempts, createdAtMs, notBeforeMs } = delivery;
   if (nowMs >= notBeforeMs) return true;
-  const isHeld = content.kind === 'message' && content.heldUntilMs !== undefined;
-  const retryMs = content.kind === 'action' ? ACTION_BACKOFF_MAX_MS : MESSAGE_ASKED_MAX_MS;
+  const leftMs = notBeforeMs - nowMs;
+  const isMessage = content.kind === 'message';
+  const isHeld = isMessage && content.heldUntilMs !== undefined;
+  // Nobody asked for a wait yet: only the clocks of replicas may differ. A call may be late.
+  const isFirst = attempts === 0 && isMessage && content.call === undefined;
+  const retryMs = isMessage ? MESSAGE_ASKED_MAX_MS : ACTION_BACKOFF_MAX_MS;
   const plannedMs = attempts > 0 ? 0 : isHeld ? HELD_MAX_MS : notBeforeMs - createdAtMs;
-  return notBeforeMs - nowMs > retryMs + plannedMs;
+  return leftMs > plannedMs + (isFirst ? CLOCKS_APART_MAX_MS : retryMs);
 }

@@ -34,7 +34,8 @@ export function planCalls(
 ): readonly NewDelivery[] {
   const { critical } = context.state;
   if (escalation === null || critical === null) return [];
-  const chain = chainOf(critical, escalation);
+  const isFinal = !acknowledgementLapses(context.state);
+  const chain = chainOf(isFinal ? { ...critical, acknowledged: null } : critical, escalation);
   // Everything else is a part of the chain that an earlier event began.
   if (chain === null || chain.seq !== event.seq) return [];
   const times = callTimes(escalation, chain.sinceMs);
@@ -77,6 +78,11 @@ function chainOf(
   return chain;
 }
 
+/** Where nothing can be confirmed an acknowledgement is the last word. */
+export function acknowledgementLapses({ verification }: WatchState): boolean {
+  return verification.kind !== 'none';
+}
+
 function callTimes({ steps, rounds }: Escalation, sinceMs: number) {
   const roundMs = steps.at(-1)?.afterMs ?? 0;
   return Array.from({ length: rounds }, (_, round) =>
@@ -92,13 +98,15 @@ export function callEnded(
   { critical }: WatchState,
   { seq }: Call,
 ): { readonly reason: 'acknowledged' | 'resolved'; readonly detail: string } | null {
-  if (critical === null) {
-    return { reason: 'resolved', detail: 'nothing critical is open any more; it was not sent' };
+  const { acknowledged = null, openings = [] } = critical ?? {};
+  if (acknowledged !== null && acknowledged.seq > seq) {
+    const by = `acknowledged by ${acknowledged.by} at ${utc(acknowledged.atMs)}`;
+    return { reason: 'acknowledged', detail: `${by}; it was not sent` };
   }
-  const { acknowledged } = critical;
-  if (acknowledged === null || acknowledged.seq <= seq) return null;
-  const detail = `acknowledged by ${acknowledged.by} at ${utc(acknowledged.atMs)}; it was not sent`;
-  return { reason: 'acknowledged', detail };
+  // What it was about may be resolved, and something else be open now, with calls of its own.
+  const isPresent = acknowledged?.seq === seq || openings.some((opening) => opening.seq === seq);
+  if (isPresent) return null;
+  return { reason: 'resolved', detail: 'what it was about is not open any more; it was not sent' };
 }
 
 function callMessage(call: Call, atMs: number, sinceMs: number, context: TellContext): Message {

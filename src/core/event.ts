@@ -111,6 +111,8 @@ export type EventBody =
   | { readonly type: 'watch.cancelled'; readonly by: string; readonly reason: string }
   | { readonly type: 'watch.superseded'; readonly byWatch: string; readonly version: string }
   | { readonly type: 'watch.acknowledged'; readonly by: string; readonly reason: string }
+  /** Nothing of the ended watch waits for a person any more. */
+  | { readonly type: 'watch.resolved'; readonly by: string; readonly reason: string }
   | {
       readonly type: 'watch.extended';
       readonly by: string;
@@ -147,6 +149,8 @@ export type EventBody =
       readonly conditions: readonly Evidence[];
       /** Since the rollback was accepted. */
       readonly afterMs: number;
+      /** Indicators that could not be judged; absent: all were. */
+      readonly unjudged?: readonly string[];
     }
   | {
       readonly type: 'rollback.not_confirmed';

@@ -3,8 +3,17 @@
 import type { Message, Severity } from './delivery.ts';
 import { plural } from './message-draft.ts';
 
-/** Messages of the same kind that come within this time become one. Critical ones never wait. */
-export const GATHER_MS = 3_000;
+/**
+ * Watches are judged at times of their own: of one outage the last one hears an interval later than
+ * the first. Longer nobody waits.
+ */
+const GATHER_INTERVALS = 1.2;
+export const GATHER_MIN_MS = 3_000;
+export const GATHER_MAX_MS = 60_000;
+/** After one message of a kind that comes in storms the next one of that kind waits so long. */
+export const CALM_MS = 30_000;
+/** Fewer are no storm, unless they are of one watch. */
+export const STORM_MIN = 3;
 /** Of one storm; what is beyond is the next message. */
 export const MERGE_MAX = 200;
 /** Of one night. */
@@ -25,12 +34,23 @@ const STORMS: Readonly<Record<string, (watches: string, messages: number) => str
   'condition.warned': (watches, messages) => `${plural(messages, 'warning')} of ${watches}`,
   'condition.recovered': (watches, messages) =>
     `${plural(messages, 'warning')} of ${watches} recovered`,
+  'watch.held': (watches) => `HOLD FIRE: ${watches} only observed`,
+  'watch.released': (watches) => `Hold fire released: ${watches} can act again`,
 };
+/** These come of one command, not of the watches' own ticks. */
+const AT_ONCE: readonly string[] = ['watch.held', 'watch.released'];
 
 export const MERGED_KINDS = Object.keys(STORMS);
 
 export function isMerged({ kind, severity }: Pick<Message, 'kind' | 'severity'>): boolean {
   return severity !== 'critical' && MERGED_KINDS.includes(kind);
+}
+
+/** How long a message waits for others of its kind; 0: it goes at once. */
+export function gatherMs(message: Pick<Message, 'kind' | 'severity'>, intervalMs: number): number {
+  if (!isMerged(message)) return 0;
+  if (AT_ONCE.includes(message.kind)) return GATHER_MIN_MS;
+  return Math.min(GATHER_MAX_MS, Math.max(GATHER_MIN_MS, intervalMs * GATHER_INTERVALS));
 }
 
 /** Then `watchId` is only that of the first: nothing may be done to it on the strength of this. */
@@ -49,7 +69,7 @@ export function mergeMessages(messages: readonly [Message, ...Message[]]): Messa
   const why = cause === null ? '' : `: ${[cause.reason, cause.detail].filter(Boolean).join(', ')}`;
   const lines = [
     ...(cause === null ? [] : [`One cause for all${why}`]),
-    ...named(messages.map(({ headline }) => headline)),
+    ...named(messages.map((message) => (isSame(cause) ? message.headline : withReason(message)))),
   ];
   return together(messages, {
     kind: first.kind,
@@ -60,23 +80,36 @@ export function mergeMessages(messages: readonly [Message, ...Message[]]): Messa
   });
 }
 
+/** One cause, to the last detail: nothing is left to say of the single watch. */
+function isSame(cause: Message['cause'] | null): boolean {
+  return cause !== null && cause !== undefined && cause.detail !== '';
+}
+
+function withReason({ headline, lines: [reason] }: Message): string {
+  return reason === undefined ? headline : `${headline}; ${reason}`;
+}
+
 /**
  * What was held, by watch: first what is still open, then what is over again.
  * @param messages at least one, in the order in which it happened
+ * @param isOpen whether something of the watch waits for a person when the digest is sent
  */
-export function digestOf(messages: readonly [Message, ...Message[]], atMs: number): Message {
+export function digestOf(
+  messages: readonly [Message, ...Message[]],
+  atMs: number,
+  isOpen: (watchId: string) => boolean,
+): Message {
   const [first] = messages;
-  if (messages.length === 1) {
-    const line = `Held in the quiet hours; it happened at ${utc(first.atMs)}.`;
-    return { ...first, lines: [...first.lines, line] };
-  }
+  if (messages.length === 1) return heldAlone(first, isOpen(first.watchId));
   const byWatch = new Map<string, Message[]>();
   for (const message of messages) {
     const known = byWatch.get(message.watchId);
     if (known === undefined) byWatch.set(message.watchId, [message]);
     else known.push(message);
   }
-  const stories = [...byWatch.values()].map((news) => ({ news, state: stateOf(news) }));
+  const stories = [...byWatch].map(([watchId, news]) => {
+    return { news, state: stateOf(news, isOpen(watchId)) };
+  });
   const count = (wanted: Story) => stories.filter(({ state }) => state === wanted).length;
   const open = stories.filter(({ state }) => state === 'open').flatMap(({ news }) => news);
   const lines = (['open', 'resolved', 'told'] as const).flatMap((wanted) =>
@@ -87,7 +120,8 @@ export function digestOf(messages: readonly [Message, ...Message[]], atMs: numbe
     `${count('open')} open`,
     `${count('resolved')} resolved meanwhile`,
   ];
-  const digest = together(messages, {
+  // What each watch did to its incident is in `merged`; of all of them there is no one step.
+  const { incident: _, ...digest } = together(messages, {
     kind: DIGEST_KIND,
     headline: cut(`Held in the quiet hours: ${figures.join(', ')}`, HEADLINE_MAX),
     lines: named(lines),
@@ -98,12 +132,20 @@ export function digestOf(messages: readonly [Message, ...Message[]], atMs: numbe
 
 type Story = 'open' | 'resolved' | 'told';
 
-/** By the last word about the incident of the watch. */
-function stateOf(news: readonly Message[]): Story {
-  const steps = news.flatMap(({ incident }) => (incident === undefined ? [] : [incident]));
-  const last = steps.filter((step) => step !== 'acknowledges').at(-1);
-  if (last === 'opens') return 'open';
-  return last === 'closes' && steps.includes('opens') ? 'resolved' : 'told';
+/** What was told since, without a sound or elsewhere, counts as well: the journal knows. */
+function stateOf(news: readonly Message[], isOpen: boolean): Story {
+  if (isOpen) return 'open';
+  return news.some(({ incident }) => incident === 'opens') ? 'resolved' : 'told';
+}
+
+function heldAlone(message: Message, isOpen: boolean): Message {
+  const line = `Held in the quiet hours; it happened at ${utc(message.atMs)}.`;
+  if (message.incident !== 'opens' || isOpen) {
+    return { ...message, lines: [...message.lines, line] };
+  }
+  const { incident: _, ...told } = message;
+  const lines = [...message.lines, `${line} It is over by now.`];
+  return { ...told, severity: 'info', lines, next: null };
 }
 
 const STORY_WORDS = { open: 'OPEN', resolved: 'Resolved', told: 'Also' } as const;

@@ -109,7 +109,9 @@ function supersededText(action: ActionName, context: TellContext): string {
 }
 
 export function human(
-  event: Of<'watch.acknowledged' | 'watch.extended' | 'watch.held' | 'watch.released'>,
+  event: Of<
+    'watch.acknowledged' | 'watch.resolved' | 'watch.extended' | 'watch.held' | 'watch.released'
+  >,
   context: TellContext,
 ): Draft {
   const name = subject(context);
@@ -119,6 +121,7 @@ export function human(
       headline: `HOLD FIRE by ${event.by}: ${name} is only observed`,
       lines: [event.reason],
       next: 'A stop will only be told, nothing will be sent. End it with: canaryd release --reason "..."',
+      cause: { reason: `by ${event.by}`, detail: event.reason },
     };
   }
   if (event.type === 'watch.released') {
@@ -126,12 +129,20 @@ export function human(
       severity: 'info',
       headline: `Hold fire released by ${event.by}: ${name} can act again`,
       lines: event.reason === '' ? [] : [event.reason],
+      cause: { reason: `by ${event.by}`, detail: event.reason },
     };
   }
   if (event.type === 'watch.acknowledged') {
     return {
       severity: 'info',
       headline: `${event.by} looks after ${name}`,
+      lines: event.reason === '' ? [] : [event.reason],
+    };
+  }
+  if (event.type === 'watch.resolved') {
+    return {
+      severity: 'info',
+      headline: `RESOLVED ${name} by ${event.by}: nothing is open any more`,
       lines: event.reason === '' ? [] : [event.reason],
     };
   }

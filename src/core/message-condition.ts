@@ -10,7 +10,7 @@ import {
   type TellContext,
 } from './message-draft.ts';
 import { roughDuration } from './quantity.ts';
-import { WARNINGS_TOLD_MAX } from './tick-news.ts';
+import { BLINDNESS_STAYS_MS, BLINDNESS_TOLD_MAX, WARNINGS_TOLD_MAX } from './tick-news.ts';
 import { conditionNow } from './wording.ts';
 
 export function sight(
@@ -42,14 +42,20 @@ export function sight(
         severity: 'warning',
         headline: `BLIND ${name}: cannot judge ${list(event.conditions.map((b) => b.indicator))}`,
         lines: event.conditions.map((blind) => blindLine(policy, blind)),
-        next: 'Blind is no verdict: nothing is rolled back or passed on the strength of it. The rest is still watched.',
+        next: [
+          'Blind is no verdict: nothing is rolled back or passed on the strength of it. The rest is still watched.',
+          ...flapping(event, context),
+        ].join(' '),
         ...commonCause(event.conditions),
       };
     case 'conditions.sighted':
       return {
         severity: 'info',
         headline: `Seen again on ${name}: ${list(event.conditions.map((c) => c.condition))}`,
-        lines: event.conditions.map((c) => `${c.condition}: blind for ${roughDuration(c.blindMs)}`),
+        lines: [
+          ...event.conditions.map((c) => `${c.condition}: blind for ${roughDuration(c.blindMs)}`),
+          ...flapping(event, context),
+        ],
       };
     case 'watch.resumed':
       return {
@@ -60,6 +66,22 @@ export function sight(
     default:
       return event satisfies never;
   }
+}
+
+/** Silence must not be taken for sight. */
+function flapping(
+  { conditions }: Of<'conditions.blinded' | 'conditions.sighted'>,
+  { state }: TellContext,
+): readonly string[] {
+  const often = conditions.filter(
+    ({ condition }) => (state.blindnesses[condition] ?? 0) >= BLINDNESS_TOLD_MAX,
+  );
+  if (often.length === 0) return [];
+  const names = list(often.map(({ condition }) => condition));
+  const lasts = roughDuration(BLINDNESS_STAYS_MS);
+  return [
+    `It comes and goes: from now on ${names} is told as blind only once that lasts ${lasts}.`,
+  ];
 }
 
 export function warning(

@@ -21,6 +21,7 @@ const KINDS: Readonly<Record<Exclude<EventType, Untold>, true>> = {
   'watch.cancelled': true,
   'watch.superseded': true,
   'watch.acknowledged': true,
+  'watch.resolved': true,
   'watch.extended': true,
   'watch.held': true,
   'watch.released': true,

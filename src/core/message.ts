@@ -4,7 +4,6 @@
 import type { Message } from './delivery.ts';
 import type { Deploy } from './deploy.ts';
 import type { WatchEvent } from './event.ts';
-import { incidentStep } from './incident.ts';
 import { acted, human } from './message-action.ts';
 import { sight, warning } from './message-condition.ts';
 import type { Draft, TellContext } from './message-draft.ts';
@@ -15,8 +14,8 @@ import { roughDuration } from './quantity.ts';
 export function tell(event: WatchEvent, context: TellContext): Message | null {
   const draft = draftOf(event, context);
   if (draft === null) return null;
-  const { deploy } = context.state;
-  const step = incidentStep(event, draft.severity, context.state);
+  const { deploy, incident } = context.state;
+  const step = incident?.last.seq === event.seq ? incident.last.step : null;
   return {
     kind: event.type,
     severity: draft.severity,
@@ -33,8 +32,8 @@ export function tell(event: WatchEvent, context: TellContext): Message | null {
   };
 }
 
-function named({ service, environment, version, previousVersion }: Deploy) {
-  return { service, environment, version, previousVersion };
+function named({ service, environment, version, previousVersion, deployedAtMs }: Deploy) {
+  return { service, environment, version, previousVersion, deployedAtMs };
 }
 
 function draftOf(event: WatchEvent, context: TellContext): Draft | null {
@@ -65,6 +64,7 @@ function draftOf(event: WatchEvent, context: TellContext): Draft | null {
     case 'rollback.not_confirmed':
       return acted(event, context);
     case 'watch.acknowledged':
+    case 'watch.resolved':
     case 'watch.extended':
     case 'watch.held':
     case 'watch.released':

@@ -7,11 +7,12 @@ import {
 } from './delivery.ts';
 import { planCalls } from './escalation.ts';
 import type { WatchEvent } from './event.ts';
-import { GATHER_MS, isMerged } from './merge.ts';
+import { gatherMs } from './merge.ts';
 import { tell } from './message.ts';
 import type { TellContext } from './message-draft.ts';
 import type { ActionName } from './policy.ts';
-import { NO_ROUTING, type Routing, wayOf } from './route.ts';
+import { loudnessOf, NO_ROUTING, type Routing, reachedBy, wayOf } from './route.ts';
+import { evolve, type WatchState } from './watch.ts';
 
 const MINUTE_MS = 60_000;
 /** A critical message is worth sending for a day, anything else for an hour. */
@@ -39,30 +40,55 @@ export function planDeliveries(
   const actions = event.type === 'watch.stopped' ? planActions(event, context) : [];
   const calls = planCalls(event, context, routing.escalation);
   if (isSaidBySibling(event, siblings)) return [...actions, ...calls];
-  const message = tell(event, context);
-  if (message === null) return [...actions, ...calls];
-  return [...actions, ...planMessages(event, message, context, channels, routing), ...calls];
+  const told = tell(event, context);
+  if (told === null) return [...actions, ...calls];
+  const loud = loudnessOf(told, routing);
+  const { seq, step } = stepTold(event, context, siblings);
+  const message = step === null ? loud : { ...loud, incident: step };
+  return [
+    ...actions,
+    ...planMessages(event.seq, seq, message, context, channels, routing),
+    ...calls,
+  ];
+}
+
+/** What the message says of the incident: also for the events of its turn that it speaks for. */
+function stepTold(event: WatchEvent, { state }: TellContext, siblings: readonly WatchEvent[]) {
+  let after = state;
+  let told: NonNullable<WatchState['incident']>['last'] | null = null;
+  for (const one of [event, ...siblings.filter(({ seq }) => seq > event.seq)]) {
+    if (one !== event) after = evolve(after, one);
+    const isTold = one === event || isSaidBySibling(one, [event]);
+    if (isTold && after.incident?.last.seq === one.seq) told = after.incident.last;
+  }
+  return told ?? { seq: event.seq, step: null };
 }
 
 function planMessages(
-  { seq, atMs }: WatchEvent,
+  number: number,
+  seq: number,
   message: Message,
-  { watchId, state }: TellContext,
+  { watchId, state, policy }: TellContext,
   channels: readonly string[],
   routing: Routing,
 ): readonly NewDelivery[] {
   const way = wayOf(message, state, channels, routing);
-  return way.channels.map((channel): NewDelivery => {
-    const isLoud = routing.neverQuiet?.includes(channel) === true;
+  const { neverQuiet = [], incidentChannels = [] } = routing;
+  // What was opened there by another route would stay open.
+  const ends = message.incident === 'closes' || message.incident === 'acknowledges';
+  const reached = ends ? reachedBy(message, channels, routing) : [];
+  const also = incidentChannels.filter((name) => reached.includes(name));
+  return [...new Set([...way.channels, ...also])].map((channel): NewDelivery => {
+    const isLoud = neverQuiet.includes(channel) || incidentChannels.includes(channel);
     const heldUntilMs = isLoud ? null : way.heldUntilMs;
     const held = heldUntilMs === null ? {} : { heldUntilMs };
     const told = way.isSilent && !isLoud ? { ...message, isSilent: true } : message;
-    const notBeforeMs = heldUntilMs ?? atMs + (isMerged(message) ? GATHER_MS : 0);
+    const notBeforeMs = heldUntilMs ?? message.atMs + gatherMs(message, policy.intervalMs);
     return {
-      id: `${watchId}-e${seq}-${channel}`,
+      id: `${watchId}-e${number}-${channel}`,
       watchId,
-      content: { kind: 'message', channel, message: told, ...held },
-      createdAtMs: atMs,
+      content: { kind: 'message', channel, message: told, seq, ...held },
+      createdAtMs: message.atMs,
       notBeforeMs,
       afterDelivery: null,
       // From its release: a night must not eat it up.

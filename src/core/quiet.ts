@@ -35,7 +35,10 @@ export function quietUntil(atMs: number, hours: QuietHours): number | null {
   return minutes * MINUTE_MS;
 }
 
+/** With rules for its clock: an offset or an abbreviation is wrong for a half of the year. */
 export function isZone(name: string): boolean {
+  const hasRules = name === 'UTC' || (name.includes('/') && !/^Etc\/(GMT|UCT|Z|G)/.test(name));
+  if (!hasRules) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;

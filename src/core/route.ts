@@ -22,12 +22,32 @@ export type Routing = {
   /** The first that fits wins; none: every channel. */
   readonly routes: readonly Route[];
   readonly quietHours: QuietHours | null;
+  /** Of kinds that are louder or less loud here than by themselves. */
+  readonly severities?: Readonly<Record<string, Severity>>;
   /** Channels that get everything at once, because their service keeps quiet by itself. */
   readonly neverQuiet?: readonly string[];
+  /**
+   * Channels that keep incidents (PagerDuty): they get everything at once, and every end of what
+   * they may have been told.
+   */
+  readonly incidentChannels?: readonly string[];
   readonly escalation: Escalation | null;
 };
 
 export const NO_ROUTING: Routing = { routes: [], quietHours: null, escalation: null };
+
+/** Somebody has to get up for these, whatever anybody prefers. */
+export const ALWAYS_CRITICAL: readonly string[] = [
+  'watch.stopped',
+  'action.gave_up',
+  'rollback.not_confirmed',
+];
+
+/** As loud as the config wants its kind. */
+export function loudnessOf(message: Message, { severities = {} }: Routing): Message {
+  const severity = Object.hasOwn(severities, message.kind) ? severities[message.kind] : undefined;
+  return severity === undefined ? message : { ...message, severity };
+}
 
 export type Way = {
   readonly channels: readonly string[];
@@ -58,12 +78,31 @@ export function wayOf(
 }
 
 function fits(route: Route, { severity, kind, deploy }: Message): boolean {
-  const has = (names: readonly string[] | null, name: string | undefined) =>
-    names === null || (name !== undefined && names.includes(name));
   return (
     has(route.severities, severity) &&
     has(route.kinds, kind) &&
     has(route.services, deploy?.service) &&
     has(route.environments, deploy?.environment)
   );
+}
+
+/** Every channel that some message of this service and environment may go to. */
+export function reachedBy(
+  message: Pick<Message, 'deploy'>,
+  channels: readonly string[],
+  { routes, escalation }: Routing,
+): readonly string[] {
+  const calls = escalation?.steps.flatMap((step) => step.channels) ?? [];
+  const near = routes.filter(({ services, environments }) => {
+    return has(services, message.deploy?.service) && has(environments, message.deploy?.environment);
+  });
+  // Behind a route that takes everything nothing is reached any more.
+  const last = near.findIndex(({ severities, kinds }) => severities === null && kinds === null);
+  const taken = last === -1 ? near : near.slice(0, last + 1);
+  const rest = last === -1 ? channels : [];
+  return [...taken.flatMap((route) => route.channels), ...rest, ...calls];
+}
+
+function has(names: readonly string[] | null, name: string | undefined): boolean {
+  return names === null || (name !== undefined && names.includes(name));
 }

@@ -69,7 +69,7 @@ export function stateOf(scene: Scene, condition: Condition): ConditionTrack['sta
   return scene.track.conditions[condition.id]?.state;
 }
 
-function blindForMs(scene: Scene, condition: Condition): number {
+export function blindForMs(scene: Scene, condition: Condition): number {
   const blind = scene.track.conditions[condition.id]?.blind;
   return blind ? scene.tick.atMs - blind.sinceMs : 0;
 }

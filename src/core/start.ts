@@ -3,7 +3,7 @@ import { type Deploy, deployKey } from './deploy.ts';
 import type { EventBody } from './event.ts';
 import { type Mode, type Policy, policyEndMs } from './policy.ts';
 import { giveUp } from './verify.ts';
-import { isActive, type WatchState } from './watch.ts';
+import { fold, isActive, isIncidentOpen, type WatchState } from './watch.ts';
 
 /** A deploy of the previous version this soon after a stop is that stop's rollback. */
 export const ROLLBACK_DEPLOY_WITHIN_MS = 60 * 60_000;
@@ -144,5 +144,12 @@ function supersede(earlier: Earlier, byWatch: string, deploy: Deploy) {
       because: [why],
     });
   }
-  return { id, events, givesUpActions: events.some(({ type }) => type === 'action.gave_up') };
+  const givesUpActions = events.some(({ type }) => type === 'action.gave_up');
+  const after = fold(
+    events.map((event) => ({ ...event, seq: 0, atMs: 0 })),
+    state,
+  );
+  // Nobody has to look after what a newer deploy has replaced.
+  if (isIncidentOpen(after)) events.push({ type: 'watch.resolved', by: 'canaryd', reason: why });
+  return { id, events, givesUpActions };
 }

@@ -3,6 +3,7 @@
 import { RECOVERED_AFTER_MS } from './condition.ts';
 import {
   blindEvidence,
+  blindForMs,
   emit,
   evidenceFor,
   isBlindTooLong,
@@ -16,6 +17,8 @@ export const WARNINGS_TOLD_MAX = 3;
 
 /** A condition that keeps going blind is told this often; it still counts against coverage. */
 export const BLINDNESS_TOLD_MAX = 3;
+/** Then only a blindness that lasts so long is told, which bounds how often that can be. */
+export const BLINDNESS_STAYS_MS = 30 * 60_000;
 
 /** Old trouble alerts once and blocks a pass; it does not roll this deploy back (rule 5). */
 export function tellPreExisting(scene: Scene): void {
@@ -56,7 +59,8 @@ export function tellBlindness(scene: Scene): void {
     (condition) =>
       isBlindTooLong(scene, condition) &&
       told[condition.id] === undefined &&
-      (scene.state.blindnesses[condition.id] ?? 0) < BLINDNESS_TOLD_MAX,
+      ((scene.state.blindnesses[condition.id] ?? 0) < BLINDNESS_TOLD_MAX ||
+        blindForMs(scene, condition) >= BLINDNESS_STAYS_MS),
   );
   if (blind.length > 0) {
     const conditions = blind.map((condition) => blindEvidence(scene, condition));

@@ -1,6 +1,6 @@
 // After the stop: what the outcome of an action means, and whether the rollback helped.
 // 2xx is "accepted"; only the verify conditions confirm (design of `on_stop.verify`).
-import { advance, contextOf, evidenceOf, GAP_INTERVALS } from './condition.ts';
+import { advance, conditionsBefore, contextOf, evidenceOf, GAP_INTERVALS } from './condition.ts';
 import type { Outcome } from './delivery.ts';
 import type { DeliveryReason, EventBody } from './event.ts';
 import type { ActionName, Condition, Policy } from './policy.ts';
@@ -36,7 +36,7 @@ export function decideVerification(
   const { verification } = state;
   const seenSinceMs = seenSince(policy, state, track, tick);
   const conditions = verifyConditions(policy, state);
-  const next: Record<string, ConditionTrack> = { ...track?.conditions };
+  const next = conditionsBefore(policy, track, tick);
   for (const condition of conditions) {
     const reading = tick.readings[condition.indicator];
     if (reading === undefined) continue;
@@ -62,8 +62,10 @@ export function decideVerification(
       const baseline = state.baseline[condition.indicator];
       return [evidenceOf(condition, conditionTrack, reading, { baseline, preExisting: false })];
     });
+    const left = unjudged(policy, conditions).map(({ indicator }) => indicator);
     const event = { type: 'rollback.confirmed', action, conditions: evidence, afterMs } as const;
-    return { events: [event], track: after };
+    const told = left.length === 0 ? event : { ...event, unjudged: left };
+    return { events: [told], track: after };
   }
   const withinMs = policy.verify?.withinMs ?? 0;
   // After an absence the conditions get time to show themselves before anybody is woken.
@@ -91,9 +93,12 @@ function seenSince(policy: Policy, state: WatchState, track: Track | null, tick:
 /** A health check that is still open: what is known is in the track. */
 const NOT_ANSWERED = { kind: 'blind', reason: 'rejected', detail: 'no answer yet' } as const;
 
+function unjudged(policy: Policy, judged: readonly Condition[]): readonly Condition[] {
+  return (policy.verify?.conditions ?? []).filter((condition) => !judged.includes(condition));
+}
+
 function unjudgeable(policy: Policy, judged: readonly Condition[]): readonly string[] {
-  const left = (policy.verify?.conditions ?? []).filter((condition) => !judged.includes(condition));
-  return left.map(
+  return unjudged(policy, judged).map(
     ({ indicator }) =>
       `${indicator} could not be judged: the deploy did not name its previous version`,
   );

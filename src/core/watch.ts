@@ -1,6 +1,7 @@
 // The state of a watch, as a fold over its events (J7). Nothing here is stored on its own.
 import type { Deploy } from './deploy.ts';
 import type { Evidence, WatchEvent } from './event.ts';
+import { hasGivenUp, type Incident, incidentAfter } from './incident.ts';
 import type { ActionName, Mode } from './policy.ts';
 
 export const PHASES = [
@@ -50,8 +51,11 @@ export type WatchState = {
   readonly warnings: Readonly<Record<string, number>>;
   /** Pre-existing breaches that were told. */
   readonly toldPreExisting: readonly string[];
+  /** Since the stop, if there was one. */
   readonly acknowledgedBy: string | null;
-  /** The critical incident that waits for a person; null: none. */
+  /** What waits for a person, critical or not; null: nothing ever did. */
+  readonly incident: Incident | null;
+  /** What is critical of it, and calls people; null: nothing. */
   readonly critical: {
     /** When it began, and what made it worse, since somebody looks after it. */
     readonly openings: readonly { readonly seq: number; readonly atMs: number }[];
@@ -92,11 +96,17 @@ export const UNSTARTED: WatchState = {
   warnings: {},
   toldPreExisting: [],
   acknowledgedBy: null,
+  incident: null,
   critical: null,
   stop: null,
   actions: {},
   verification: { kind: 'none' },
 };
+
+/** Something waits for a person. */
+export function isIncidentOpen({ incident }: Pick<WatchState, 'incident'>): boolean {
+  return incident?.isOpen === true;
+}
 
 export function fold(events: readonly WatchEvent[], from: WatchState = UNSTARTED): WatchState {
   return events.reduce(evolve, from);
@@ -126,7 +136,9 @@ function closed(state: WatchState, phase: Phase, atMs: number): WatchState {
 export function evolve(state: WatchState, event: WatchEvent): WatchState {
   const after = evolved(state, event);
   const critical = criticalAfter(state, event);
-  return critical === after.critical ? after : { ...after, critical };
+  const incident = incidentAfter(event, after);
+  const isSame = critical === after.critical && incident === after.incident;
+  return isSame ? after : { ...after, critical, incident };
 }
 
 /** Opened by what somebody has to be woken for; not by the stop of a person, who is awake. */
@@ -148,6 +160,8 @@ function criticalAfter(state: WatchState, event: WatchEvent): WatchState['critic
     case 'rollback.not_confirmed':
       return event.reason === 'superseded' ? null : opened;
     case 'rollback.confirmed':
+      return hasGivenUp(state) ? critical : null;
+    case 'watch.resolved':
       return null;
     case 'watch.acknowledged': {
       const { by, seq, atMs } = event;
@@ -221,6 +235,8 @@ function evolved(state: WatchState, event: WatchEvent): WatchState {
       const actions = Object.fromEntries(event.actions.map((name) => [name, 'pending' as const]));
       return {
         ...closed(state, 'stopped', event.atMs),
+        // Who looks after a warning has not seen the stop.
+        acknowledgedBy: null,
         stop: { atMs: event.atMs, cause, by, reason, conditions, mode },
         actions,
         verification: {
@@ -260,6 +276,7 @@ function evolved(state: WatchState, event: WatchEvent): WatchState {
       return { ...state, verification: { kind: 'not_confirmed', atMs: event.atMs } };
     case 'action.delayed':
     case 'watch.resumed':
+    case 'watch.resolved':
     // The switch is one for all watches and is asked when it counts; here it is only the story.
     case 'watch.held':
     case 'watch.released':

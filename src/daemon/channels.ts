@@ -75,7 +75,7 @@ function createChannel(name: string, config: ChannelConfig, tools: Tools): Chann
       );
       // Each watch has an incident of its own, and what closes it pages nobody.
       const merges = ({ incident }: Message) => incident !== 'closes';
-      return { send, merges, spacingMs: SPACING_MS.pagerduty };
+      return { send, merges, keepsIncidents: true, spacingMs: SPACING_MS.pagerduty };
     }
     case 'telegram': {
       const { url, botToken, chat, thread } = config;
@@ -90,10 +90,9 @@ function createChannel(name: string, config: ChannelConfig, tools: Tools): Chann
     case 'webhook':
       return { send: webhookSend(name, config, clock), spacingMs: SPACING_MS.webhook };
     case 'alertmanager':
-      // It groups by itself, and each watch has an alert of its own.
       return {
         send: alertmanagerSend(config, clock),
-        merges: () => false,
+        keepsIncidents: true,
         spacingMs: SPACING_MS.alertmanager,
       };
     case 'grafana': {
@@ -101,7 +100,7 @@ function createChannel(name: string, config: ChannelConfig, tools: Tools): Chann
       const send = withSecrets({ token }, (secrets) =>
         createGrafana({ ...secrets, url, tags, dashboardUid, timeoutMs, clock }),
       );
-      return { send, merges: () => false, spacingMs: SPACING_MS.grafana };
+      return { send, merges: () => false, isRead: false, spacingMs: SPACING_MS.grafana };
     }
     default:
       return kind satisfies never;
@@ -221,26 +220,52 @@ function secretGone(name: string): Outcome {
   return { kind: 'retryable', reason: 'misconfigured', detail: missingText(name), ...again };
 }
 
-function slackChannel(name: string, config: SlackConfig, { clock, logger }: Tools): Channel {
-  const { webhook, criticalWebhook, timeoutMs, mention } = config;
-  const buttons = config.buttons === null ? null : name;
-  const by = (secret: Secret): Send =>
-    withSecrets({ webhookUrl: secret }, (values) =>
-      createSlack({ ...values, timeoutMs, mention, buttons, clock }),
-    );
-  const normal = { name: `${name}.webhook`, secret: webhook, send: by(webhook) };
-  const critical = {
-    name: `${name}.critical_webhook`,
-    secret: criticalWebhook,
-    send: by(criticalWebhook),
-  };
+function slackChannel(name: string, config: SlackConfig, tools: Tools): Channel {
+  const { logger } = tools;
+  const { normal, critical, hasTwo } = slackWebhooks(name, config, tools);
   const send = laddered(normal, critical, logger.child({ component: 'slack', channel: name }));
-  // Once: a secret file is not to be read for each message at each look.
-  const hasTwo = currentOf(webhook) !== currentOf(criticalWebhook);
   const lane = ({ severity }: Message) =>
     hasTwo && severity === 'critical' ? 'critical' : 'normal';
   return { spacingMs: SPACING_MS.slack, lane, send };
 }
+
+function slackWebhooks(name: string, config: SlackConfig, { clock }: Tools) {
+  const { webhook, criticalWebhook, timeoutMs, mention } = config;
+  const buttons = config.buttons === null ? null : name;
+  const by = (field: string, secret: Secret): Webhook => ({
+    name: `${name}.${field}`,
+    secret,
+    send: withSecrets({ webhookUrl: secret }, (values) =>
+      createSlack({ ...values, timeoutMs, mention, buttons, clock }),
+    ),
+  });
+  const normal = by('webhook', webhook);
+  const critical = by('critical_webhook', criticalWebhook);
+  // Once: a secret file is not to be read for each message at each look.
+  return { normal, critical, hasTwo: currentOf(webhook) !== currentOf(criticalWebhook) };
+}
+
+/** All ways that a message may go, each by itself: none stands in for another one. */
+export function createRoads(
+  channels: Readonly<Record<string, ChannelConfig>>,
+  tools: Tools,
+): readonly Road[] {
+  return Object.entries(channels).flatMap(([channel, config]): readonly Road[] => {
+    if (config.kind === 'slack') {
+      const { normal, critical, hasTwo } = slackWebhooks(channel, config, tools);
+      if (hasTwo) return [normal, critical].map(({ name, send }) => ({ channel, name, send }));
+    }
+    const { send } = createChannel(channel, config, tools);
+    return [{ channel, name: channel, send }];
+  });
+}
+
+export type Road = {
+  readonly channel: string;
+  /** That of the channel, or of one of its webhooks. */
+  readonly name: string;
+  readonly send: Send;
+};
 
 type Webhook = { readonly name: string; readonly secret: Secret; readonly send: Send };
 

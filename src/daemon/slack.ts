@@ -9,7 +9,8 @@ export function slackSetup(channels: Readonly<Record<string, ChannelConfig>>): S
       const buttons = 'buttons' in config ? config.buttons : null;
       if (buttons === null) return [];
       const { signingSecret, users } = buttons;
-      return [{ name, users, signingSecret: () => signingSecret.current() }];
+      const channelId = config.kind === 'slack_bot' ? config.channel : null;
+      return [{ name, users, channelId, signingSecret: () => signingSecret.current() }];
     }),
   };
 }

@@ -62,7 +62,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   });
   stack.defer(() => ops.close());
   const prometheus =
-    binary === null ? null : await startLocalPrometheus(binary, aurora.url, folder);
+    binary === null ? null : await startLocalPrometheus(binary, aurora.url, folder, options.signal);
   if (prometheus) stack.defer(() => prometheus.stop());
   // Awaited here: what `stack` holds must outlive the play.
   return await play({ ...options, fault }, { stack, folder, screen, aurora, ops, prometheus });

@@ -31,6 +31,7 @@ export async function startLocalPrometheus(
   binary: string,
   targetUrl: string,
   folder: string,
+  signal: AbortSignal,
 ): Promise<LocalPrometheus> {
   const data = join(folder, 'prometheus');
   await mkdir(data, { recursive: true });
@@ -58,7 +59,12 @@ export async function startLocalPrometheus(
     { stdio: 'ignore' },
   );
   const url = `http://127.0.0.1:${port}`;
-  await untilReady(url, child);
+  try {
+    await untilReady(url, child, signal);
+  } catch (error) {
+    await stop(child);
+    throw error;
+  }
   return { url, stop: () => stop(child) };
 }
 
@@ -68,22 +74,41 @@ async function freePort(): Promise<number> {
   return listening.port;
 }
 
-async function untilReady(url: string, child: ChildProcess): Promise<void> {
+async function untilReady(url: string, child: ChildProcess, signal: AbortSignal): Promise<void> {
   const until = systemClock.now() + READY_WITHIN_MS;
-  while (systemClock.now() < until && child.exitCode === null) {
-    const request = { method: 'GET', url: `${url}/-/ready`, timeoutMs: 1_000 } as const;
-    const answer = await send({ ...request, responseBytesMax: 10_000 });
-    if (answer.kind === 'answered' && answer.status === 200) return;
-    await systemClock.sleep(200);
+  while (systemClock.now() < until && isRunning(child)) {
+    if (await hasScraped(url)) return;
+    await systemClock.sleep(200, signal);
   }
-  await stop(child);
+  // Ctrl-C in a terminal reaches the child, too.
+  signal.throwIfAborted();
   throw new Error('Prometheus did not become ready');
 }
 
+/** It answers seconds before it scrapes for the first time: a look at "before" would find nothing. */
+async function hasScraped(url: string): Promise<boolean> {
+  const request = { method: 'GET', url: `${url}/api/v1/query?query=up`, timeoutMs: 1_000 } as const;
+  const answer = await send({ ...request, responseBytesMax: 10_000 });
+  if (answer.kind !== 'answered' || answer.status !== 200) return false;
+  const { data } = JSON.parse(answer.body) as {
+    readonly data: { readonly result: readonly { readonly value: readonly [number, string] }[] };
+  };
+  return data.result.some(({ value }) => value[1] === '1');
+}
+
+const isRunning = ({ exitCode, signalCode }: ChildProcess) =>
+  exitCode === null && signalCode === null;
+
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (!isRunning(child)) return;
   const exited = once(child, 'exit');
   child.kill('SIGTERM');
-  const tired = systemClock.sleep(STOP_WITHIN_MS).then(() => child.kill('SIGKILL'));
-  await Promise.race([exited, tired]);
+  // Ended early, or it would keep the process for as long.
+  const patience = new AbortController();
+  systemClock.sleep(STOP_WITHIN_MS, patience.signal).then(
+    () => child.kill('SIGKILL'),
+    () => undefined,
+  );
+  await exited;
+  patience.abort();
 }

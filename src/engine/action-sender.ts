@@ -9,10 +9,19 @@ import type { Clock } from '../kit/clock.ts';
 import type { Share } from './share.ts';
 
 /** What was read of a delivery holds for so long; then it is read again before anything is sent. */
-const STANDS_FOR_MS = 2_000;
+export const STANDS_FOR_MS = 2_000;
 /** A journal that is slow throughout must not hold up a rollback for good. */
 const STANDS_AGAIN_FOR_MS = 6_000;
 const LOOKS_MAX = 3;
+
+/** What was found no longer stands: the next look knows what became of it. */
+export const NOT_SENT: Outcome = {
+  kind: 'retryable',
+  reason: 'not_started',
+  detail: 'not sent: when its turn came it may have been called off or taken over',
+  retryAfterMs: null,
+  maybeDelivered: false,
+};
 
 export type SendAction = (
   delivery: Delivery,
@@ -64,9 +73,7 @@ export class ActionSender {
       const isOurs = stored?.state === 'pending' && stored.attempts === begun.attempts;
       if (!isOurs || !share.isCurrent()) break;
     }
-    const detail = 'not sent: when its turn came it may have been called off or taken over';
-    const again = { retryAfterMs: null, maybeDelivered: false };
-    return { kind: 'retryable', reason: 'not_started', detail, ...again };
+    return NOT_SENT;
   }
 
   async #standingOf({ content, watchId }: Delivery): Promise<Standing | null> {

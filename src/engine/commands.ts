@@ -11,9 +11,10 @@ import { CLOCK_SKEW_MS, decideStart } from '../core/start.ts';
 import type { Hold, Journal, WatchFilter } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError, type Problem } from '../kit/errors.ts';
+import { isRepeated } from './acknowledging.ts';
 import type { Change, Control, HumanCommand, StartCommand, WatchView } from './control.ts';
 import { type Decision, type Ledger, type Loaded, notFound } from './ledger.ts';
-import { closed, demandPreviousVersion, differs, outdated } from './refusals.ts';
+import { cannotResolve, closed, demandPreviousVersion, differs, outdated } from './refusals.ts';
 import type { Subscribers } from './subscribers.ts';
 import { type QueryOf, watchView } from './view.ts';
 
@@ -22,8 +23,6 @@ const DEFAULT_ENVIRONMENT = 'production';
 const RECENT_MAX = 20;
 const STARTS_MAX = 8;
 const OPEN_MAX = 10_000;
-/** Sooner, an acknowledgement of the same person is a repetition of the request. */
-const ACK_AGAIN_AFTER_MS = 60_000;
 /** A watch may be extended to this long after its deploy. */
 const EXTENDED_MAX_MS = 31 * 24 * 3_600_000;
 
@@ -45,6 +44,8 @@ export type CommandsOptions = {
   /** Names of secrets that the policy's actions need and that cannot be found. */
   readonly missingSecrets: (policy: Policy) => readonly string[];
   readonly publicUrl: string | null;
+  /** How long an acknowledgement lasts where people are called; null: nobody is. */
+  readonly acknowledgedForMs: number | null;
   /** The query of an indicator whose placeholders are filled, for people to try. */
   readonly queryOf?: QueryOf;
   readonly subscribers: Subscribers;
@@ -225,7 +226,14 @@ export class Commands implements Control {
     const { id, track } = loaded.record;
     const deliveries = await journal.deliveries(id);
     const ticks = track === null ? [] : await journal.ticks(id, track.atMs, track.atMs, 1);
-    return watchView(loaded, deliveries, ticks[0] ?? null, publicUrl, this.#options.queryOf);
+    const { queryOf } = this.#options;
+    const acknowledging = this.#acknowledging();
+    return watchView(loaded, deliveries, ticks[0] ?? null, publicUrl, queryOf, acknowledging);
+  }
+
+  #acknowledging() {
+    const { clock, acknowledgedForMs } = this.#options;
+    return { nowMs: clock.now(), forMs: acknowledgedForMs };
   }
 
   async watches(filter: WatchFilter): Promise<readonly WatchView[]> {
@@ -234,7 +242,10 @@ export class Commands implements Control {
     const loaded = await Promise.all(records.map(({ id }) => ledger.load(id)));
     return loaded
       .filter((entry) => entry !== null)
-      .map((entry) => ({ ...watchView(entry, [], null, publicUrl), conditions: [] }));
+      .map((entry) => {
+        const view = watchView(entry, [], null, publicUrl, undefined, this.#acknowledging());
+        return { ...view, conditions: [] };
+      });
   }
 
   async events(id: string, afterSeq = 0, limit = 1_000): Promise<readonly WatchEvent[]> {
@@ -287,11 +298,18 @@ export class Commands implements Control {
 
   async acknowledge(id: string, { by, reason }: HumanCommand): Promise<WatchView> {
     const nowMs = this.#options.clock.now();
-    return this.#command(id, ({ state: { acknowledgedBy, critical } }) => {
-      // Once more counts from now on: a repeated request does not, nor when nothing is critical.
-      const last = critical === null ? Number.POSITIVE_INFINITY : critical.acknowledged?.atMs;
-      const isRepeated = acknowledgedBy === by && nowMs - (last ?? 0) < ACK_AGAIN_AFTER_MS;
-      return isRepeated ? null : { events: [{ type: 'watch.acknowledged', by, reason }] };
+    return this.#command(id, ({ state }) => {
+      return isRepeated(state, by, nowMs)
+        ? null
+        : { events: [{ type: 'watch.acknowledged', by, reason }] };
+    });
+  }
+
+  async resolve(id: string, { by, reason }: HumanCommand): Promise<WatchView> {
+    return this.#command(id, ({ state }) => {
+      const refusal = cannotResolve(id, state);
+      if (refusal !== null) throw refusal;
+      return { events: [{ type: 'watch.resolved', by, reason }] };
     });
   }
 

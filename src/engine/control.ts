@@ -38,6 +38,8 @@ export type ConditionView = {
   readonly due: boolean;
   readonly state: 'waiting' | 'inactive' | 'pending' | 'firing' | 'blind';
   readonly stateSince: string | null;
+  /** While a stop or warn condition is out of its limit: when it fires if it stays so. */
+  readonly firesAt: string | null;
   readonly value: number | null;
   readonly limit: number | null;
   readonly unit: string;
@@ -68,6 +70,8 @@ export type WatchView = {
   readonly previousVersion: string | null;
   readonly policy: string;
   readonly policyHash: string;
+  /** Counts its events: of two views the one with more is newer. */
+  readonly revision: number;
   readonly mode: Mode;
   readonly phase: Phase;
   /** Evaluation goes on: open, or verifying a rollback. */
@@ -80,7 +84,10 @@ export type WatchView = {
   readonly armed: { readonly seen: number; readonly total: number };
   readonly reason: string | null;
   readonly verification: string;
+  /** After a stop: who looks after that; null again when it has lapsed. */
   readonly acknowledgedBy: string | null;
+  /** What waits for a person: nothing, something, or what calls people. */
+  readonly incident: 'none' | 'open' | 'critical';
   readonly rollbackOf: string | null;
   readonly lastTickAt: string | null;
   /** The page of the watch, for people. */
@@ -98,6 +105,8 @@ export type WatchView = {
     readonly by: string;
     /** `hold`: the hold-fire switch was on. */
     readonly mode: Mode | 'hold';
+    /** Every condition that fired, "72.4 % (871 of 1,204 in 1m), must be at least 80 %, for 45s". */
+    readonly causes: readonly { readonly condition: string; readonly text: string }[];
   } | null;
   /** What a stop does, and for how long it is verified (null: not at all). */
   readonly plan: { readonly actions: readonly string[]; readonly verifyMs: number | null };
@@ -135,6 +144,8 @@ export interface Control {
   stop(id: string, command: HumanCommand): Promise<WatchView>;
   cancel(id: string, command: HumanCommand): Promise<WatchView>;
   acknowledge(id: string, command: HumanCommand): Promise<WatchView>;
+  /** Nothing of the ended watch is open any more. Refused when nothing is, or while it watches. */
+  resolve(id: string, command: HumanCommand): Promise<WatchView>;
   extend(id: string, command: HumanCommand & { readonly byMs: number }): Promise<WatchView>;
   hold(): Promise<Hold | null>;
   /** Observe only, everywhere, until released; the journal of each open watch tells of both. */

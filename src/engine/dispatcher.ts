@@ -4,15 +4,11 @@
 // - Actions have their own road: they never wait behind a message.
 // - Messages of a lane go out one at a time, critical first, else in planned order; one that fails
 //   for its own sake, or very often, lets the others pass.
-import {
-  type Delivery,
-  isDue,
-  MESSAGE_ASKED_MAX_MS,
-  type Message,
-  type Outcome,
-} from '../core/delivery.ts';
-import { callEnded, callLines } from '../core/escalation.ts';
+import { type Delivery, isDue, MESSAGE_ASKED_MAX_MS, type Outcome } from '../core/delivery.ts';
+import { callEnded } from '../core/escalation.ts';
 import type { DeliveryReason } from '../core/event.ts';
+import { stepEnded } from '../core/incident.ts';
+import { CALM_MS } from '../core/merge.ts';
 import type { Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { CanarydError } from '../kit/errors.ts';
@@ -21,17 +17,19 @@ import type { Random } from '../kit/random.ts';
 import { ActionSender, type Barred, type SendAction } from './action-sender.ts';
 import {
   type Channel,
+  calmedBy,
   companyOf,
+  isCalm,
   isWorthRepeating,
-  joined,
+  type LaneState,
   type MessageContent,
   mayBePassed,
   messagesByLane,
-  repeatMarked,
-  sendContext,
   soFar,
+  turnOf,
 } from './lanes.ts';
 import type { Ledger } from './ledger.ts';
+import { type BegunMessage, MessageSender } from './message-sender.ts';
 import { OutcomeWriter } from './outcome-writer.ts';
 import type { Share } from './share.ts';
 
@@ -45,6 +43,8 @@ const ACTIONS_AT_ONCE_MAX = 64;
 const DAMAGED_TOLD_MAX = 1_000;
 /** Only with these the receiver itself has asked all of us to wait. */
 const ASKED_REASONS: readonly DeliveryReason[] = ['rate_limited', 'server_error'];
+
+const OUT_OF_DATE: readonly DeliveryReason[] = ['deadline', 'interrupted'];
 
 export type DispatcherOptions = {
   readonly clock: Clock;
@@ -61,15 +61,11 @@ export type DispatcherOptions = {
   readonly onError: (error: unknown, watchId: string) => void;
 };
 
-type BegunMessage = Delivery & { readonly content: MessageContent };
-
-/** Free again at a monotonic time: a wall clock that is set back must not silence a lane. */
-type LaneState = { isBusy: boolean; freeAt: number };
-
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #outcomes: OutcomeWriter;
   readonly #actions: ActionSender;
+  readonly #messages: MessageSender;
   readonly #flying = new Map<string, Promise<void>>();
   /** Ended while the sweep was reading: what it read of them is no longer true. */
   readonly #landed = new Set<string>();
@@ -85,6 +81,7 @@ export class Dispatcher {
     this.#options = options;
     this.#outcomes = new OutcomeWriter(options);
     this.#actions = new ActionSender(options, (delivery) => this.#barred(delivery));
+    this.#messages = new MessageSender(options, (delivery) => this.#barred(delivery));
     this.#sweptAt = options.clock.monotonic();
   }
 
@@ -178,14 +175,22 @@ export class Dispatcher {
   };
 
   #sweepLane(name: string, queue: readonly Delivery[], nowMs: number): void {
-    const state = this.#lanes.get(name) ?? { isBusy: false, freeAt: 0 };
+    const state = this.#lanes.get(name) ?? { busyWith: null, freeAt: 0, calm: new Map() };
     this.#lanes.set(name, state);
-    if (state.isBusy || this.#options.clock.monotonic() < state.freeAt) return;
-    for (const delivery of queue) {
-      // What has just ended was read before it did: the next look knows more.
-      if (this.#landed.has(delivery.id)) return;
+    if (state.busyWith !== null || this.#options.clock.monotonic() < state.freeAt) return;
+    // What has just ended was read before it did: the next look knows more.
+    if (queue.some(({ id }) => this.#landed.has(id))) return;
+    const { channels, clock } = this.#options;
+    // What has been sent is only being written down.
+    const left = queue.filter(({ id }) => !this.#flying.has(id));
+    for (const delivery of left) {
+      if (isCalm(delivery, state, channels, clock.monotonic())) continue;
       if (isDue(delivery, nowMs)) {
-        this.#flyTogether(companyOf(delivery, queue, this.#options.channels, nowMs), state);
+        this.#flyTogether(
+          companyOf(turnOf(delivery, left, channels), left, channels, nowMs),
+          left,
+          state,
+        );
         return;
       }
       if (!mayBePassed(delivery)) return;
@@ -199,8 +204,14 @@ export class Dispatcher {
   }
 
   /** Messages that go out as one; each keeps its own attempts and its own end. */
-  #flyTogether(company: readonly [Delivery, ...Delivery[]], lane: LaneState): void {
-    lane.isBusy = true;
+  #flyTogether(
+    company: readonly [Delivery, ...Delivery[]],
+    queue: readonly Delivery[],
+    lane: LaneState,
+  ): void {
+    lane.busyWith = company[0].id;
+    const kind = calmedBy(company, queue, this.#options.channels);
+    if (kind !== null) lane.calm.set(kind, this.#options.clock.monotonic() + CALM_MS);
     const flight = this.#landing(this.#attemptTogether(company, lane), company, lane);
     for (const { id } of company) this.#flying.set(id, flight);
   }
@@ -216,7 +227,7 @@ export class Dispatcher {
         this.#landed.add(id);
       }
       if (lane === null) this.#actionsFlying -= 1;
-      else lane.isBusy = false;
+      else if (lane.busyWith === company[0].id) lane.busyWith = null;
     };
     return attempt.then(
       () => {
@@ -241,21 +252,50 @@ export class Dispatcher {
     await this.#outcomes.inTheEnd([begun], outcome, this.#aborting.signal);
   }
 
-  async #attemptTogether(company: readonly Delivery[], lane: LaneState): Promise<void> {
-    const begun: BegunMessage[] = [];
-    for (const delivery of company) {
-      const one = await this.#begin(delivery);
-      if (one !== null && one.content.kind === 'message') {
-        begun.push({ ...one, content: one.content });
-      }
-    }
+  async #attemptTogether(
+    company: readonly [Delivery, ...Delivery[]],
+    lane: LaneState,
+  ): Promise<void> {
+    const lookedAt = this.#options.clock.monotonic();
+    const begun = await this.#beginTogether(company);
     const [first, ...others] = begun;
     if (first === undefined) return;
-    const outcome = await this.#tell([first, ...others]).catch((error: unknown) =>
-      this.#failed(first, error),
-    );
+    const outcome = await this.#messages
+      .send([first, ...others], lookedAt, this.#aborting.signal)
+      .catch((error: unknown) => this.#failed(first, error));
     this.#space(first, lane, outcome);
+    // Nothing of it can be overtaken any more: what is urgent need not wait until it is written.
+    if (outcome.kind !== 'retryable') {
+      lane.busyWith = null;
+      this.poke();
+    }
     await this.#outcomes.inTheEnd(begun, outcome, this.#aborting.signal);
+  }
+
+  /** All in one transaction; what was tried together is also out of date together. */
+  async #beginTogether(
+    company: readonly [Delivery, ...Delivery[]],
+  ): Promise<readonly BegunMessage[]> {
+    const { clock, journal, replica } = this.#options;
+    const found = await Promise.all(company.map((one) => this.#barred(one)));
+    const isForAll = (barred: Barred | null) => OUT_OF_DATE.includes(barred?.gaveUp ?? 'ok');
+    const common = company[0].attempts > 0 ? found.find(isForAll) : null;
+    const looked = company.map((delivery, index) => {
+      return { delivery, barred: common ?? found[index] ?? null };
+    });
+    const ended = looked.flatMap(({ delivery, barred }) =>
+      barred === null ? [] : [{ delivery, ...barred }],
+    );
+    if (ended.length > 0) await this.#outcomes.end(ended);
+    const next = looked.flatMap(({ delivery, barred }): BegunMessage[] => {
+      const { content } = delivery;
+      if (barred !== null || content.kind !== 'message') return [];
+      return [{ ...delivery, content, attempts: delivery.attempts + 1 }];
+    });
+    if (next.length === 0) return [];
+    const starts = next.map(({ id, attempts }) => ({ id, attempt: attempts }));
+    const begun = new Set(await journal.startAttempts(starts, clock.now(), replica));
+    return next.filter(({ id }) => begun.has(id));
   }
 
   /** Written as begun, before anything leaves (J1); null: it is not sent now. */
@@ -263,7 +303,7 @@ export class Dispatcher {
     const { clock, journal, replica } = this.#options;
     const barred = await this.#barred(delivery);
     if (barred !== null) {
-      await this.#outcomes.end(delivery, barred.outcome, barred.gaveUp);
+      await this.#outcomes.end([{ delivery, ...barred }]);
       return null;
     }
     const attempts = delivery.attempts + 1;
@@ -283,9 +323,8 @@ export class Dispatcher {
         return refuse('hold_fire', `hold fire by ${held.by}: ${held.reason}; ${soFar(delivery)}`);
       }
     }
-    if (content.kind === 'message' && content.call !== undefined) {
-      const loaded = await this.#options.ledger.load(delivery.watchId);
-      const ended = loaded === null ? null : callEnded(loaded.state, content.call);
+    if (content.kind === 'message') {
+      const ended = await this.#ended(delivery.watchId, content);
       if (ended !== null) return refuse(ended.reason, ended.detail);
     }
     if (this.#options.clock.now() > delivery.deadlineAtMs) {
@@ -302,33 +341,16 @@ export class Dispatcher {
     return null;
   }
 
-  async #tell(begun: readonly [BegunMessage, ...BegunMessage[]]): Promise<Outcome> {
-    const [first, ...others] = begun;
-    const { content } = first;
-    const channel = this.#options.channels[content.channel];
-    if (channel === undefined) {
-      const detail = `the config no longer defines the channel '${content.channel}'`;
-      return { kind: 'refused', reason: 'misconfigured', detail };
-    }
-    const message = joined([content, ...others.map((one) => one.content)]);
-    const context = sendContext(first.id, content.channel, this.#options.journal);
-    const outcome = await channel.send(
-      repeatMarked(await this.#current(first, message), begun),
-      this.#aborting.signal,
-      context,
-    );
-    if (outcome.kind !== 'delivered' || others.length === 0) return outcome;
-    // It stands for no single watch: later messages of one must not be hung on to it.
-    return { kind: 'delivered', detail: outcome.detail };
-  }
-
-  /** A call says how far things have come when it is made, not when it was planned. */
-  async #current({ content, watchId }: BegunMessage, message: Message): Promise<Message> {
-    if (content.call === undefined) return message;
-    const loaded = await this.#options.ledger.load(watchId);
-    if (loaded === null) return message;
-    const { record, state } = loaded;
-    return { ...message, lines: callLines({ watchId, policy: record.policy, state }) };
+  /** Why nobody has to be told any more, by the journal as it is now. */
+  async #ended(watchId: string, { channel, message, call, seq }: MessageContent) {
+    const { ledger, channels } = this.#options;
+    const step = channels[channel]?.keepsIncidents === true ? message.incident : undefined;
+    if (call === undefined && step === undefined) return null;
+    const loaded = await ledger.load(watchId);
+    if (loaded === null) return null;
+    return call === undefined
+      ? stepEnded(loaded.state, { step, seq })
+      : callEnded(loaded.state, call);
   }
 
   /** A bug, or a secret that is gone: tried again at the pace of any other failure. */

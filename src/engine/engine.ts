@@ -94,10 +94,14 @@ export function createEngine(options: EngineOptions) {
 function join(options: EngineOptions) {
   const { clock, journal, replica, channels, publicUrl, onError } = options;
   const hold = () => journal.hold();
+  const { routing = NO_ROUTING } = options;
+  const incidentChannels = Object.keys(channels).filter(
+    (name) => channels[name]?.keepsIncidents === true,
+  );
   const ledger = new Ledger({
     journal,
     channels: Object.keys(channels),
-    routing: options.routing ?? NO_ROUTING,
+    routing: { ...routing, incidentChannels },
     publicUrl,
     onAppended: (appended) => {
       options.onAppended(appended);
@@ -125,6 +129,7 @@ function join(options: EngineOptions) {
   const commands = new Commands({
     ...options.commands,
     ...{ clock, journal, ledger, publicUrl, onWork },
+    acknowledgedForMs: routing.escalation?.acknowledgedForMs ?? null,
   });
   return { ledger, share, dispatcher, keeper, commands, lookAround };
 }

@@ -50,8 +50,21 @@ export class JournalGuard {
   #guarded(journal: Journal): Journal {
     const read = <T>(work: () => Promise<T>) => this.#bounded('read', work);
     return {
-      append: (batches) => this.#write(() => journal.append(batches), 'conflict'),
-      startAttempt: (...args) => this.#write(() => journal.startAttempt(...args), false),
+      append: (batches) =>
+        this.#write(
+          () => journal.append(batches),
+          (result) => result === 'conflict',
+        ),
+      startAttempt: (...args) =>
+        this.#write(
+          () => journal.startAttempt(...args),
+          (isBegun) => !isBegun,
+        ),
+      startAttempts: (...args) =>
+        this.#write(
+          () => journal.startAttempts(...args),
+          (begun) => begun.length === 0,
+        ),
       setHold: (hold) => this.#write(() => journal.setHold(hold)),
       check: () => this.#write(() => journal.check()),
       watch: (id) => read(() => journal.watch(id)),
@@ -76,12 +89,15 @@ export class JournalGuard {
     };
   }
 
-  /** @param unwritten the result with which the store says that it wrote nothing */
-  async #write<T>(work: () => Promise<T>, unwritten?: T): Promise<T> {
+  /** @param isUnwritten whether the store says with its result that it wrote nothing */
+  async #write<T>(
+    work: () => Promise<T>,
+    isUnwritten: (result: T) => boolean = () => false,
+  ): Promise<T> {
     const startedAt = this.#clock.monotonic();
     try {
       const result = await this.#bounded('write', work);
-      if (unwritten === undefined || result !== unwritten) {
+      if (!isUnwritten(result)) {
         this.#writtenAt = this.#clock.monotonic();
         this.#failing = null;
       }

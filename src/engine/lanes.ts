@@ -10,8 +10,16 @@ import {
   type Severity,
 } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import { DIGEST_MAX, digestOf, isMerged, MERGE_MAX, mergeMessages } from '../core/merge.ts';
+import {
+  DIGEST_MAX,
+  digestOf,
+  isMerged,
+  MERGE_MAX,
+  mergeMessages,
+  STORM_MIN,
+} from '../core/merge.ts';
 import type { DeliveryUpdate, Journal } from '../journal/journal.ts';
+import type { Ledger } from './ledger.ts';
 
 /** About two minutes: then the trouble may be the message's own, and the others pass it. */
 const HOLDS_OTHERS_ATTEMPTS = 8;
@@ -33,9 +41,22 @@ export type Channel = {
   readonly lane?: (message: Message) => string;
   /** Whether it may be put together with others of its kind; default: it may. */
   readonly merges?: (message: Message) => boolean;
+  /** Its service keeps incidents: it is told every end, at once, and nothing that is out of date. */
+  readonly keepsIncidents?: boolean;
+  /** Whether people read it, other than in hindsight; default: they do. */
+  readonly isRead?: boolean;
   /** Least time between two sends. */
   readonly spacingMs: number;
 };
+/** Monotonic times: a wall clock that is set back must not silence a lane. */
+export type LaneState = {
+  /** What is being sent: the id of its first delivery. */
+  busyWith: string | null;
+  freeAt: number;
+  /** Of a kind that comes in storms: until when the next message waits. */
+  readonly calm: Map<string, number>;
+};
+
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 1 };
 
 /** The most urgent first, else in planned order. */
@@ -61,8 +82,30 @@ export function messagesByLane(
 }
 
 /**
+ * Which delivery's turn it is: of those that wait to be gathered with others, none is overtaken by a
+ * later one of its watch. It goes first then, before its time.
+ * @param queue of one lane, in its order
+ */
+export function turnOf(
+  delivery: Delivery,
+  queue: readonly Delivery[],
+  channels: Readonly<Record<string, Channel>>,
+): Delivery {
+  if (isCritical(delivery) || isHeld(delivery)) return delivery;
+  const key = companyKey(delivery, channels);
+  const isEarlier = (other: Delivery) =>
+    other.watchId === delivery.watchId &&
+    other.order < delivery.order &&
+    gathers(other) &&
+    companyKey(other, channels) !== key;
+  const earlier = queue.find(isEarlier);
+  return earlier === undefined ? delivery : turnOf(earlier, queue, channels);
+}
+
+/**
  * What goes out together with a delivery whose time has come: a storm of one kind, or all that the
- * quiet hours held back. The first is the delivery itself.
+ * quiet hours held back. The first is the delivery itself. What was tried together is tried again
+ * together, under the same id, and nothing new joins it.
  */
 export function companyOf(
   first: Delivery,
@@ -72,15 +115,70 @@ export function companyOf(
 ): readonly [Delivery, ...Delivery[]] {
   const key = companyKey(first, channels);
   if (key === null) return [first];
-  const isHeld = key === HELD;
-  const others = queue.filter((delivery) => {
-    if (delivery.id === first.id || !isDue(delivery, nowMs)) return false;
-    if (companyKey(delivery, channels) !== key) return false;
-    // What may have arrived ends by itself; the news of a night is told again.
-    return isHeld || (!delivery.inFlight && !first.inFlight);
-  });
-  const company = others.slice(0, (isHeld ? DIGEST_MAX : MERGE_MAX) - 1);
-  return [first, ...company];
+  const isNight = key === HELD;
+  const mayJoin = (delivery: Delivery) => {
+    if (first.attempts > 0) return wentTogether(first, delivery);
+    if (delivery.attempts > 0) return false;
+    // Of a storm also those whose own time has not come yet.
+    return isNight ? isDue(delivery, nowMs) : turnOf(delivery, queue, channels) === delivery;
+  };
+  const others = queue.filter(
+    (other) => other.id !== first.id && companyKey(other, channels) === key && mayJoin(other),
+  );
+  const company = others.slice(0, (isNight ? DIGEST_MAX : MERGE_MAX) - 1);
+  const isOfOne = company.every(({ watchId }) => watchId === first.watchId);
+  const isFew = !isNight && !isOfOne && company.length + 1 < STORM_MIN;
+  return isFew ? [first] : [first, ...company];
+}
+
+/** The others that went out with it in its last attempt were begun and ended at the same instants. */
+function wentTogether(first: Delivery, other: Delivery): boolean {
+  const isBegun =
+    other.attempts === first.attempts &&
+    other.attemptedAtMs === first.attemptedAtMs &&
+    other.holder === first.holder &&
+    other.inFlight === first.inFlight;
+  return isBegun && (first.inFlight || other.notBeforeMs === first.notBeforeMs);
+}
+
+/** The kind of which no further message goes out for a while after these; null: none. */
+export function calmedBy(
+  company: readonly [Delivery, ...Delivery[]],
+  queue: readonly Delivery[],
+  channels: Readonly<Record<string, Channel>>,
+): string | null {
+  const [first] = company;
+  const key = companyKey(first, channels);
+  if (key === null || key === HELD) return null;
+  const isLike = (other: Delivery) => gathers(other) && companyKey(other, channels) === key;
+  // Two are no storm: the second one follows when its time has come.
+  const isFirstOfTwo = company.length === 1 && queue.filter(isLike).length === 2;
+  return isFirstOfTwo && first.attempts === 0 ? null : key;
+}
+
+/** One of its kind went out just now: it waits for those that follow it. */
+export function isCalm(
+  delivery: Delivery,
+  { calm }: LaneState,
+  channels: Readonly<Record<string, Channel>>,
+  now: number,
+): boolean {
+  const key = gathers(delivery) ? companyKey(delivery, channels) : null;
+  return key !== null && now < (calm.get(key) ?? 0);
+}
+
+/** Waits for others of its kind, never tried yet. */
+function gathers({ content, attempts }: Delivery): boolean {
+  if (attempts > 0 || content.kind === 'action') return false;
+  return content.heldUntilMs === undefined && isMerged(content.message);
+}
+
+function isCritical({ content }: Delivery): boolean {
+  return content.kind === 'message' && content.message.severity === 'critical';
+}
+
+function isHeld({ content }: Delivery): boolean {
+  return content.kind === 'message' && content.heldUntilMs !== undefined;
 }
 
 const HELD = 'held';
@@ -96,30 +194,40 @@ function companyKey(
   return isMerged(message) ? message.kind : null;
 }
 
-/** What the channel is given for all of them. */
-export function joined(messages: readonly [MessageContent, ...MessageContent[]]): Message {
+/**
+ * What the channel is given for all of them.
+ * @param isOpen whether something of a watch waits for a person now
+ */
+export function joined(
+  messages: readonly [MessageContent, ...MessageContent[]],
+  isOpen: (watchId: string) => boolean,
+): Message {
   const [first, ...others] = messages;
   const all = [first.message, ...others.map(({ message }) => message)] as const;
   const { heldUntilMs } = first;
-  return heldUntilMs === undefined ? mergeMessages(all) : digestOf(all, heldUntilMs);
+  return heldUntilMs === undefined ? mergeMessages(all) : digestOf(all, heldUntilMs, isOpen);
 }
 
 /** Waits for its retry or on purpose, and those behind it need not. */
-export function mayBePassed({ content, attempts, lastReason }: Delivery): boolean {
+export function mayBePassed(delivery: Delivery): boolean {
+  const { content, attempts, lastReason } = delivery;
   if (attempts === 0 || lastReason === null) {
     if (content.kind === 'action') return false;
-    return content.heldUntilMs !== undefined || content.call !== undefined;
+    return isHeld(delivery) || content.call !== undefined || gathers(delivery);
   }
   return attempts >= HOLDS_OTHERS_ATTEMPTS || !ROAD_REASONS.includes(lastReason);
 }
 
 const VERDICTS = ['watch.passed', 'watch.inconclusive', 'rollback.confirmed'];
 
-/** Better read twice than missed: what is critical, every verdict, and the news of a night. */
+/**
+ * Better read twice than missed: what is critical, every verdict, the news of a night, and what may
+ * stand for fifty watches.
+ */
 export function isWorthRepeating(content: MessageContent): boolean {
   const { severity, kind } = content.message;
-  const isHeld = content.heldUntilMs !== undefined;
-  return severity === 'critical' || VERDICTS.includes(kind) || isHeld;
+  const isOfMany = content.heldUntilMs !== undefined || isMerged(content.message);
+  return severity === 'critical' || VERDICTS.includes(kind) || isOfMany;
 }
 
 /** What is known of the attempts so far, for those who act by hand now. */
@@ -128,12 +236,20 @@ export function soFar({ attempts, inFlight, lastDetail }: Delivery): string {
   return attempts === 0 ? 'it was not sent' : `last attempt: ${lastDetail}`;
 }
 
-export function sendContext(deliveryId: string, channel: string, journal: Journal): SendContext {
-  return { deliveryId, receipts: (watchId) => journal.receipts(watchId, channel) };
+export function sendContext(
+  deliveryId: string,
+  channel: string,
+  { journal, ledger }: { readonly journal: Journal; readonly ledger: Pick<Ledger, 'isOpen'> },
+): SendContext {
+  return {
+    deliveryId,
+    receipts: (watchId) => journal.receipts(watchId, channel),
+    isOpen: (watchId) => ledger.isOpen(watchId),
+  };
 }
 
 export function receiptOf(outcome: Outcome): Pick<DeliveryUpdate, 'receipt'> {
-  const { receipt } = outcome.kind === 'delivered' ? outcome : {};
+  const { receipt } = outcome.kind === 'refused' ? {} : outcome;
   return receipt === undefined ? {} : { receipt };
 }
 

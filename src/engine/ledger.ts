@@ -6,7 +6,7 @@ import { planDeliveries } from '../core/plan.ts';
 import { NO_ROUTING, type Routing } from '../core/route.ts';
 import type { Tick } from '../core/sample.ts';
 import type { Track } from '../core/track.ts';
-import { evolve, isActive, UNSTARTED, type WatchState } from '../core/watch.ts';
+import { evolve, isActive, isIncidentOpen, UNSTARTED, type WatchState } from '../core/watch.ts';
 import type { Append, DeliveryUpdate, Journal, NewWatch, WatchRecord } from '../journal/journal.ts';
 import { CanarydError } from '../kit/errors.ts';
 
@@ -63,6 +63,12 @@ export class Ledger {
     return record === null ? null : this.#fold(record);
   }
 
+  /** Whether something of the watch waits for a person; a watch that was removed has nothing left. */
+  async isOpen(watchId: string): Promise<boolean> {
+    const loaded = await this.load(watchId);
+    return loaded !== null && isIncidentOpen(loaded.state);
+  }
+
   async #fold(record: WatchRecord): Promise<Loaded> {
     const cached = this.#cache.get(record.id);
     const from =
@@ -109,6 +115,32 @@ export class Ledger {
       return { record: { ...loaded.record, ...draft.fields }, state: draft.after };
     }
     throw new CanarydError('conflict', `Cannot write to watch ${watchId}: it keeps changing`);
+  }
+
+  /** Decides on several watches and writes all of it in one transaction. */
+  async decideAll(
+    watchIds: readonly string[],
+    atMs: number,
+    decider: (loaded: Loaded) => Promise<Decision | null>,
+  ): Promise<void> {
+    for (let round = 0; round < CONFLICTS_MAX; round += 1) {
+      const drafts = [];
+      for (const watchId of watchIds) {
+        const loaded = await this.load(watchId);
+        if (loaded === null) throw notFound(watchId);
+        const decision = await decider(loaded);
+        if (decision === null) continue;
+        const draft = this.#draft(loaded.record, loaded.state, decision, atMs);
+        drafts.push({ loaded, draft, decision });
+      }
+      if (drafts.length === 0) return;
+      const written = await this.#journal.append(drafts.map(({ draft }) => draft.append));
+      if (written === 'conflict') continue;
+      for (const { loaded, draft, decision } of drafts) this.#settle(loaded, draft, decision);
+      return;
+    }
+    const many = watchIds.length === 1 ? `watch ${watchIds[0]}` : `${watchIds.length} watches`;
+    throw new CanarydError('conflict', `Cannot write to ${many}: it keeps changing`);
   }
 
   /** Opens a watch and ends earlier ones, in one transaction; null when somebody was faster. */

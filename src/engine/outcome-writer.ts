@@ -18,9 +18,16 @@ const OUTCOME_AGAIN_MS: readonly number[] = [
   ...[500, 1_000, 2_000, 4_000, 8_000, 15_000],
   ...[20_000, 20_000, 20_000, 20_000, 20_000, 20_000],
 ];
-const NEEDLESS: readonly DeliveryReason[] = ['acknowledged', 'resolved'];
+const NEEDLESS: readonly DeliveryReason[] = ['acknowledged', 'resolved', 'superseded'];
 
-type Retryable = Extract<Outcome, { kind: 'retryable' }>;
+/** What came of a delivery; `gaveUp` null: it was delivered, or is tried again. */
+export type Ending = {
+  readonly delivery: Delivery;
+  readonly outcome: Outcome;
+  readonly gaveUp: DeliveryReason | null;
+};
+
+type Written = Ending & { readonly update: DeliveryUpdate };
 
 export type OutcomeWriterOptions = {
   readonly clock: Clock;
@@ -44,10 +51,9 @@ export class OutcomeWriter {
    */
   async inTheEnd(begun: readonly Delivery[], outcome: Outcome, signal: AbortSignal): Promise<void> {
     const { clock, onError } = this.#options;
-    const left = new Set(begun);
     for (const waitMs of OUTCOME_AGAIN_MS) {
       try {
-        return await this.#recordAll(left, outcome);
+        return await this.#record(begun, outcome);
       } catch (error) {
         onError(error, begun[0]?.watchId ?? '');
         // Shutting down: the next start, or another replica, repeats it under the same id.
@@ -56,85 +62,95 @@ export class OutcomeWriter {
         });
       }
     }
-    await this.#recordAll(left, outcome);
+    await this.#record(begun, outcome);
   }
 
-  /** They are tried again at one time, so that they stay together. */
-  async #recordAll(left: Set<Delivery>, outcome: Outcome): Promise<void> {
+  /** They end together, or are tried again at one time, so that they stay together. */
+  async #record(begun: readonly Delivery[], outcome: Outcome): Promise<void> {
+    const [first] = begun;
+    if (first === undefined) return;
     const { clock, random } = this.#options;
-    let againAtMs: number | null = null;
-    const again = ({ content }: Delivery, failure: Retryable): number => {
-      const attempts = Math.max(...[...left].map((one) => one.attempts));
-      againAtMs ??= nextAttemptAtMs({ content, attempts }, failure, clock.now(), random());
-      return againAtMs;
-    };
-    for (const delivery of [...left]) {
-      await this.#record(delivery, outcome, again);
-      left.delete(delivery);
-    }
-  }
-
-  async #record(
-    delivery: Delivery,
-    outcome: Outcome,
-    again: (delivery: Delivery, failure: Retryable) => number,
-  ): Promise<void> {
-    if (outcome.kind === 'delivered') return this.end(delivery, outcome, null);
-    if (outcome.kind === 'refused') return this.end(delivery, outcome, outcome.reason);
-    if (delivery.attempts >= delivery.attemptsMax) {
-      return this.end(delivery, outcome, 'attempts_exhausted');
-    }
-    const nextAtMs = again(delivery, outcome);
-    if (nextAtMs > delivery.deadlineAtMs) return this.end(delivery, outcome, 'deadline');
-    await this.#write(delivery, outcome, null, {
-      id: delivery.id,
-      attempt: delivery.attempts,
-      state: 'pending',
-      notBeforeMs: nextAtMs,
-      reason: reasonKept(delivery, outcome),
-      detail: outcome.detail,
+    const all = (gaveUp: DeliveryReason | null) =>
+      this.end(begun.map((delivery) => ({ delivery, outcome, gaveUp })));
+    if (outcome.kind === 'delivered') return all(null);
+    if (outcome.kind === 'refused') return all(outcome.reason);
+    const attempts = Math.max(...begun.map((one) => one.attempts));
+    const attemptsMax = Math.min(...begun.map((one) => one.attemptsMax));
+    if (attempts >= attemptsMax) return all('attempts_exhausted');
+    const { content } = first;
+    const nextAtMs = nextAttemptAtMs({ content, attempts }, outcome, clock.now(), random());
+    const deadlineAtMs = Math.min(...begun.map((one) => one.deadlineAtMs));
+    if (nextAtMs > deadlineAtMs) return all('deadline');
+    const again = begun.map((delivery): Written => {
+      const update: DeliveryUpdate = {
+        id: delivery.id,
+        attempt: delivery.attempts,
+        state: 'pending',
+        notBeforeMs: nextAtMs,
+        reason: reasonKept(delivery, outcome),
+        detail: outcome.detail,
+        ...receiptOf(outcome),
+      };
+      return { delivery, outcome, gaveUp: null, update };
     });
+    await this.#write(again);
   }
 
-  end(delivery: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null): Promise<void> {
-    return this.#write(delivery, outcome, gaveUp, {
-      id: delivery.id,
-      attempt: delivery.attempts,
-      state: gaveUp === null ? 'delivered' : 'gave_up',
-      notBeforeMs: delivery.notBeforeMs,
-      reason: gaveUp ?? 'ok',
-      detail: outcome.detail,
-      ...receiptOf(outcome),
+  end(endings: readonly Ending[]): Promise<void> {
+    const written = endings.map((ending): Written => {
+      const { delivery, outcome, gaveUp } = ending;
+      const update: DeliveryUpdate = {
+        id: delivery.id,
+        attempt: delivery.attempts,
+        state: gaveUp === null ? 'delivered' : 'gave_up',
+        notBeforeMs: delivery.notBeforeMs,
+        reason: gaveUp ?? 'ok',
+        detail: outcome.detail,
+        ...receiptOf(outcome),
+      };
+      return { ...ending, update };
     });
+    return this.#write(written);
   }
 
-  async #write(
-    delivery: Delivery,
-    outcome: Outcome,
-    gaveUp: DeliveryReason | null,
-    update: DeliveryUpdate,
-  ): Promise<void> {
-    const { clock, ledger, journal, onAttempt } = this.#options;
-    const { content, attempts } = delivery;
+  /** In one transaction, with what it decides of each watch. */
+  async #write(written: readonly Written[]): Promise<void> {
+    const { clock, ledger, onAttempt } = this.#options;
     const atMs = clock.now();
-    await ledger.decide(delivery.watchId, atMs, async ({ state }) => {
-      const stored = await journal.delivery(delivery.id);
-      // Given up meanwhile (superseded): the decision stands. But what was taken on all the same
-      // may undo the newer deploy, and has to be known.
-      if (stored?.state !== 'pending') return takenOnLate(delivery, outcome, state, atMs);
-      // Held to be dead, another replica tries again: its attempt says what comes next.
-      if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;
-      // An earlier write of this outcome went through, and only its answer was lost.
-      const isWritten = update.state === 'pending' && !stored.inFlight;
-      if (isWritten) return null;
-      const events =
-        content.kind === 'action'
-          ? decideOutcome(state, { action: content.action, attempts, outcome, gaveUp, atMs })
-          : [];
-      return { events, updates: [update] };
+    const byWatch = Map.groupBy(written, ({ delivery }) => delivery.watchId);
+    await ledger.decideAll([...byWatch.keys()], atMs, async ({ record, state }) => {
+      const own = byWatch.get(record.id) ?? [];
+      const decisions = await Promise.all(own.map((one) => this.#decided(one, state, atMs)));
+      const events = decisions.flatMap((decision) => decision?.events ?? []);
+      const updates = decisions.flatMap((decision) => decision?.updates ?? []);
+      return events.length + updates.length === 0 ? null : { events, updates };
     });
-    // A call that is not needed any more is no failure.
-    if (gaveUp === null || !NEEDLESS.includes(gaveUp)) onAttempt(delivery, outcome, gaveUp);
+    for (const { delivery, outcome, gaveUp } of written) {
+      // A call that is not needed any more is no failure.
+      if (gaveUp === null || !NEEDLESS.includes(gaveUp)) onAttempt(delivery, outcome, gaveUp);
+    }
+  }
+
+  async #decided(
+    { delivery, outcome, gaveUp, update }: Written,
+    state: WatchState,
+    atMs: number,
+  ): Promise<Decision | null> {
+    const { content, attempts } = delivery;
+    const stored = await this.#options.journal.delivery(delivery.id);
+    // Given up meanwhile (superseded): the decision stands. But what was taken on all the same
+    // may undo the newer deploy, and has to be known.
+    if (stored?.state !== 'pending') return takenOnLate(delivery, outcome, state, atMs);
+    // Held to be dead, another replica tries again: its attempt says what comes next.
+    if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;
+    // An earlier write of this outcome went through, and only its answer was lost.
+    const isWritten = update.state === 'pending' && !stored.inFlight;
+    if (isWritten) return null;
+    const events =
+      content.kind === 'action'
+        ? decideOutcome(state, { action: content.action, attempts, outcome, gaveUp, atMs })
+        : [];
+    return { events, updates: [update] };
   }
 }
 

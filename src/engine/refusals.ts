@@ -3,6 +3,7 @@
 import { type Deploy, deployKey } from '../core/deploy.ts';
 import type { Policy } from '../core/policy.ts';
 import { placeholdersOf } from '../core/template.ts';
+import { isIncidentOpen, type WatchState } from '../core/watch.ts';
 import { CanarydError } from '../kit/errors.ts';
 
 /** A rollback to an empty version may deploy anything. */
@@ -37,5 +38,20 @@ export function closed(id: string, phase: string): CanarydError {
   return new CanarydError(
     'watch_closed',
     `Watch ${id} has ended (${phase}); only an open watch can be changed`,
+  );
+}
+
+/** Only what has ended and still waits for a person; null: it may be resolved. */
+export function cannotResolve(id: string, state: WatchState): CanarydError | null {
+  if (state.phase === 'watching') {
+    return new CanarydError(
+      'conflict',
+      `Cannot resolve: watch ${id} is still open, and closes what it told by itself; acknowledge it, or cancel the watch`,
+    );
+  }
+  if (isIncidentOpen(state)) return null;
+  return new CanarydError(
+    'conflict',
+    `Cannot resolve: nothing of watch ${id} (${state.phase}) waits for a person; there is nothing to do`,
   );
 }

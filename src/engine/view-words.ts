@@ -3,9 +3,9 @@
 import { effectivePolicy } from '../core/decide.ts';
 import { limitValue } from '../core/limit.ts';
 import type { Condition, Limit, Policy } from '../core/policy.ts';
-import { formatValue, type Unit } from '../core/quantity.ts';
+import { formatDuration, formatValue, type Unit } from '../core/quantity.ts';
 import type { Track } from '../core/track.ts';
-import type { WatchState } from '../core/watch.ts';
+import { isIncidentOpen, type WatchState } from '../core/watch.ts';
 import { limitText } from '../core/wording.ts';
 import type { ConditionView, WatchView } from './control.ts';
 
@@ -104,7 +104,27 @@ export function worstOf(
   return null;
 }
 
+/** All that fired together, each with how long it had been out of its limit. */
+export function causesOf(
+  stop: WatchState['stop'],
+  conditions: readonly ConditionView[],
+): NonNullable<WatchView['stop']>['causes'] {
+  return (stop?.conditions ?? []).flatMap(({ condition, atMs, sinceMs }) => {
+    const found = conditions.find((one) => one.condition === condition);
+    const text = found && summary({ ...found, state: 'firing' })?.text;
+    if (text === undefined) return [];
+    const longSeconds = Math.round((atMs - sinceMs) / 1_000);
+    const long = longSeconds > 0 ? `, for ${formatDuration(longSeconds * 1_000)}` : '';
+    return [{ condition, text: `${text}${long}` }];
+  });
+}
+
 function summary({ condition, title, state, now, must }: ConditionView): WatchView['worst'] {
   const rule = state === 'blind' ? '' : `, ${must}`;
   return { condition, state, text: `${title} ${now}${rule}` };
+}
+
+export function incidentOf(state: WatchState): WatchView['incident'] {
+  if (!isIncidentOpen(state)) return 'none';
+  return state.critical === null ? 'open' : 'critical';
 }

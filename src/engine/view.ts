@@ -11,9 +11,17 @@ import type { ConditionTrack } from '../core/track.ts';
 import { verifyConditions } from '../core/verify.ts';
 import type { WatchState } from '../core/watch.ts';
 import { conditionSentence, countsText, limitNow, limitText, titleOf } from '../core/wording.ts';
+import { type Acknowledging, acknowledgedBy } from './acknowledging.ts';
 import type { ConditionView, WatchView } from './control.ts';
 import type { Loaded } from './ledger.ts';
-import { absoluteLimit, allowedRange, mustText, worstOf } from './view-words.ts';
+import {
+  absoluteLimit,
+  allowedRange,
+  causesOf,
+  incidentOf,
+  mustText,
+  worstOf,
+} from './view-words.ts';
 
 export type QueryOf = (indicator: Indicator) => string | null;
 
@@ -23,6 +31,7 @@ export function watchView(
   tick: Tick | null,
   publicUrl: string | null,
   queryOf: QueryOf = () => null,
+  acknowledging: Acknowledging | null = null,
 ): WatchView {
   const { deploy, policy, track } = record;
   const stops = begunStops(policy, track === null ? 0 : track.atMs - deploy.deployedAtMs);
@@ -39,6 +48,7 @@ export function watchView(
     previousVersion: deploy.previousVersion,
     policy: policy.name,
     policyHash: record.policyHash,
+    revision: record.revision,
     mode: state.mode,
     phase: state.phase,
     active: record.isActive,
@@ -50,13 +60,14 @@ export function watchView(
     armed: { seen, total: stops.length },
     reason: state.stop?.reason ?? null,
     verification: state.verification.kind,
-    acknowledgedBy: state.acknowledgedBy,
+    acknowledgedBy: acknowledgedBy(state, acknowledging),
+    incident: incidentOf(state),
     rollbackOf: state.rollbackOf,
     lastTickAt: track === null ? null : iso(track.atMs),
     url: publicUrl === null ? null : `${publicUrl}/watches/${record.id}`,
     intervalMs: policy.intervalMs,
     windows: windowViews(effectivePolicy(policy, state), deploy.deployedAtMs),
-    ...stopView(policy, state),
+    ...stopView(policy, state, conditions),
     worst: worstOf(policy, state, track, conditions),
     deployedBy: deploy.by,
     links: linksOf({ state, policy, publicUrl: null, watchId: record.id }),
@@ -77,10 +88,14 @@ function windowViews(policy: Policy, deployedAtMs: number): WatchView['windows']
 function stopView(
   policy: Policy,
   { stop, verification }: WatchState,
+  conditions: readonly ConditionView[],
 ): Pick<WatchView, 'stop' | 'plan' | 'verifyUntil'> {
   const verifyMs = policy.verify?.withinMs ?? null;
   return {
-    stop: stop && { at: iso(stop.atMs), cause: stop.cause, by: stop.by, mode: stop.mode },
+    stop: stop && {
+      ...{ at: iso(stop.atMs), cause: stop.cause, by: stop.by, mode: stop.mode },
+      causes: causesOf(stop, conditions),
+    },
     plan: { actions: policy.actions.map(({ name }) => name), verifyMs },
     verifyUntil:
       verification.kind === 'verifying' ? iso(verification.sinceMs + (verifyMs ?? 0)) : null,
@@ -173,6 +188,7 @@ function conditionView(
     due,
     state: track?.state ?? 'waiting',
     stateSince: track === undefined ? null : iso(track.stateSinceMs),
+    firesAt: firesAt(condition, track),
     value,
     limit: track?.limit ?? null,
     unit,
@@ -185,6 +201,16 @@ function conditionView(
     blindReason: track?.state === 'blind' ? (track.blind?.reason ?? null) : null,
     preExisting: state.preExisting.includes(condition.id),
   };
+}
+
+/** Only observed time counts (`runMs`): after a gap it is later than it seemed. */
+function firesAt(
+  { role, forMs }: Condition,
+  track: ConditionTrack | undefined,
+): ConditionView['firesAt'] {
+  if (track?.state !== 'pending' || track.lastAtMs === null) return null;
+  if (role !== 'stop' && role !== 'warn') return null;
+  return iso(track.lastAtMs + Math.max(0, forMs - track.runMs));
 }
 
 function actionViews(state: WatchState, deliveries: readonly Delivery[]): WatchView['actions'] {

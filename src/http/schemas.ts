@@ -28,6 +28,7 @@ const condition = z
     due: z.boolean().describe('Judged at this time since the deploy'),
     state: conditionState,
     state_since: at.nullable(),
+    fires_at: at.nullable().describe('Out of its limit now: when it fires if it stays so'),
     value: z.number().nullable().describe('In the base unit: fraction, seconds, bytes'),
     limit: z.number().nullable(),
     unit: z.string(),
@@ -54,6 +55,7 @@ const watch = z
     previous_version: z.string().nullable(),
     policy: z.string(),
     policy_hash: z.string(),
+    revision: z.number().int().describe('Counts its events: more is newer'),
     mode: z.enum(['act', 'observe']),
     phase: z.enum(PHASES),
     active: z.boolean().describe('Evaluation goes on: open, or verifying a rollback'),
@@ -65,7 +67,13 @@ const watch = z
     armed: z.object({ seen: z.number(), total: z.number() }),
     reason: z.string().nullable(),
     verification: z.string(),
-    acknowledged_by: z.string().nullable(),
+    acknowledged_by: z
+      .string()
+      .nullable()
+      .describe('After a stop: who looks after that, until it lapses'),
+    incident: z
+      .enum(['none', 'open', 'critical'])
+      .describe('What waits for a person; critical: people are called'),
     rollback_of: z.string().nullable(),
     last_tick_at: at.nullable(),
     url: z.string().nullable().describe('The page of the watch'),
@@ -77,6 +85,9 @@ const watch = z
         cause: z.enum(['condition', 'human']),
         by: z.string(),
         mode: z.enum(['act', 'observe', 'hold']),
+        causes: z
+          .array(z.object({ condition: z.string(), text: z.string() }))
+          .describe('Every condition that fired'),
       })
       .nullable(),
     plan: z
@@ -121,6 +132,7 @@ const EVENT_TYPES: Readonly<Record<EventType, true>> = {
   'watch.cancelled': true,
   'watch.superseded': true,
   'watch.acknowledged': true,
+  'watch.resolved': true,
   'watch.extended': true,
   'watch.held': true,
   'watch.released': true,
@@ -197,6 +209,9 @@ const series = z
         indicator: z.string(),
         points: z.array(z.tuple([z.number(), z.number()])).describe('[at_ms, value]'),
         blind: z.array(z.object({ from_at_ms: ms, to_at_ms: ms, reason: z.enum(BLIND_REASONS) })),
+        gaps: z
+          .array(z.tuple([z.number(), z.number()]))
+          .describe('[from_at_ms, to_at_ms] between two values: nothing was seen'),
       }),
     ),
   })

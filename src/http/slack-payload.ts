@@ -14,7 +14,11 @@ const payloadSchema = z.object({
     id: z.string().regex(/^[A-Z0-9]{2,30}$/),
     username: z.string().optional(),
     name: z.string().optional(),
+    team_id: z.string().nullish(),
   }),
+  team: z.object({ id: z.string() }).nullish(),
+  channel: z.object({ id: z.string() }).nullish(),
+  container: z.object({ channel_id: z.string().optional() }).nullish(),
   response_url: z.string().max(2_000).optional(),
   actions: z
     .array(
@@ -31,7 +35,14 @@ export type Press = {
   readonly button: SlackButton;
   readonly channel: string;
   readonly watchId: string;
-  readonly user: { readonly id: string; readonly name: string };
+  readonly user: {
+    readonly id: string;
+    readonly name: string;
+    /** Of another workspace than the one where it was pressed: Slack Connect. */
+    readonly isGuest: boolean;
+  };
+  /** The id of the channel in Slack where it was pressed; null: Slack does not say. */
+  readonly channelId: string | null;
   /** Where the answer goes; null: Slack gave none. */
   readonly responseUrl: string | null;
   /** The same when the same press is told again. */
@@ -42,7 +53,9 @@ export type Press = {
 export function pressOf(body: Buffer): Press | null {
   const parsed = payloadSchema.safeParse(payloadOf(body));
   if (!parsed.success) return null;
-  const { user, response_url, actions } = parsed.data;
+  const { user, team, channel, container, response_url, actions } = parsed.data;
+  const [home, here] = [user.team_id ?? null, team?.id ?? null];
+  const isGuest = home !== null && here !== null && home !== here;
   for (const { action_id, action_ts = '', value = '' } of actions) {
     const button = slackButtonOf(action_id);
     const pressed = pressedOf(value);
@@ -51,7 +64,8 @@ export function pressOf(body: Buffer): Press | null {
     return {
       button,
       ...pressed,
-      user: { id: user.id, name },
+      user: { id: user.id, name, isGuest },
+      channelId: channel?.id ?? container?.channel_id ?? null,
       responseUrl: response_url ?? null,
       key: JSON.stringify([user.id, action_id, value, action_ts]),
     };

@@ -50,17 +50,13 @@ async function outcomeOf(
   press: Press,
   channels: readonly SlackChannelSetup[],
 ): Promise<string> {
-  const { user, watchId } = press;
+  const { watchId } = press;
   const channel = channels.find(({ name }) => name === press.channel);
   if (channel === undefined) {
     return `Nothing was done: canaryd no longer has buttons in its channel ${press.channel}.`;
   }
-  if (channel.users !== null && !channel.users.includes(user.id)) {
-    return (
-      `Nothing was done: you (${user.name}, ${user.id}) are not among the users of canaryd's ` +
-      `channel ${channel.name} who may press this. Ask one of them, or whoever runs canaryd.`
-    );
-  }
+  const refusal = refusalOf(press, channel);
+  if (refusal !== null) return refusal;
   try {
     return await obeyed(control, press);
   } catch (error) {
@@ -71,6 +67,25 @@ async function outcomeOf(
     if (error.code === 'watch_not_found') return GONE;
     return `Nothing was done. ${error.message}`;
   }
+}
+
+/** Why this person may not press this here; null: they may. */
+function refusalOf({ user, channelId }: Press, channel: SlackChannelSetup): string | null {
+  const isKnown = channel.channelId !== null && channelId !== null;
+  if (isKnown && channel.channelId !== channelId) {
+    return `Nothing was done: canaryd's channel ${channel.name} is another channel in Slack.`;
+  }
+  if (channel.users === null ? !user.isGuest : channel.users.includes(user.id)) return null;
+  if (channel.users === null) {
+    return (
+      `Nothing was done: you (${user.name}, ${user.id}) are of another workspace. Ask somebody ` +
+      `of this one, or whoever runs canaryd to list you in users of its channel ${channel.name}.`
+    );
+  }
+  return (
+    `Nothing was done: you (${user.name}, ${user.id}) are not among the users of canaryd's ` +
+    `channel ${channel.name} who may press this. Ask one of them, or whoever runs canaryd.`
+  );
 }
 
 const GONE = 'Nothing was done: the watch is no longer in the journal. This message is too old.';
@@ -87,7 +102,6 @@ async function obeyed(control: Control, press: Press): Promise<string> {
   const what = nameOf(view);
   switch (button) {
     case 'acknowledge':
-      if (view.acknowledgedBy === command.by) return `You have acknowledged ${what} already.`;
       await control.acknowledge(watchId, command);
       return `You have acknowledged ${what}.`;
     case 'stop': {

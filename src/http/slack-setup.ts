@@ -4,8 +4,10 @@ export type SlackChannelSetup = {
   readonly name: string;
   /** Read on each use, so that a rotated secret counts at once; null: it is gone. */
   readonly signingSecret: () => string | null;
-  /** Member ids; null: everybody who can see the message. */
+  /** Member ids; null: everybody of the workspace who can see the message. */
   readonly users: readonly string[] | null;
+  /** Where its messages are in Slack; null: only its webhook knows. */
+  readonly channelId: string | null;
 };
 
 export type SlackSetup = {

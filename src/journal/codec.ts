@@ -88,6 +88,7 @@ const FIELDS: Fields = {
   'watch.cancelled': ['by', 'reason'],
   'watch.superseded': ['byWatch', 'version'],
   'watch.acknowledged': ['by', 'reason'],
+  'watch.resolved': ['by', 'reason'],
   'watch.extended': ['by', 'reason', 'deadlineAtMs'],
   'watch.held': ['by', 'reason'],
   'watch.released': ['by', 'reason'],

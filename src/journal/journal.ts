@@ -44,9 +44,11 @@ export type DeliveryUpdate = {
   readonly notBeforeMs: number;
   readonly reason: DeliveryReason;
   readonly detail: string;
-  /** Of a message that was delivered. */
+  /** Of a message that was delivered, or of a part of it; absent: what is written stays. */
   readonly receipt?: string;
 };
+
+export type AttemptStart = { readonly id: string; readonly attempt: number };
 
 /** How many receipts of a watch a channel is shown: the newest. */
 export const RECEIPTS_MAX = 500;
@@ -141,6 +143,15 @@ export interface Journal {
    * ended or somebody else has begun this attempt.
    */
   startAttempt(deliveryId: string, attempt: number, atMs: number, holder: string): Promise<boolean>;
+  /**
+   * The same for deliveries that go out as one, in one transaction. Returns the ids of those that
+   * were begun; the others are left as they are.
+   */
+  startAttempts(
+    starts: readonly AttemptStart[],
+    atMs: number,
+    holder: string,
+  ): Promise<readonly string[]>;
   /**
    * Says that this replica lives, for `ttlMs` by the store's own clock, so that skewed clocks of
    * replicas do no harm. Returns all that live, itself among them, in one order for everybody.

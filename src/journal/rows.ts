@@ -140,16 +140,16 @@ function word<Word extends string>(known: readonly Word[], found: string, row: s
  * In which order pending deliveries are handed out: what is to go later last, so that a night's
  * held messages hide nothing; then the critical ones; then as planned.
  * @param isNotCritical how the store says so
- * @param due the placeholder of that time: in the text itself, each question would be a statement
- *   of its own, and statements are kept
+ * @param dueAt place of the present time among the values: a text for each time would be a statement
+ * for each look
  */
 export function pendingOrder(
   isNotCritical: string,
   kind: 'action' | 'message' | undefined,
-  due: string | null,
+  dueAt: string | null,
 ): string {
   const first = [
-    ...(due === null ? [] : [`(attempts = 0 AND not_before_ms > ${due})`]),
+    ...(dueAt === null ? [] : [`(attempts = 0 AND not_before_ms > ${dueAt})`]),
     ...(kind === 'message' ? [isNotCritical] : []),
   ];
   return `ORDER BY ${[...first, 'planned'].join(', ')}`;

@@ -1,20 +1,21 @@
-// Alertmanager v2: an alert for each service and environment that is in trouble, by labels that stay
-// the same, so that it groups, is deduplicated and resolves. Everything that changes is an annotation.
-// Each Alertmanager of a cluster is told; one that takes it is enough.
-import type { Message, Outcome } from '../core/delivery.ts';
+// Alertmanager v2: an alert for each watch that is in trouble, by labels that stay the same, so that it
+// is deduplicated and resolves; it groups by service and environment. Everything that changes is an annotation.
+// Each Alertmanager of a cluster is told, because they do not pass alerts on. One that takes an alert
+// is enough to tell people; its end has to reach all, or one of them goes on.
+import type { Message, Outcome, SendContext } from '../core/delivery.ts';
+import { CALL_KIND } from '../core/escalation.ts';
 import type { Clock } from '../kit/clock.ts';
 import { retryAfterMs, send } from '../kit/http.ts';
-import { createClosings } from './closings.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
-  retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import type { Send } from './attempt.ts';
+import { endedKeys, isOver, receiptFor } from './incident-keys.ts';
 import {
   cutLines,
   cutUnits,
@@ -53,18 +54,20 @@ export type AlertmanagerOptions = {
 };
 
 export function createAlertmanager(options: AlertmanagerOptions): Send {
-  const closings = createClosings();
-  return async (message, signal) => {
-    const alerts = alertsOf(message, options, closings.closedAfter(message));
-    if (alerts.length === 0) {
-      return { kind: 'delivered', detail: 'not sent: it opens and closes no alert' };
-    }
+  return async (message, signal, context) => {
+    const alerts = await alertsOf(message, options, context);
+    if (alerts.length === 0) return unsent('it opens and closes no alert');
     const body = JSON.stringify(alerts);
     const outcomes = await Promise.all(options.urls.map((url) => post(options, url, body, signal)));
-    const outcome = joined(outcomes);
-    if (outcome.kind === 'delivered' && message.incident === 'closes') closings.closed(message);
-    return outcome;
+    const outcome = joined(outcomes, message.incident === 'closes' || isTrial(message));
+    const call = callOf(message, context);
+    if (outcome.kind !== 'delivered' || call === null) return outcome;
+    return { ...outcome, receipt: receiptFor(call, message) };
   };
+}
+
+function unsent(why: string): Outcome {
+  return { kind: 'delivered', detail: `not sent: ${why}` };
 }
 
 type Alert = {
@@ -75,53 +78,81 @@ type Alert = {
   readonly generatorURL?: string;
 };
 
-/** @param closedAtMs the incident was closed already: told, and over */
-export function alertsOf(
+type AlertOptions = Pick<AlertmanagerOptions, 'labels' | 'expireMs' | 'clock'>;
+
+/** One for each watch: one request for a storm. */
+export async function alertsOf(
   message: Message,
-  { labels, expireMs, clock }: Pick<AlertmanagerOptions, 'labels' | 'expireMs' | 'clock'>,
-  closedAtMs: number | null = null,
-): readonly Alert[] {
+  options: AlertOptions,
+  context?: SendContext,
+): Promise<readonly Alert[]> {
+  const { merged, cause } = message;
+  if (merged === undefined) return alertsOfOne(message, options, context);
+  const why = cause === undefined ? [] : [[cause.reason, cause.detail].filter(Boolean).join(', ')];
+  const alerts: Alert[] = [];
+  for (const part of merged) {
+    const { incident: _, deploy: __, merged: ___, ...common } = message;
+    const one = { ...common, lines: why, ...part };
+    alerts.push(...(await alertsOfOne(one, options, context)));
+  }
+  return alerts;
+}
+
+async function alertsOfOne(
+  message: Message,
+  { labels, expireMs, clock }: AlertOptions,
+  context: SendContext | undefined,
+): Promise<readonly Alert[]> {
   const startsAt = isoTime(message.atMs) ?? isoTime(clock.now()) ?? '';
-  const identity = (alertname: string, severity: string) => ({
+  const latestMs = Math.max(Date.parse(startsAt), clock.now());
+  const identity = (alertname: string, severity: string, call: string | null) => ({
     ...labels,
     job: 'canaryd',
     alertname,
     severity,
     ...placeOf(message),
+    ...(call === null ? {} : { call: cutUnits(oneLine(call), LABEL_MAX) }),
   });
-  const forMs = isTrial(message) ? TRIAL_MS : expireMs;
-  const startsAtMs = Date.parse(startsAt);
-  const endsAtMs =
-    closedAtMs === null
-      ? Math.max(startsAtMs, clock.now()) + forMs
-      : Math.max(startsAtMs, closedAtMs);
-  const alert = (alertname: string, severity: string): Alert => ({
-    labels: identity(alertname, severity),
+  const alert = (alertname: string, severity: string, forMs: number): Alert => ({
+    labels: identity(alertname, severity, callOf(message, context)),
     annotations: annotationsOf(message),
     startsAt,
-    endsAt: isoTime(endsAtMs) ?? startsAt,
+    endsAt: isoTime(latestMs + forMs) ?? startsAt,
     ...generatorOf(message),
   });
-  if (isTrial(message)) return [alert(ALERTS.trial, message.severity)];
+  if (isTrial(message)) return [alert(ALERTS.trial, message.severity, TRIAL_MS)];
   if (message.incident === 'opens') {
     const severity = message.severity === 'critical' ? 'critical' : 'warning';
-    return [alert(ALERTS[severity], severity)];
+    // Nobody knows of it yet, but it is over: it is told, and not left open.
+    const forMs = (await isOver(message.watchId, context)) ? 0 : expireMs;
+    return [alert(ALERTS[severity], severity, forMs)];
   }
   if (message.incident !== 'closes') return [];
+  const calls = (await endedKeys(message, context)).map((call) => ['critical', call] as const);
   // Which of them is open is not known here: one that is not is no news to Alertmanager.
-  return (['critical', 'warning'] as const).map((severity) => ({
-    labels: identity(ALERTS[severity], severity),
-    annotations: annotationsOf(message),
-    endsAt: startsAt,
-  }));
+  return [['critical', null] as const, ['warning', null] as const, ...calls].map(
+    ([severity, call]) => ({
+      labels: identity(ALERTS[severity], severity, call),
+      annotations: annotationsOf(message),
+      endsAt: startsAt,
+    }),
+  );
 }
 
-function placeOf({ deploy }: Message): Record<string, string> {
+/** Alertmanager is silent about an alert that fires already: a call is one of its own. */
+function callOf(message: Message, context: SendContext | undefined): string | null {
+  if (message.kind !== CALL_KIND) return null;
+  return context?.deliveryId ?? `${message.watchId}-call-${message.atMs}`;
+}
+
+/** With the watch: the end of one deploy's trouble must not end that of another one. */
+function placeOf({ deploy, watchId }: Message): Record<string, string> {
   if (deploy === undefined) return {};
   const { service, environment } = deploy;
   return {
     service: cutUnits(oneLine(service), LABEL_MAX),
     environment: cutUnits(oneLine(environment), LABEL_MAX),
+    watch: cutUnits(oneLine(watchId), LABEL_MAX),
   };
 }
 
@@ -180,15 +211,18 @@ function passwordOf(basic: string): string {
   return Buffer.from(basic, 'base64').toString('utf8').split(':').slice(1).join(':');
 }
 
-/** One that took it is enough; else the one that may take it later counts. */
-function joined(outcomes: readonly Outcome[]): Outcome {
-  const took = outcomes.filter(({ kind }) => kind === 'delivered');
+/** @param isForAll not delivered before each has taken it; else one is enough */
+function joined(outcomes: readonly Outcome[], isForAll: boolean): Outcome {
   const [one] = outcomes;
-  if (one !== undefined && outcomes.length === 1) return one;
+  if (one === undefined) return refused('misconfigured', 'no urls');
+  if (outcomes.length === 1) return one;
+  const took = outcomes.filter(({ kind }) => kind === 'delivered');
   const said = outcomes.map(({ detail }, index) => `${index + 1}: ${detail}`).join('; ');
   const detail = `${took.length} of ${outcomes.length} took it (${said})`;
-  if (took.length > 0) return { kind: 'delivered', detail };
-  const again = outcomes.find((outcome) => outcome.kind === 'retryable');
-  if (again !== undefined) return { ...again, detail };
-  return one === undefined ? retryable('misconfigured', 'no urls') : { ...one, detail };
+  if (took.length === outcomes.length || (took.length > 0 && !isForAll)) {
+    return { kind: 'delivered', detail };
+  }
+  const again = outcomes.find(({ kind }) => kind === 'retryable');
+  const failed = again ?? outcomes.find(({ kind }) => kind === 'refused') ?? one;
+  return { ...failed, detail };
 }

@@ -1,23 +1,23 @@
-// Deploys as annotations of Grafana: a region from the start of the watch to its end, and points for
+// Deploys as annotations of Grafana: a region from the deploy to the end of its watch, and points for
 // a stop and for what became of the rollback. Only these kinds are marked. The region is found again
-// by the id that Grafana gave for it, which the receipts keep; without it the end is a point.
+// by the id that Grafana gave for it, which the receipts keep; when nobody has marked the start, the
+// end marks all of it.
 //
-// Changing the region may be repeated, a new mark may not: so the change goes first, and what comes
-// of the new mark is what came of the attempt.
+// Changing the region may be repeated, a new mark may not: so the region goes first, a new one leaves
+// a receipt whatever comes after it, and what comes of the point is what came of the attempt.
 import type { Message, Outcome, SendContext } from '../core/delivery.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
-  objectOf,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
   retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { objectOf, type Send } from './attempt.ts';
 import { cutUnits, linksOf, oneLine } from './text.ts';
 import { isTrial } from './trial.ts';
 
@@ -38,7 +38,7 @@ const TEXT_MAX = 500;
 
 type Mark = {
   readonly tag: string;
-  /** `begins` and `ends` the region of the watch; `both`: ends it, and is a point as well. */
+  /** `begins` and `ends` the region of the deploy; `both`: ends it, and is a point as well. */
   readonly region: 'begins' | 'ends' | 'both' | 'none';
 };
 const MARKS: ReadonlyMap<string, Mark> = new Map([
@@ -57,54 +57,84 @@ type Answered =
   | { readonly kind: 'ok'; readonly id: number | null; readonly detail: string }
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed'; readonly outcome: Outcome };
+type Marked =
+  | { readonly kind: 'marked'; readonly id: number; readonly detail: string }
+  | { readonly kind: 'failed'; readonly outcome: Outcome };
 
 export function createGrafana(options: GrafanaOptions): Send {
   return async (message, signal, context) => {
     const mark = isTrial(message) ? TRIAL : MARKS.get(message.kind);
     if (mark === undefined) return { kind: 'delivered', detail: 'not marked' };
-    if (mark.region === 'ends' || mark.region === 'both') {
-      const ended = await endRegion(options, message, mark, signal, context);
+    const post = (body: object) => newMark(options, message, body, signal);
+    const point = () => post({ time: message.atMs, tags: tagsOf(message, mark.tag, options) });
+    if (mark.region === 'none') return outcomeOfMark(await point(), false);
+
+    const id = await regionOf(message, context);
+    const from = Math.min(message.deploy?.deployedAtMs ?? message.atMs, message.atMs);
+    const regionTags = tagsOf(message, 'deploy', options);
+    if (mark.region === 'begins') {
+      // The start waited for the end of the quiet hours, and something has ended meanwhile.
+      if (id !== null) return { kind: 'delivered', detail: 'marked already' };
+      return outcomeOfMark(await post({ time: from, tags: regionTags }), true);
+    }
+    const region = { timeEnd: message.atMs, tags: [...regionTags, mark.tag] };
+    if (id !== null) {
+      const body = { ...region, text: textOf(message) };
+      const ended = await call(options, 'PATCH', `/api/annotations/${id}`, body, signal);
       if (ended.kind === 'failed') return ended.outcome;
       const isDone = ended.kind === 'ok' && mark.region === 'ends';
       if (isDone) return { kind: 'delivered', detail: `region ended: ${ended.detail}` };
+      // Somebody has removed the region: a point is left.
+      return outcomeOfMark(await point(), false);
     }
-    const body = {
-      time: message.atMs,
-      tags: tagsOf(message, mark.tag, options),
-      text: textOf(message),
-      ...(options.dashboardUid === null ? {} : { dashboardUID: options.dashboardUid }),
-    };
-    const answer = await call(options, 'POST', '/api/annotations', body, signal);
-    if (answer.kind === 'failed') return answer.outcome;
-    if (answer.kind === 'gone') return refused('client_error', NOT_THERE);
-    if (answer.id === null) {
-      const detail = `${answer.detail}, but without the id of an annotation; check url`;
-      return retryable('bad_response', detail, { maybeDelivered: true });
-    }
-    const receipt = mark.region === 'begins' ? { receipt: JSON.stringify({ id: answer.id }) } : {};
-    return { kind: 'delivered', detail: `marked: ${answer.detail}`, ...receipt };
+    if (from === message.atMs) return outcomeOfMark(await point(), false);
+    const whole = await post({ time: from, ...region });
+    if (whole.kind === 'failed' || mark.region === 'ends') return outcomeOfMark(whole, true);
+    const outcome = outcomeOfMark(await point(), false);
+    return outcome.kind === 'refused' ? outcome : { ...outcome, receipt: receiptOf(whole.id) };
   };
 }
 
-/** `gone`: there is no region, or somebody has removed it. */
-async function endRegion(
+function outcomeOfMark(marked: Marked, isRegion: boolean): Outcome {
+  if (marked.kind === 'failed') return marked.outcome;
+  const receipt = isRegion ? { receipt: receiptOf(marked.id) } : {};
+  return { kind: 'delivered', detail: `marked: ${marked.detail}`, ...receipt };
+}
+
+function receiptOf(id: number): string {
+  return JSON.stringify({ id });
+}
+
+/** The region that is there already; null: none that is known. */
+async function regionOf(
+  { watchId }: Message,
+  context: SendContext | undefined,
+): Promise<number | null> {
+  const receipts = (await context?.receipts(watchId)) ?? [];
+  const ids = receipts.map(({ receipt }) => objectOf(receipt)['id']);
+  return ids.findLast((id): id is number => Number.isSafeInteger(id)) ?? null;
+}
+
+/** What must not be repeated once Grafana has it. */
+async function newMark(
   options: GrafanaOptions,
   message: Message,
-  { tag }: Mark,
+  what: object,
   signal: AbortSignal,
-  context: SendContext | undefined,
-): Promise<Answered> {
-  const receipts = (await context?.receipts(message.watchId)) ?? [];
-  const begun = receipts.findLast(({ kind }) => kind === 'watch.started');
-  const { id } = objectOf(begun?.receipt ?? '');
-  if (!Number.isSafeInteger(id)) return { kind: 'gone' };
+): Promise<Marked> {
+  const { dashboardUid } = options;
   const body = {
-    timeEnd: message.atMs,
-    // Those that are given replace those that were.
-    tags: [...tagsOf(message, 'deploy', options), tag],
+    ...what,
     text: textOf(message),
+    ...(dashboardUid === null ? {} : { dashboardUID: dashboardUid }),
   };
-  return call(options, 'PATCH', `/api/annotations/${id}`, body, signal);
+  const answer = await call(options, 'POST', '/api/annotations', body, signal);
+  if (answer.kind === 'failed') return answer;
+  if (answer.kind === 'gone') return failed(refused('client_error', NOT_THERE));
+  const { id, detail } = answer;
+  if (id !== null) return { kind: 'marked', id, detail };
+  const why = `${detail}, but without the id of an annotation; check url`;
+  return failed(retryable('bad_response', why, { maybeDelivered: true }));
 }
 
 function tagsOf({ deploy }: Message, tag: string, { tags }: GrafanaOptions): readonly string[] {
@@ -184,6 +214,6 @@ function answered(answer: HttpAnswer, { token, clock }: GrafanaOptions): Answere
   return failed(outcomeOfStatus(status, detail, retryAfterMs(headers, clock.now())));
 }
 
-function failed(outcome: Outcome): Answered {
-  return { kind: 'failed', outcome };
+function failed(outcome: Outcome) {
+  return { kind: 'failed', outcome } as const;
 }

@@ -1,20 +1,22 @@
-// PagerDuty Events v2: one incident for each watch (dedup_key is the watch), opened by what is bad,
-// acknowledged and resolved by what people and the watch say later. The begin and the pass of a watch
+// PagerDuty Events v2: incidents of each watch (dedup_key begins with the watch), opened by what is
+// bad, acknowledged and resolved by what people and the watch say later. What has to page is never
+// added to an open incident: a stop, each call and a storm have one of their own. The begin and the pass of a watch
 // are change events, which page nobody. Anything else is not sent: PagerDuty has no place for it.
-import type { Message, Outcome, Severity } from '../core/delivery.ts';
+import type { Message, Outcome, SendContext, Severity } from '../core/delivery.ts';
+import { CALL_KIND } from '../core/escalation.ts';
+import { isOfSeveral } from '../core/merge.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
-import { createClosings } from './closings.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
-  objectOf,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { objectOf, type Send } from './attempt.ts';
+import { areOver, endedKeys, ownKeys, receiptFor, watchesOf } from './incident-keys.ts';
 import {
   cutLines,
   cutUnits,
@@ -50,10 +52,14 @@ type Action = 'trigger' | 'acknowledge' | 'resolve';
 const CHANGES: readonly string[] = ['watch.started', 'watch.passed'];
 
 export function createPagerDuty(options: PagerDutyOptions): Send {
-  const closings = createClosings();
-  return async (message, signal) => {
-    const isLate = message.incident === 'opens' && closings.closedAfter(message) !== null;
-    const events = eventsOf(message, options.routingKey, isLate);
+  return async (message, signal, context) => {
+    const steps = await stepsOf(message, context);
+    const events = [
+      ...steps.map(({ action, key }): Event => {
+        return { path: '/v2/enqueue', body: alertOf(message, options.routingKey, action, key) };
+      }),
+      ...changesOf(message, options.routingKey),
+    ];
     let outcome: Outcome = {
       kind: 'delivered',
       detail: 'not sent: it opens, acknowledges and closes no incident, and is no change',
@@ -63,29 +69,52 @@ export function createPagerDuty(options: PagerDutyOptions): Send {
       outcome = await post(options, event, signal);
       if (outcome.kind !== 'delivered') return outcome;
     }
-    if (message.incident === 'closes') closings.closed(message);
-    return outcome;
+    const [opened] = steps;
+    if (outcome.kind !== 'delivered' || opened?.action !== 'trigger') return outcome;
+    if (Object.values(keysOf(message.watchId)).includes(opened.key)) return outcome;
+    return { ...outcome, receipt: receiptFor(opened.key, message) };
   };
 }
 
-function eventsOf(message: Message, routingKey: string, isLate: boolean): readonly Event[] {
-  const alert = (action: Action): Event => ({
-    path: '/v2/enqueue',
-    body: alertOf(message, routingKey, action),
-  });
+type Step = { readonly action: Action; readonly key: string };
+
+async function stepsOf(message: Message, context?: SendContext): Promise<readonly Step[]> {
+  const own = Object.values(keysOf(message.watchId));
+  const all = (action: Action, keys: readonly string[]) => keys.map((key) => ({ action, key }));
+  switch (message.incident) {
+    case 'opens': {
+      const key = keyOf(message, context);
+      // Nobody knows of it yet, but it is over: it is told, and not left open.
+      const isLate = await areOver(watchesOf(message), context);
+      return [{ action: 'trigger', key }, ...(isLate ? all('resolve', [key]) : [])];
+    }
+    case 'acknowledges':
+      return all('acknowledge', [...own, ...(await ownKeys(message, context))]);
+    case 'closes':
+      return all('resolve', [...own, ...(await endedKeys(message, context))]);
+    default:
+      return [];
+  }
+}
+
+/** Two, because PagerDuty only logs what comes to an open incident: a stop has to page all the same. */
+function keysOf(watchId: string) {
+  return { critical: watchId, warning: `${watchId}-warning` };
+}
+
+/** What pages anew, and what is of many watches, is an incident of its own. */
+function keyOf(message: Message, context?: SendContext): string {
+  const { watchId, atMs, severity, kind } = message;
+  if (kind === CALL_KIND) return context?.deliveryId ?? `${watchId}-call-${atMs}`;
+  if (isOfSeveral(message)) return `storm-${context?.deliveryId ?? `${watchId}-${atMs}`}`;
+  return keysOf(watchId)[severity === 'critical' ? 'critical' : 'warning'];
+}
+
+function changesOf(message: Message, routingKey: string): readonly Event[] {
   const isChange =
     CHANGES.includes(message.kind) || (isTrial(message) && message.incident !== 'opens');
-  const change: Event = { path: '/v2/change/enqueue', body: changeOf(message, routingKey) };
-  const steps: readonly Event[] =
-    message.incident === 'opens'
-      ? // Nobody knows of it yet, but it is over: it is told, and not left open.
-        [alert('trigger'), ...(isLate ? [alert('resolve')] : [])]
-      : message.incident === 'acknowledges'
-        ? [alert('acknowledge')]
-        : message.incident === 'closes'
-          ? [alert('resolve')]
-          : [];
-  return [...steps, ...(isChange ? [change] : [])];
+  if (!isChange) return [];
+  return [{ path: '/v2/change/enqueue', body: changeOf(message, routingKey) }];
 }
 
 const SEVERITIES: Readonly<Record<Severity, string>> = {
@@ -94,11 +123,11 @@ const SEVERITIES: Readonly<Record<Severity, string>> = {
   info: 'info',
 };
 
-function alertOf(message: Message, routingKey: string, action: Action) {
+function alertOf(message: Message, routingKey: string, action: Action, key: string) {
   const head = {
     routing_key: routingKey,
     event_action: action,
-    dedup_key: cutUnits(oneLine(message.watchId), PAGERDUTY_LIMITS.dedupKey) || 'canaryd',
+    dedup_key: cutUnits(oneLine(key), PAGERDUTY_LIMITS.dedupKey) || 'canaryd',
   };
   if (action !== 'trigger') return head;
   const links = linksOf(message);

@@ -1,24 +1,32 @@
-// Slack by a bot token: one message for each watch, updated in place, and the story in its thread.
-// What is critical is shown in the channel as well. Where the message of a watch is comes from the
-// receipts of earlier deliveries; when they are not known a new one is posted.
+// Slack by a bot token: one message for each watch (its head), updated in place, and the story in its
+// thread. What is critical is shown in the channel as well. Where the head is and what it shows comes
+// from the receipts of earlier deliveries; when they are not known a new one is posted.
 //
 // An update may be repeated, a post may not: so the update goes first, and what comes of the post
-// into the thread is what came of the attempt.
+// into the thread is what came of the attempt. A head that was just posted has a receipt before its
+// thread has anything, so that the next attempt posts no second one.
 import type { Message, Outcome, SendContext } from '../core/delivery.ts';
-import { isOfSeveral } from '../core/merge.ts';
+import { DIGEST_KIND, isOfSeveral } from '../core/merge.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
-  objectOf,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
   retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { deliveryKey, objectOf, type Send } from './attempt.ts';
+import {
+  type Head,
+  headButtons,
+  headIn,
+  headMessage,
+  standingAfter,
+  standsOtherwise,
+} from './slack-head.ts';
 import {
   plainSlackMessage,
   type SlackOptions,
@@ -37,9 +45,6 @@ export type SlackBotOptions = {
   readonly timeoutMs: number;
   readonly clock: Clock;
 };
-
-/** The message of a watch in the channel, and the time of the news that it shows. */
-type Head = { readonly channel: string; readonly ts: string; readonly atMs: number };
 
 /** Watches whose message is remembered without asking. */
 const HEADS_MAX = 1_000;
@@ -64,20 +69,29 @@ export function createSlackBot(options: SlackBotOptions): Send {
   return async (message, signal, context) => {
     const say = (method: Method, payload: Payload) => call(options, method, payload, signal);
     if (isOfSeveral(message)) return toldAlone(message, options, say);
-    // Another replica may have begun a newer one.
-    const told = await headOf(message.watchId, options.channel, gone, context);
-    const known = newer(heads.get(message.watchId) ?? null, told);
-    const begun = await putHead(message, known, options, say);
-    if (begun.kind === 'failed') return begun.outcome;
-    remember(message.watchId, begun.head);
-    const reply = await tell(message, begun, options, say);
-    if (reply.kind === 'ok') {
-      const detail = begun.isNew ? 'posted' : 'posted to the thread';
-      return { kind: 'delivered', detail, receipt: JSON.stringify(begun.head) };
+    const key = deliveryKey(message, 'slack_bot', context);
+    for (let isAgain = false; ; isAgain = true) {
+      // Another replica may have begun a newer one.
+      const told = await headOf(message.watchId, options.channel, gone, context);
+      const known = newer(heads.get(message.watchId) ?? null, told);
+      if (message.kind === DIGEST_KIND && known === null) return toldAlone(message, options, say);
+      const begun = await begin(message, key, known, options, say);
+      if (begun.kind === 'failed') return begun.outcome;
+      const { head } = begun;
+      remember(message.watchId, head);
+      const reply = await tell(message, begun, options, say);
+      const receipt = JSON.stringify(head);
+      if (reply.kind === 'ok') {
+        const detail = begun.isNew ? 'posted' : 'posted to the thread';
+        return { kind: 'delivered', detail, receipt };
+      }
+      if (!reply.isGone || isAgain) {
+        const { outcome } = reply;
+        return outcome.kind === 'retryable' ? { ...outcome, receipt } : outcome;
+      }
+      // The thread is gone: a new one begins.
+      forget(message.watchId, head);
     }
-    // The thread is gone: the next attempt begins a new one.
-    if (reply.isGone) forget(message.watchId, begun.head);
-    return reply.outcome;
   };
 }
 
@@ -102,37 +116,52 @@ type Begun =
   | { readonly kind: 'begun'; readonly head: Head; readonly isNew: boolean }
   | { readonly kind: 'failed'; readonly outcome: Outcome };
 
-/** The message of the watch shows the latest news; an old one that comes late does not replace it. */
-async function putHead(
+/** Puts the head in place, as it is after this message. */
+async function begin(
   message: Message,
+  key: string,
   known: Head | null,
   options: SlackBotOptions,
   say: Say,
 ): Promise<Begun> {
-  const { mention, buttons = null } = options;
+  // Posted by an earlier attempt of this very message.
+  if (known?.postedFor === key) return { kind: 'begun', head: known, isNew: true };
+  // A night's news is no news of how things stand: it has its place in the thread.
+  if (known !== null && message.kind === DIGEST_KIND) {
+    return { kind: 'begun', head: known, isNew: false };
+  }
+  const { channel, mention, buttons = null } = options;
+  const standing = standingAfter(known?.standing ?? null, message);
+  const shown = headMessage(message, standing);
+  const told = (known?.told ?? 0) + 1;
+  const actions = headButtons(message, standing);
   if (known !== null) {
-    if (message.atMs < known.atMs) return { kind: 'begun', head: known, isNew: false };
-    const { channel, ts } = known;
+    const head = { ...known, told, standing };
+    // An old message that comes late is shown only where it changes how things stand.
+    const isLate = message.atMs < known.standing.atMs;
+    if (isLate && !standsOtherwise(known.standing, standing))
+      return { kind: 'begun', head, isNew: false };
+    const { ts } = known;
     // Without attachments the old ones would stay under a plain text.
-    const said = await inAnyForm(message, { mention: null, buttons }, (form) =>
-      say('chat.update', { attachments: [], ...form, channel, ts }),
+    const said = await inAnyForm(shown, { mention: null, buttons, actions }, (form) =>
+      say('chat.update', { attachments: [], ...form, channel: known.channel, ts }),
     );
-    if (said.kind === 'ok') {
-      return { kind: 'begun', head: { ...known, atMs: message.atMs }, isNew: false };
-    }
+    if (said.kind === 'ok') return { kind: 'begun', head, isNew: false };
     if (!said.isGone) return said;
   }
-  const said = await inAnyForm(message, { mention, buttons }, (form) =>
-    say('chat.postMessage', { ...form, channel: options.channel }),
+  // What is critical has called people when it came; other news of it calls nobody.
+  const calls = message.severity === 'critical' ? mention : null;
+  const said = await inAnyForm(shown, { mention: calls, buttons, actions }, (form) =>
+    say('chat.postMessage', { ...form, channel }),
   );
   if (said.kind === 'failed') return said;
-  const head = { channel: options.channel, ts: said.ts, atMs: message.atMs };
+  const head = { channel, ts: said.ts, told, postedFor: key, standing };
   return { kind: 'begun', head, isNew: true };
 }
 
 /**
  * Into the thread; the copy of a message that was just posted calls nobody a second time. What only
- * the thread shows has no buttons: those of the message itself are always the right ones.
+ * the thread shows has no buttons: those of the head are always the right ones.
  */
 function tell(
   message: Message,
@@ -141,13 +170,15 @@ function tell(
   say: Say,
 ): Promise<Said> {
   const isLoud = message.severity === 'critical' && !isNew;
+  // What is still open after the night is to be seen, though it is not in the head.
+  const isSeen = isLoud || (message.kind === DIGEST_KIND && message.severity !== 'info');
   const options = { mention: isNew ? null : mention, buttons: isLoud ? buttons : null };
   return inAnyForm(message, options, (form) =>
     say('chat.postMessage', {
       ...form,
       channel: head.channel,
       thread_ts: head.ts,
-      ...(isLoud ? { reply_broadcast: true } : {}),
+      ...(isSeen ? { reply_broadcast: true } : {}),
     }),
   );
 }
@@ -174,10 +205,10 @@ async function inAnyForm(
 
 function newer(own: Head | null, told: Head | null): Head | null {
   if (own === null || told === null) return own ?? told;
-  return told.atMs > own.atMs ? told : own;
+  return told.told > own.told ? told : own;
 }
 
-/** From the receipts: the last one in this channel. */
+/** From the receipts: the one in this channel that knows most. */
 async function headOf(
   watchId: string,
   channel: string,
@@ -186,9 +217,9 @@ async function headOf(
 ): Promise<Head | null> {
   const receipts = (await context?.receipts(watchId)) ?? [];
   return receipts.reduce<Head | null>((last, { receipt }) => {
-    const { channel: where, ts, atMs } = objectOf(receipt);
-    if (where !== channel || typeof ts !== 'string' || typeof atMs !== 'number') return last;
-    return !gone.has(ts) && (last === null || atMs >= last.atMs) ? { channel, ts, atMs } : last;
+    const head = headIn(receipt, channel);
+    if (head === null || gone.has(head.ts)) return last;
+    return last === null || head.told >= last.told ? head : last;
   }, null);
 }
 

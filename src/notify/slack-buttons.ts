@@ -53,9 +53,17 @@ const URL_MAX = 3_000;
 /** Slack allows 300 characters of the question. */
 const NAME_MAX = 120;
 
+/** Of a message that stands alone. */
+export function slackButtonsOf(kind: string): readonly SlackButton[] {
+  return BUTTONS.get(kind) ?? [];
+}
+
 /** @param channel its name in the config, when its messages have buttons */
-export function slackActions(message: Message, channel: string | null): readonly SlackActions[] {
-  const buttons = BUTTONS.get(message.kind) ?? [];
+export function slackActions(
+  message: Message,
+  channel: string | null,
+  buttons = slackButtonsOf(message.kind),
+): readonly SlackActions[] {
   // A press must never act on one watch when the message speaks of many.
   if (channel === null || buttons.length === 0 || isOfSeveral(message)) return [];
   const value = slackValue({ channel, watchId: message.watchId });

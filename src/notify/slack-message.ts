@@ -3,7 +3,7 @@
 // below them whatever the message holds. All text of a message is foreign: it is escaped, so that
 // an error body cannot ping a channel.
 import type { Message, Severity } from '../core/delivery.ts';
-import { escapeSlack } from '../core/slack-button.ts';
+import { escapeSlack, type SlackButton } from '../core/slack-button.ts';
 import { type SlackActions, slackActions } from './slack-buttons.ts';
 import { clean, oneLine } from './text.ts';
 
@@ -27,6 +27,8 @@ export type SlackOptions = {
   readonly mention: string | null;
   /** Name of the channel, when its messages have buttons. */
   readonly buttons?: string | null;
+  /** Absent: those that belong to this kind of message. */
+  readonly actions?: readonly SlackButton[];
 };
 
 /** The headline as people see it: a lock screen shows no more. */
@@ -55,7 +57,7 @@ export function slackMessage(message: Message, options: SlackOptions): SlackPayl
     ...sectionOf(nextOf(message, NEXT_MAX)),
     ...fieldsOf(message),
     ...sectionOf(linksOf(message, LINKS_MAX).join('  ·  ')),
-    ...slackActions(message, options.buttons ?? null),
+    ...slackActions(message, options.buttons ?? null, options.actions),
     { type: 'context', elements: [mrkdwn(contextOf(message))] },
   ];
   return {

@@ -7,10 +7,10 @@ import {
   IncomingWebhookRequestError,
 } from '@slack/webhook';
 import type { Message, Outcome } from '../core/delivery.ts';
-import type { DeliveryReason } from '../core/event.ts';
 import type { Clock } from '../kit/clock.ts';
 import { retryAfterMs } from '../kit/http.ts';
 import { cutEnd, printable, redact } from '../kit/redact.ts';
+import { outcomeOfStatus, refused, retryable } from '../request/outcome.ts';
 import { plainSlackMessage, type SlackPayload, slackMessage } from './slack-message.ts';
 
 /** Slack answers with one word. */
@@ -131,13 +131,7 @@ function outcomeOf(attempt: Attempt, options: SlackChannelOptions, signal: Abort
   if (status === 200 && body.trim() === 'ok') return { kind: 'delivered', detail: 'ok' };
   const said = saidBy(body, options);
   const detail = `HTTP ${status}${said === '' ? '' : `: ${said}`}`;
-  if (status >= 200 && status < 300) return retryable('bad_response', detail);
-  if (status >= 300 && status < 400) {
-    return refused('redirect', `HTTP ${status}: redirects are not followed; set the final URL`);
-  }
-  if (status === 429) return retryable('rate_limited', detail, attempt.retryAfterMs);
-  if (status >= 500) return retryable('server_error', detail, attempt.retryAfterMs);
-  return refused('client_error', detail);
+  return outcomeOfStatus(status, detail, attempt.retryAfterMs);
 }
 
 const NOT_SENT =
@@ -149,11 +143,11 @@ function outcomeOfFailure(
   signal: AbortSignal,
 ): Outcome {
   if (signal.aborted) {
-    return retryable('interrupted', 'interrupted; it may have arrived', null, true);
+    return retryable('interrupted', 'interrupted; it may have arrived', { maybeDelivered: true });
   }
   if (error.name === 'TimeoutError') {
     const detail = `no answer within ${options.timeoutMs} ms; it may have arrived`;
-    return retryable('timeout', detail, null, true);
+    return retryable('timeout', detail, { maybeDelivered: true });
   }
   const code = codeOf(error);
   if (code === 'ERR_INVALID_URL') {
@@ -162,7 +156,9 @@ function outcomeOfFailure(
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) {
     return refused('tls', `TLS: ${code}`);
   }
-  return retryable('network', code || 'connection failed', null, !NOT_SENT.test(code));
+  return retryable('network', code || 'connection failed', {
+    maybeDelivered: !NOT_SENT.test(code),
+  });
 }
 
 /** `fetch failed` says nothing; its cause has the code. Messages are not used: they hold URLs. */
@@ -179,17 +175,4 @@ function saidBy(body: string, { webhookUrl }: SlackChannelOptions): string {
   // Short parts of the path are words such as "services"; redacting those would only confuse.
   const parts = [pathname + search, ...pathname.split('/')].filter((part) => part.length > 8);
   return cutEnd(printable(redact(body, [webhookUrl, ...parts])), SNIPPET_MAX);
-}
-
-function refused(reason: DeliveryReason, detail: string): Outcome {
-  return { kind: 'refused', reason, detail };
-}
-
-function retryable(
-  reason: DeliveryReason,
-  detail: string,
-  askedMs: number | null = null,
-  maybeDelivered = false,
-): Outcome {
-  return { kind: 'retryable', reason, detail, retryAfterMs: askedMs, maybeDelivered };
 }

@@ -6,20 +6,20 @@ import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import {
   ANSWER_BYTES_MAX,
   httpDetail,
-  objectOf,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
   retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { objectOf, type Send } from './attempt.ts';
 import { cutLines, fieldsOf, headlineOf, linesOf, linksOf, nextOf, utc, watchOf } from './text.ts';
 
 /** Telegram counts UTF-16 units, links apart, up to this. */
 export const TELEGRAM_MAX = 4_096;
 const HEADLINE_MAX = 200;
 const NEXT_MAX = 600;
+const WRITTEN_LINKS_MAX = 1_000;
 
 export type TelegramOptions = {
   /** Base of the Bot API, without a slash at the end. */
@@ -46,55 +46,102 @@ export function createTelegram(options: TelegramOptions): Send {
   let { thread } = options;
 
   return async (message, signal) => {
-    const post = () => call(options, { ...telegramText(message), chat, thread, message }, signal);
-    const first = await post();
-    if (first.kind === 'outcome') return first.outcome;
-    if (first.kind === 'moved') chat = first.chat;
-    else thread = null;
-    const why =
-      first.kind === 'moved'
-        ? `the group has become a supergroup: set chat to "${chat}"`
-        : 'the topic is gone: set another thread, or none';
-    const second = await post();
-    if (second.kind !== 'outcome') return refused('client_error', why);
-    return { ...second.outcome, detail: `${second.outcome.detail}; ${why}` };
+    const mended = new Map<Mendable['kind'], string>();
+    for (;;) {
+      const isPlain = mended.has('bad_entities');
+      const text = telegramText(message, { isPlain });
+      const attempt = await call(options, { ...text, chat, thread, message }, signal);
+      const why = [...mended.values()];
+      if (attempt.kind === 'outcome') {
+        const { outcome } = attempt;
+        return { ...outcome, detail: [outcome.detail, ...why].join('; ') };
+      }
+      if (mended.has(attempt.kind)) return refused('client_error', why.join('; '));
+      if (attempt.kind === 'moved') chat = attempt.chat;
+      if (attempt.kind === 'no_thread') thread = null;
+      mended.set(attempt.kind, adviceOn(attempt));
+    }
   };
 }
 
+function adviceOn(mendable: Mendable): string {
+  switch (mendable.kind) {
+    case 'moved':
+      return `the group has become a supergroup: set chat to "${mendable.chat}"`;
+    case 'no_thread':
+      return 'the topic is gone: set another thread, or none';
+    case 'bad_entities':
+      return `sent as plain text (${mendable.words})`;
+  }
+}
+
 /** The text, and where in it something is bold or a link. */
-export function telegramText(message: Message): {
+export function telegramText(
+  message: Message,
+  { isPlain = false }: { readonly isPlain?: boolean } = {},
+): {
   readonly text: string;
   readonly entities: readonly Entity[];
 } {
   const headline = harmless(headlineOf(message, HEADLINE_MAX));
-  const entities: Entity[] = [{ type: 'bold', offset: 0, length: headline.length }];
   const next = harmless(nextOf(message, NEXT_MAX));
-  const foot = [watchOf(message), utc(message.atMs), 'canaryd'].filter(Boolean).join(' · ');
-  const links = linksOf(message);
-  const labels = links.map(({ label }) => harmless(label)).join(' · ');
-  const tail = [next && `Next: ${next}`, labels, harmless(foot)].filter(Boolean);
+  const foot = harmless([watchOf(message), utc(message.atMs), 'canaryd'].filter(Boolean).join(DOT));
+  const all = linksOf(message).map(({ label, url }) => ({ label: harmless(label), url }));
+  const links = isPlain ? [] : all.filter(({ url }) => isLinkable(url));
+  const written = writtenOut(all.filter((link) => !links.includes(link)));
+  const labels = links.map(({ label }) => label).join(DOT);
+  const tail = [next && `Next: ${next}`, ...written, labels, foot].filter(Boolean);
   const fields = fieldsOf(message, 80, 200).map(([title, value]) => `${title}: ${value}`);
   const room = TELEGRAM_MAX - headline.length - tail.join('\n').length - 4;
   const body = cutLines([...linesOf(message), ...fields].map(harmless), room);
   const text = [headline, ...body, ...tail].join('\n');
-  let offset = text.length - (harmless(foot).length + 1) - labels.length;
-  for (const { label, url } of labels === '' ? [] : links) {
-    const { length } = harmless(label);
-    entities.push({ type: 'text_link', offset, length, url });
-    offset += length + ' · '.length;
+  if (isPlain) return { text, entities: [] };
+  const entities: Entity[] = [{ type: 'bold', offset: 0, length: headline.length }];
+  let offset = text.length - (foot.length + 1) - labels.length;
+  for (const { label, url } of links) {
+    entities.push({ type: 'text_link', offset, length: label.length, url });
+    offset += label.length + DOT.length;
   }
   return { text, entities };
 }
 
-/** Telegram makes mentions of names and commands of words by itself: a foreign text must not call. */
-function harmless(text: string): string {
-  return text.replace(/(^|\W)@(?=\w)/g, '$1@\u2060').replace(/(^|\s)\/(?=\w)/g, '$1/\u2060');
+const DOT = ' · ';
+
+/** Telegram refuses the whole message for a link to a host that has no dot, such as `localhost`. */
+function isLinkable(url: string): boolean {
+  const host = URL.parse(url)?.hostname ?? '';
+  return host.includes('.') || host.startsWith('[');
 }
 
-type Attempt =
-  | { readonly kind: 'outcome'; readonly outcome: Outcome }
+/** As text, for those that cannot be links; what is too much is left out. */
+function writtenOut(links: readonly { label: string; url: string }[]): readonly string[] {
+  let room = WRITTEN_LINKS_MAX;
+  return links
+    .map(({ label, url }) => `${label}: ${harmless(url)}`)
+    .filter((line) => {
+      if (line.length > room) return false;
+      room -= line.length;
+      return true;
+    });
+}
+
+/**
+ * Telegram makes mentions of names and commands of words by itself: a foreign text must not call.
+ * A path such as /var/lib is no command, and stays as it is: somebody will copy it.
+ */
+function harmless(text: string): string {
+  return text
+    .replace(/(^|\W)@(?=\w)/g, '$1@\u2060')
+    .replace(/(?<![\w/<>])\/(?=\w)(?!\w+[/<>])/g, '/\u2060');
+}
+
+/** What another try may mend. */
+type Mendable =
   | { readonly kind: 'moved'; readonly chat: string }
-  | { readonly kind: 'no_thread' };
+  | { readonly kind: 'no_thread' }
+  | { readonly kind: 'bad_entities'; readonly words: string };
+
+type Attempt = { readonly kind: 'outcome'; readonly outcome: Outcome } | Mendable;
 
 async function call(
   options: TelegramOptions,
@@ -146,6 +193,8 @@ function judge(answer: HttpAnswer, options: TelegramOptions, thread: number | nu
   if (answer.status === 400 && thread !== null && /thread not found/i.test(words)) {
     return { kind: 'no_thread' };
   }
+  // Better without bold and links than not at all.
+  if (answer.status === 400 && /entit|url/i.test(words)) return { kind: 'bad_entities', words };
   // A token of the wrong form is answered with 404, a wrong one with 401.
   if (answer.status === 401 || answer.status === 404) {
     return outcome(refused('misconfigured', `${detail}; check the token of the bot`));

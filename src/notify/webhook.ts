@@ -1,24 +1,21 @@
 // Each message as JSON to a URL of the operator's, signed by Standard Webhooks as actions are. It
 // follows no redirect, and its details hold no URL, header or secret.
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Message, Outcome } from '../core/delivery.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import { headerSecrets } from '../kit/redact.ts';
-import { sign, signingKeys } from '../kit/signature.ts';
 import {
   ANSWER_BYTES_MAX,
-  deliveryKey,
   httpDetail,
   outcomeOfFailure,
   outcomeOfStatus,
   refused,
   retryable,
-  type Send,
   saidBy,
-} from './outcome.ts';
+} from '../request/outcome.ts';
+import { signedHeaders } from '../request/signed.ts';
+import { deliveryKey, type Send } from './attempt.ts';
 import {
-  cutLines,
   cutUnits,
   fieldsOf,
   headlineOf,
@@ -45,7 +42,8 @@ export type MessageWebhookOptions = {
 export function createMessageWebhook(options: MessageWebhookOptions): Send {
   return async (message, signal, context) => {
     const body = JSON.stringify(webhookBody(message));
-    const headers = headersOf(options, deliveryKey(message, options.name, context), body);
+    const id = deliveryKey(message, options.name, context);
+    const headers = signedHeaders({ ...options, id, body, nowMs: options.clock.now() });
     if (typeof headers === 'string') return refused('misconfigured', headers);
     const answer = await send({
       method: 'POST',
@@ -60,73 +58,95 @@ export function createMessageWebhook(options: MessageWebhookOptions): Send {
   };
 }
 
-/** All lines together; the standard asks for less than 20 kB. */
-const LINES_MAX = 10_000;
+/** The standard asks for less than 20 kB. */
+const BODY_BYTES_MAX = 19_500;
+/** In JSON; what else there is may leave less. */
+const FIELDS_BYTES_MAX = 3_000;
+const LINKS_BYTES_MAX = 3_000;
+const LINES_BYTES_MAX = 10_000;
 const NEXT_MAX = 1_000;
 const NAME_MAX = 250;
 
 /** What the receiver gets; documented in docs/channels.md. */
 export function webhookBody(message: Message) {
-  const { deploy } = message;
-  const name = (text: string | null | undefined) =>
-    text === null || text === undefined ? null : cutUnits(oneLine(text), NAME_MAX);
+  const { deploy, merged } = message;
+  const head = {
+    watch: name(message.watchId),
+    kind: name(message.kind),
+    severity: message.severity,
+    silent: message.isSilent === true,
+    incident: message.incident ?? null,
+    service: name(deploy?.service),
+    environment: name(deploy?.environment),
+    version: name(deploy?.version),
+    previous_version: name(deploy?.previousVersion),
+    headline: headlineOf(message, 300),
+    next: nextOf(message, NEXT_MAX) || null,
+  };
+  const lists = { lines: [], fields: [], links: [], merged: { count: 0, messages: [] } };
+  const about = { type: 'canaryd.message', timestamp: isoTime(message.atMs) } as const;
+  let room = BODY_BYTES_MAX - bytesOf({ ...about, data: { ...head, ...lists } });
+  const fitted = <T>(items: readonly T[], bytesMax: number): readonly T[] => {
+    const kept = firstOf(items, Math.min(room, bytesMax));
+    room -= bytesOf(kept);
+    return kept;
+  };
+  const fields = fitted(
+    fieldsOf(message).map(([title, value]) => ({ title, value })),
+    FIELDS_BYTES_MAX,
+  );
+  const links = fitted(linksOf(message), LINKS_BYTES_MAX);
+  const lines = fitted(
+    linesWithin(linesOf(message), Math.min(room, LINES_BYTES_MAX)),
+    LINES_BYTES_MAX,
+  );
+  const parts = fitted((merged ?? []).map(partOf), room);
+  const all = merged === undefined ? null : { count: merged.length, messages: parts };
+  return { ...about, data: { ...head, lines, fields, links, merged: all } };
+}
+
+function partOf(part: NonNullable<Message['merged']>[number]) {
   return {
-    type: 'canaryd.message',
-    timestamp: isoTime(message.atMs),
-    data: {
-      watch: name(message.watchId),
-      kind: name(message.kind),
-      severity: message.severity,
-      incident: message.incident ?? null,
-      service: name(deploy?.service),
-      environment: name(deploy?.environment),
-      version: name(deploy?.version),
-      previous_version: name(deploy?.previousVersion),
-      headline: headlineOf(message, 300),
-      lines: cutLines(linesOf(message), LINES_MAX),
-      fields: fieldsOf(message).map(([title, value]) => ({ title, value })),
-      next: nextOf(message, NEXT_MAX) || null,
-      links: linksOf(message),
-    },
+    watch: name(part.watchId),
+    kind: name(part.kind),
+    timestamp: isoTime(part.atMs),
+    incident: part.incident ?? null,
+    service: name(part.deploy?.service),
+    environment: name(part.deploy?.environment),
+    version: name(part.deploy?.version),
+    headline: cutUnits(oneLine(part.headline), NAME_MAX),
   };
 }
 
-/** The request's headers; a text says why there are none. */
-function headersOf(
-  options: MessageWebhookOptions,
-  id: string,
-  body: string,
-): Record<string, string> | string {
-  const timestampSeconds = Math.floor(options.clock.now() / 1_000);
-  const own: Record<string, string> = {
-    'content-type': 'application/json',
-    'user-agent': `canaryd/${options.version}`,
-    'webhook-id': id,
-    'webhook-timestamp': `${timestampSeconds}`,
-    'idempotency-key': id,
-  };
-  if (options.secret !== null) {
-    const keys = signingKeys(options.secret);
-    if (keys === null) return 'secret: cannot sign; wanted whsec_<base64> or any text, not empty';
-    own['webhook-signature'] = sign(keys, { id, timestampSeconds, body });
-  }
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(options.headers)) {
-    if (!isHeader(name, value)) return `headers.${name}: has characters that a header may not have`;
-    // Names are compared without case; what signs the request cannot be configured away.
-    if (own[name.toLowerCase()] === undefined) headers[name] = value;
-  }
-  return { ...headers, ...own };
+function name(text: string | null | undefined): string | null {
+  return text === null || text === undefined ? null : cutUnits(oneLine(text), NAME_MAX);
 }
 
-function isHeader(name: string, value: string): boolean {
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    return true;
-  } catch {
-    return false;
-  }
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}
+
+/** The first ones, as long as they fit as JSON. */
+function firstOf<T>(items: readonly T[], bytesMax: number): readonly T[] {
+  let size = 2;
+  const end = items.findIndex((item) => {
+    size += bytesOf(item) + 1;
+    return size > bytesMax;
+  });
+  return end === -1 ? items : items.slice(0, end);
+}
+
+/** A character takes three bytes at most, for each unit of it. */
+const BYTES_OF_A_UNIT = 3;
+const CUT = '… cut';
+
+/** Whole lines, and a mark when some are left out; the first is cut when none fits. */
+function linesWithin(lines: readonly string[], bytesMax: number): readonly string[] {
+  const kept = firstOf(lines, bytesMax);
+  if (kept.length === lines.length) return lines;
+  const some = firstOf(lines, bytesMax - bytesOf(CUT) - 1);
+  if (some.length > 0) return [...some, CUT];
+  return [cutUnits(lines[0] ?? '', Math.floor((bytesMax - 10) / BYTES_OF_A_UNIT))];
 }
 
 function outcomeOfAnswer(answer: HttpAnswer, options: MessageWebhookOptions): Outcome {

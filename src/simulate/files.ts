@@ -26,7 +26,7 @@ export function rehearsedPolicy(
 ): Rehearsed {
   const read = readPolicy(JSON.parse(JSON.stringify(input)), name);
   if (read.kind === 'problems') {
-    const text = `${problemsText(`${file}, made shorter`, read.problems)}\nTry --speed or --windows, or --prometheus for PromQL.`;
+    const text = `${problemsText(`${file}, made shorter`, read.problems)}\nTry --speed or --windows.`;
     return { kind: 'refused', text };
   }
   const outside = outsideOf(read.policy, own);

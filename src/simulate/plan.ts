@@ -35,14 +35,6 @@ export type Plan = {
   readonly failing: { readonly healthy: ReadonlySet<string>; readonly faulty: ReadonlySet<string> };
 };
 
-/** Of a PromQL indicator: the constant that stands for it. */
-export function constantOf(policy: Policy, id: string, parameters: Parameters): number | null {
-  const indicator = policy.indicators[id];
-  return indicator === undefined
-    ? null
-    : healthyValue(indicator, allConditions(policy), parameters);
-}
-
 /**
  * @param values placeholders; the version is the one that runs
  * @param fault null: nothing goes wrong
@@ -147,9 +139,6 @@ function faultyOrder(
 ): Order | Refusal {
   const indicator = fault === null ? undefined : policy.indicators[fault.indicator];
   if (fault === null || indicator === undefined) return good;
-  if (indicator.kind === 'promql') {
-    return refused(policy, fault.indicator, 'PromQL cannot be made by a service that has metrics');
-  }
   const base = healthy.get(fault.indicator) ?? 0;
   const value = faultyValue(indicator, fault, parameters, base);
   if (value === null) {

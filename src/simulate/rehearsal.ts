@@ -59,18 +59,14 @@ export function rehearse(options: {
   readonly fault: Condition | null;
   readonly pace: Pace;
   readonly addresses: Addresses;
-  /** PromQL that stands for a `promql` indicator; those that are not named are left out. */
-  readonly constants: ReadonlyMap<string, number>;
   /** Events a second of a service that cannot give more; null: it gives what is needed. */
   readonly perSecondMax: number | null;
 }): Rehearsal {
   const { input, policy, fault, pace, addresses } = options;
   const untils = untilsOf(policy, fault, pace);
   const scaled = scaler(pace.speed);
-  const isLeftOut = (id: string) =>
-    policy.indicators[id]?.kind === 'promql' && !options.constants.has(id);
   const limits = (map: Readonly<Record<string, LimitInput>> | undefined) =>
-    map && limitsOf(map, scaled, isLeftOut);
+    map && limitsOf(map, scaled);
   const windows = input.windows.map((window, index) => {
     const { stop, warn, pass, for: passFor, ...rest } = window;
     const [fromMs, untilMs] = [untils[index - 1] ?? 0, untils[index] ?? 0];
@@ -99,7 +95,7 @@ export function rehearse(options: {
       mode: 'act',
       source: SOURCE,
       interval: formatDuration(REHEARSED.intervalMs),
-      indicators: indicatorsOf(options, scaled, isLeftOut),
+      indicators: indicatorsOf(options, scaled),
       windows,
       ...(always === undefined ? {} : { always }),
       on_stop: input.on_stop.map((step) => stepOf(step, addresses, limits, scaled)),
@@ -173,11 +169,9 @@ function passForOf(text: string | undefined, lengthMs: number, isLate: boolean, 
 function limitsOf(
   map: Readonly<Record<string, LimitInput>>,
   scaled: Scaled,
-  isLeftOut: (id: string) => boolean,
 ): Record<string, LimitInput> {
-  const kept = Object.entries(map).filter(([id]) => !isLeftOut(id));
   return Object.fromEntries(
-    kept.map(([id, limit]) => {
+    Object.entries(map).map(([id, limit]) => {
       if (limit.for === undefined) return [id, limit];
       const forMs = scaled(msOf(limit.for), REHEARSED.forMs, SECOND);
       return [id, { ...limit, for: formatDuration(forMs) }];
@@ -185,33 +179,25 @@ function limitsOf(
   );
 }
 
-/** Without those that became empty. */
+/** Without those that are not there. */
 function maps<Name extends string>(
   given: Readonly<Record<Name, Record<string, LimitInput> | undefined>>,
 ): Partial<Record<Name, Record<string, LimitInput>>> {
-  const kept = Object.entries(given).filter(
-    ([, map]) => map !== undefined && Object.keys(map as object).length > 0,
-  );
+  const kept = Object.entries(given).filter(([, map]) => map !== undefined);
   return Object.fromEntries(kept) as Partial<Record<Name, Record<string, LimitInput>>>;
 }
 
 function indicatorsOf(
   options: Parameters<typeof rehearse>[0],
   scaled: Scaled,
-  isLeftOut: (id: string) => boolean,
 ): PolicyInput['indicators'] {
-  const { input, policy, addresses, constants, perSecondMax } = options;
-  const entries = Object.entries(input.indicators).filter(([id]) => !isLeftOut(id));
-  const rehearsed = entries.map(([id, given]) => {
+  const { input, policy, addresses, perSecondMax } = options;
+  const rehearsed = Object.entries(input.indicators).map(([id, given]) => {
     const known = policy.indicators[id];
     if (known?.kind === 'http' && given.http !== undefined) {
       // Headers may hold secrets, and nobody here wants them.
       const { headers, ...http } = given.http;
       return [id, { ...given, http: { ...http, url: addresses.healthUrl(id) } }] as const;
-    }
-    if (known?.kind === 'promql') {
-      const { over, early, ...rest } = given;
-      return [id, { ...rest, promql: `vector(${constants.get(id) ?? 0})` }] as const;
     }
     if (known === undefined || !('overMs' in known) || known.overMs === null) {
       return [id, given] as const;

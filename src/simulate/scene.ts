@@ -9,13 +9,15 @@ import type { Condition, ParameterSpec, Policy } from '../core/policy.ts';
 import { type TemplateValues, templateValues } from '../core/template.ts';
 import { conditionSentence } from '../core/wording.ts';
 import { AURORA_PARAMETERS, auroraFault, isAurora } from './aurora.ts';
-import { constantOf, failures, planOf } from './plan.ts';
+import { failures, planOf } from './plan.ts';
+import { withStandIns } from './stand-in.ts';
 import type { Parameters } from './targets.ts';
 
 export const OLD = '2.0.0';
 export const NEW = '2.1.0';
 
 export type Scene = {
+  /** With stand-ins for PromQL, as is the policy. */
   readonly input: PolicyInput;
   readonly policy: Policy;
   readonly parameters: Parameters;
@@ -23,8 +25,7 @@ export type Scene = {
   readonly invented: readonly string[];
   readonly environment: string;
   readonly isAurora: boolean;
-  /** Values that stand for PromQL; null: there is none. */
-  readonly constants: ReadonlyMap<string, number>;
+  /** Indicators whose PromQL a gauge stands for. */
   readonly promql: readonly string[];
 };
 
@@ -41,28 +42,22 @@ export async function readScene(
   if (yaml.kind === 'problems') return refuse(problemsText(file, yaml.problems));
   const read = readPolicy(yaml.value, policyNameOf(file));
   if (read.kind === 'problems') return refuse(problemsText(file, read.problems));
-  const { policy } = read;
+  // Parsed: every default is filled in.
+  const { input, policy, promql } = withStandIns(policySchema.parse(yaml.value), read.policy);
   const isDemo = await isAurora(policy);
   const invented = inventedFor(policy, given, isDemo ? AURORA_PARAMETERS : {});
   const checked = checkParameters(policy, { ...invented, ...given });
   if (checked.kind === 'problems') return refuse(problemsText(file, checked.problems));
-  const promql = Object.values(policy.indicators).filter(({ kind }) => kind === 'promql');
-  const constants = promql.flatMap(({ id }) => {
-    const value = constantOf(policy, id, checked.values);
-    return value === null ? [] : [[id, value] as const];
-  });
   return {
     kind: 'scene',
     scene: {
-      // Parsed: every default is filled in.
-      input: policySchema.parse(yaml.value),
+      input,
       policy,
       parameters: checked.values,
       invented: Object.entries(invented).map(([name, value]) => `${name}=${value}`),
       environment: policy.environment ?? 'simulation',
       isAurora: isDemo,
-      constants: new Map(constants),
-      promql: promql.map(({ id }) => id),
+      promql,
     },
   };
 }

@@ -95,14 +95,13 @@ export async function simulate(options: SimulateOptions): Promise<SimulateResult
 }
 
 function rehearsalOf(
-  { scene, pace, prometheus }: SimulateOptions,
+  { scene, pace }: SimulateOptions,
   fault: Condition | null,
   addresses: Parameters<typeof rehearse>[0]['addresses'],
 ): Rehearsal {
-  const { input, policy, constants, isAurora } = scene;
+  const { input, policy, isAurora } = scene;
   return rehearse({
     ...{ input, policy, fault, pace, addresses },
-    constants: prometheus ? constants : new Map(),
     perSecondMax: isAurora ? AURORA_PER_SECOND : null,
   });
 }
@@ -136,7 +135,7 @@ async function play(
   });
   stack.defer(() => ops.close());
   const prometheus =
-    binary === null ? null : await startLocalPrometheus(binary, service.metricsUrl, folder);
+    binary === null ? null : await startLocalPrometheus(binary, service.metricsUrl, folder, signal);
   if (prometheus) stack.defer(() => prometheus.stop());
   const { disarmUrl, rollbackUrl } = ops;
   const { healthUrl } = service;
@@ -191,12 +190,12 @@ function serviceOf(
 }
 
 function introduce(
-  { scene, file, prometheus }: SimulateOptions,
+  { scene, file }: SimulateOptions,
   fault: Condition | null,
   screen: Screen,
   readFrom: string,
 ): void {
-  const { invented, promql, constants, isAurora } = scene;
+  const { invented, promql, isAurora } = scene;
   screen.title(
     fault === null ? 'A good deploy passes' : 'A deploy goes bad',
     [
@@ -205,13 +204,8 @@ function introduce(
       ...(invented.length === 0 ? [] : [`Parameters invented here: ${invented.join(', ')}.`]),
     ].join('\n'),
   );
-  for (const id of promql) {
-    const value = prometheus ? constants.get(id) : undefined;
-    screen.say(
-      value === undefined
-        ? `${id} is PromQL${prometheus ? ' without a healthy value' : ''}: left out here${prometheus ? '' : '; --prometheus holds it at a good value'}.`
-        : `${id} is PromQL: held at ${value}, whatever its query says.`,
-    );
+  if (promql.length > 0) {
+    screen.say(`A gauge stands for what is PromQL, whose query is not run: ${promql.join(', ')}.`);
   }
 }
 

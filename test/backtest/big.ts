@@ -62,9 +62,12 @@ function loadText(load: Load, cpu: number): string {
 
 async function timed<T>(pid: number, work: () => Promise<T>) {
   const [startedAt, cpuBefore] = [systemClock.monotonic(), cpuSeconds(pid) ?? 0];
+  const ownBefore = process.cpuUsage();
   const value = await work();
   const seconds = (systemClock.monotonic() - startedAt) / 1_000;
-  return { value, seconds, cpu: (cpuSeconds(pid) ?? 0) - cpuBefore };
+  const { user, system } = process.cpuUsage(ownBefore);
+  const own = (user + system) / 1_000_000;
+  return { value, seconds, own, cpu: (cpuSeconds(pid) ?? 0) - cpuBefore };
 }
 
 const recorded = { stepMs: 5_000, beforeMs: 40 * MINUTE, afterMs: 75 * MINUTE };
@@ -78,7 +81,9 @@ try {
   );
   if (past.value.kind !== 'done') throw new Error(JSON.stringify(past.value));
   const [result] = past.value.results as readonly [BacktestResult];
-  say(`backtest: ${past.seconds.toFixed(1)} s; ${loadText(result.load, past.cpu)}`);
+  say(
+    `backtest: ${past.seconds.toFixed(1)} s (${past.own.toFixed(1)} s of CPU); ${loadText(result.load, past.cpu)}`,
+  );
   say(`  ${verdictsText(result.totals)}; right ${result.totals.scores.right} of ${count}`);
 
   const replayed = replayedPolicy(policy.policy);
@@ -99,7 +104,9 @@ try {
       say(`  ${deploy.version} differs: ${found?.verdict}, live ${wanted.verdict}`);
     }
   });
-  say(`live:     ${live.seconds.toFixed(1)} s; ${loadText(load, live.cpu)}`);
+  say(
+    `live:     ${live.seconds.toFixed(1)} s (${live.own.toFixed(1)} s of CPU); ${loadText(load, live.cpu)}`,
+  );
   say(`  ${different} of ${count} results differ`);
   process.exitCode = different === 0 ? 0 : 1;
 } finally {

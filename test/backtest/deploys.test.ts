@@ -29,6 +29,8 @@ describe('changes of a version label', () => {
     // A scrape that failed, of all or of one, is no deploy.
     [['a', '', '', 'a'], []],
     [['a', 'a b', 'b', 'a b', 'b'], ['1: a -> b']],
+    // Nobody was asked for a while, and two run side by side before and after.
+    [['a', 'a b', 'a b', ...long(''), 'a b', 'a b'], ['1: a -> b']],
     // A canary that was taken away again.
     [
       ['a', 'a b', 'a b', 'a', 'a'],
@@ -108,6 +110,37 @@ describe('the deploys of a backtest', () => {
       null,
       null,
     ]);
+  });
+
+  it('end with a rollback, which is none of them', () => {
+    const { deploys, others, older } = chooseDeploys(
+      [
+        given({ version: '2' }),
+        given({ version: '1', deployedAtMs: T0 + 5, isRollback: true }),
+        given({ version: '3', deployedAtMs: T0 + 9 }),
+      ],
+      aPolicy(),
+      options,
+    );
+    expect(deploys).toMatchObject([
+      { version: '2', replaced: { atMs: T0 + 5, version: '1' } },
+      { version: '3', replaced: null },
+    ]);
+    expect([others, older]).toEqual([0, 0]);
+  });
+
+  it('end with what came first, the next one or what is known of their end', () => {
+    const known = (afterMs: number) => ({ replaced: { atMs: T0 + afterMs, version: 'old' } });
+    const { deploys } = chooseDeploys(
+      [
+        given({ version: '1', ...known(5) }),
+        given({ version: '2', deployedAtMs: T0 + 10, ...known(99) }),
+        given({ version: '3', deployedAtMs: T0 + 20 }),
+      ],
+      aPolicy(),
+      options,
+    );
+    expect(deploys.map(({ replaced }) => replaced?.version)).toEqual(['old', '3', undefined]);
   });
 
   it('are the newest up to the limit; older ones are counted', () => {

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Asker } from '../../src/backtest/asker.ts';
 import { History } from '../../src/backtest/history.ts';
+import { parseDuration } from '../../src/core/quantity.ts';
 import { systemClock } from '../../src/kit/clock.ts';
-import { createAsk, type Question } from '../../src/source/prometheus-api.ts';
+import { createAsk, type QueryAnswer, type Question } from '../../src/source/prometheus-api.ts';
 import { T0 } from '../support/build.ts';
 import { pastService, pastVersions } from '../support/past-service.ts';
 import { hasPrometheus, type PrometheusServer, startPrometheus } from '../support/prometheus.ts';
@@ -122,3 +123,43 @@ function sorted(answer: Awaited<ReturnType<ReturnType<History['query']>>>): unkn
   const elements = answer.result.elements.toSorted((a, b) => (text(a) < text(b) ? -1 : 1));
   return { ...answer, result: { ...answer.result, elements } };
 }
+
+describe('the history of a backtest, on a server of its own kind', () => {
+  const points = Array.from({ length: 60 }, (_, index) => [T0 + index * STEP, index] as const);
+
+  /** Prometheus 2 includes the left edge of a range, Prometheus 3 does not. */
+  function answered(promql: string, atMs: number, isClosed: boolean): QueryAnswer {
+    const fromMs = atMs - (parseDuration(/\[(\w+)\]$/.exec(promql)?.[1] ?? '') ?? 0);
+    const own = points.filter(([at]) => at <= atMs && (at > fromMs || (isClosed && at === fromMs)));
+    const labels = { __name__: 'up' };
+    const series = own.length === 0 ? [] : [{ labels, points: own, isNativeHistogram: false }];
+    return { kind: 'answered', result: { type: 'matrix', series }, warnings: [] };
+  }
+
+  it.each([
+    ['includes', true],
+    ['leaves out', false],
+  ])('gives every window where a range %s its left edge', async (_, isClosed) => {
+    let requests = 0;
+    const asker = new Asker({
+      ask: async (question) => {
+        requests += 1;
+        const atMs = 'atMs' in question ? question.atMs : 0;
+        const answer = answered(question.promql, atMs, isClosed);
+        return { answer, seconds: 0, bytes: 1, samples: null };
+      },
+      ...{ clock: systemClock, atOnce: 2, paceMs: 0, signal },
+    });
+    const edge = { isClosed: null };
+    const past = new History({ asker, chunkMs: MINUTE, untilMs: T0 + 5 * MINUTE, edge }).query(
+      STEP,
+    );
+    for (let atMs = T0; atMs <= T0 + 5 * MINUTE; atMs += STEP / 2) {
+      for (const range of ['5s', '12s500ms', '1m']) {
+        const promql = `{__name__="up"}[${range}]`;
+        expect(await past(promql, atMs, signal)).toEqual(answered(promql, atMs, isClosed));
+      }
+    }
+    expect(requests).toBeLessThan(30);
+  });
+});

@@ -23,6 +23,12 @@ const MINUTE = 60_000;
 const signal = new AbortController().signal;
 const versions = pastVersions(T0, 20 * MINUTE, [null, ...FAULTS]);
 const deploys = pastDeploys(versions);
+/** canaryd was told of it after its fault had begun. */
+const late = deploys.slice(0, 3).map((one) => ({ ...one, startedAtMs: one.deployedAtMs + 96_234 }));
+const starts = [...deploys, ...late].map((deploy: PastDeploy) => ({
+  deploy,
+  name: `${deploy.version}${'startedAtMs' in deploy ? ', told late' : ''}`,
+}));
 const title = hasPrometheus()
   ? 'on a real Prometheus'
   : 'on a real Prometheus (SKIPPED: the `prometheus` and `promtool` binaries are missing)';
@@ -54,7 +60,7 @@ describe.skipIf(!hasPrometheus())(`a backtest, ${title}`, () => {
     return replayWatch({ deploy, replayed, hash: 'h', query, nowMs: T0 + 1e9, signal });
   }
 
-  it.each(deploys)('has the same journal and the same readings: $version', async (deploy) => {
+  it.each(starts)('has the same journal and the same readings: $name', async ({ deploy }) => {
     const live = asker();
     const past = asker();
     const asked = await play(deploy, (promql, atMs) => live.ask({ promql, atMs }));
@@ -62,6 +68,8 @@ describe.skipIf(!hasPrometheus())(`a backtest, ${title}`, () => {
     const edge = { isClosed: null };
     const history = new History({ asker: past, chunkMs: 60 * MINUTE, untilMs, edge });
     const found = await play(deploy, history.query(5_000));
+    const startedAtMs = deploy.startedAtMs ?? deploy.deployedAtMs;
+    expect(found.ticks[0]?.atMs).toBeGreaterThanOrEqual(startedAtMs);
     expect(found.ticks).toEqual(asked.ticks);
     expect(found.watch.events).toEqual(asked.watch.events);
     expect(found.watch.messages).toEqual(asked.watch.messages);

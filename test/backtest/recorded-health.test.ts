@@ -29,7 +29,7 @@ windows:
     pass: { ${pass} }
     for: 1m
 `);
-const RECORDED = ', recorded: \'probe_success{job="shop"}\'';
+const RECORDED = `, recorded: 'probe_success{job="\${service}-health"}'`;
 
 /** A check every 15 s, 3 s after a tick; those since the deploy as given, then 1 for ever. */
 function checks(sinceDeploy: readonly (0 | 1 | null)[], before: 0 | 1 = 1): readonly Point[] {
@@ -46,11 +46,11 @@ function recordedIn(probes: readonly (readonly Point[])[]): Query {
   const gauge: Point[] = Array.from({ length: 200 }, (_, index) => [T0 + index * 5 * SECOND, 7]);
   return async (promql, atMs) => {
     const fromMs = atMs - (parseDuration(/\[(\w+)\]$/.exec(promql)?.[1] ?? '') ?? 0);
-    const all = promql.includes('probe_success')
+    const all = promql.includes('job="shop-health"')
       ? probes.map((points, index) => ({ name: 'probe_success', index, points }))
       : [{ name: 'shop_open_positions', index: 0, points: gauge }];
     const series = all.map(({ name, index, points }) => ({
-      labels: { __name__: name, job: 'shop', index: String(index) },
+      labels: { __name__: name, index: String(index) },
       points: points.filter(([pointMs]) => pointMs >= fromMs && pointMs <= atMs),
       isNativeHistogram: false,
     }));

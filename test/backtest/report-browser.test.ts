@@ -11,8 +11,10 @@ import type { BacktestResult } from '../../src/backtest/result.ts';
 import { seriousIn } from '../page/axe.ts';
 import {
   aBacktest,
+  aConditionResult,
   aDeployResult,
   aPastDeploy,
+  aSeries,
   aStoppedResult,
 } from '../support/backtest-result.ts';
 import { type BrowserDoor, chromiumPath, openBrowser, type ViewSetup } from '../support/browser.ts';
@@ -110,6 +112,20 @@ describe.skipIf(chromiumPath() === null)(
       await rows.first().waitFor();
       expect(await rows.first().textContent()).toBe('0 s97 %');
       expect(await rows.last().textContent()).toBe('4 min61 %');
+    });
+
+    it('shows a rate of 0 as 0, and only checks as good or bad', async () => {
+      const zero = aSeries({ value: () => 0 });
+      const check = aSeries({ indicator: 'health', value: () => 1 });
+      const conditions = [aConditionResult(), aConditionResult({ indicator: 'health', low: null })];
+      const result = aDeployResult({ conditions, series: [zero, check] });
+      const { page } = await opened([aBacktest([result])]);
+      await page.getByRole('button', { name: 'Open all' }).click();
+      await page.locator('.values').nth(0).click();
+      await page.getByRole('cell', { name: '0 %', exact: true }).first().waitFor();
+      await page.locator('.values').nth(1).click();
+      await page.getByRole('cell', { name: 'good', exact: true }).first().waitFor();
+      expect(await page.getByRole('cell', { name: 'bad', exact: true }).count()).toBe(0);
     });
 
     it.each([

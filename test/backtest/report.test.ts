@@ -58,6 +58,18 @@ describe('the report of a backtest', () => {
     expect(reportHtml([aBacktest([])])).toContain('<p class="headline">No deploys</p>');
   });
 
+  it('says what could not be replayed, and which deploy was replaced', () => {
+    const deploy = aPastDeploy({
+      replaced: { atMs: aPastDeploy().deployedAtMs + 300_000, version: '2.1.1' },
+    });
+    const leftOut = ['Health endpoint: nobody recorded it'];
+    const blind = ['success.pass.fills was blind all the time'];
+    const report = reportHtml([aBacktest([aDeployResult({ deploy })], { blind, leftOut })]);
+    expect(report).toContain('<li>Health endpoint: nobody recorded it</li>');
+    expect(report).toContain('<li>success.pass.fills was blind all the time</li>');
+    expect(report).toContain('replaced by 2.1.1 after 5m');
+  });
+
   it('refuses what is no report: none, or three', () => {
     expect(() => reportHtml([])).toThrow('0 backtests, wanted one or two');
     const one = aBacktest();
@@ -88,6 +100,8 @@ describe('the report of a backtest', () => {
       policy: { name: MARKUP, file: MARKUP, hash: MARKUP },
       source: MARKUP,
       ranAt: MARKUP,
+      blind: [MARKUP],
+      leftOut: [MARKUP],
       version: MARKUP,
     });
     for (const report of [reportHtml([result]), reportHtml([result, aBacktest([])])]) {

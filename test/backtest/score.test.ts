@@ -23,7 +23,8 @@ describe('the score of a deploy', () => {
     ['passed', 'bad', 'missed'],
     ['passed', 'good', 'right'],
     ['inconclusive', 'bad', 'undecided'],
-    ['inconclusive', 'good', 'right'],
+    ['inconclusive', 'good', 'undecided'],
+    ['superseded', 'good', 'undecided'],
     ['superseded', 'bad', 'undecided'],
     ['failed', 'bad', null],
     ['stopped', null, null],
@@ -46,10 +47,19 @@ describe('the totals of a backtest', () => {
       verdicts: { stopped: 3, passed: 1, failed: 1, inconclusive: 0 },
       labelled: 4,
       scores: { right: 2, false_stop: 1, missed: 0, undecided: 0 },
+      stopsTimed: 2,
       stopAfterMedianMs: 20_000,
       stopAfterMaxMs: 30_000,
       blindShare: 0.1,
     });
+  });
+
+  it('time only the stops that both of two policies made', () => {
+    const slow = result({ verdict: 'stopped', afterMs: 600_000 }, 'bad');
+    const quick = result({ verdict: 'stopped', afterMs: 10_000 }, 'bad');
+    const totals = totalsOf([slow, quick], (_, index) => index === 1);
+    expect(totals).toMatchObject({ stopsTimed: 1, stopAfterMedianMs: 10_000 });
+    expect(totals.scores.right).toBe(2);
   });
 
   it('say nothing of what there was not', () => {
@@ -61,5 +71,6 @@ describe('the totals of a backtest', () => {
     expect(isAllRight([good, result({ verdict: 'stopped' })])).toBe(true);
     expect(isAllRight([good, result({ verdict: 'failed' }, 'good')])).toBe(false);
     expect(isAllRight([good, result({ verdict: 'inconclusive' }, 'bad')])).toBe(false);
+    expect(isAllRight([result({ verdict: 'inconclusive' }, 'good')])).toBe(false);
   });
 });

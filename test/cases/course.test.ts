@@ -64,6 +64,7 @@ describe('a course in pieces', () => {
     [{ '0s': 'fast' }, 'a growth such as +98/s'],
     [{ soon: 1 }, 'a time since the deploy'],
     [{ '-5m': 1 }, 'goes into "before"'],
+    [{ '1m': 1, '60s': 2 }, 'the time 60s a second time'],
     ['0+1x200000', 'at most 100000 values'],
   ])('refuses %j and says what is wanted', (written, wanted) => {
     expect(refusal(written)).toContain(wanted);

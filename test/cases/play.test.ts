@@ -44,6 +44,16 @@ describe('a case', () => {
     expect(await failures({ series, expect: after })).toEqual([]);
   });
 
+  it('sees between two scrapes what the last one showed', async () => {
+    const series = { queue_length: { '0s': 5, '2m1s': 60 } };
+    const expected = { '2m10s': { queue: 'inactive 5' }, '2m15s': { queue: 'firing 60' } };
+    for (const source of ['prometheus', 'scrape']) {
+      const file = { interval: '15s', source };
+      expect(await failures({ series, expect: expected }, file)).toEqual([]);
+    }
+    expect(await failures({ series, expect: expected })).toHaveLength(1);
+  });
+
   it('finds at any tick what may never be', async () => {
     const series = { queue_length: { '0s': 5, '2m': 60, '2m5s': 5 } };
     const never = { queue: 'firing', message: ['Warning', 'STOPPED'], actions: ['rollback'] };
@@ -53,6 +63,29 @@ describe('a case', () => {
       'never message: expected not [Warning, STOPPED], got "Warning shop 2.0.0',
     );
     expect(others).toEqual([]);
+  });
+
+  it('finds what may never be in the watch of any deploy', async () => {
+    const own = {
+      series: { failed_total: { '0s': 0, '3m': '+5/s' } },
+      happens: { '2m': 'deploy 2.0.1' },
+      until: '5m',
+    };
+    const never = { watch: 'stopped', actions: ['rollback'] };
+    expect(await failures({ ...own, never })).toEqual([
+      'never watch: expected not stopped, got stopped',
+      'never actions: expected not [rollback], got rollback was sent',
+    ]);
+    expect(await failures({ ...own, never: { ...never, version: '2.0.0' } })).toEqual([]);
+    expect(await failures({ ...own, never: { ...never, version: '2.0.1' } })).toHaveLength(2);
+  });
+
+  it('takes one action that stands as it may never stand for enough', async () => {
+    const never = { actions: { disarm: 'gave_up', rollback: 'gave_up' } };
+    const own = { health: 'HTTP 503', receivers: { disarm: 'refused' }, until: '1m', never };
+    expect(await failures(own)).toEqual([
+      'never actions: expected not disarm: gave_up, rollback: gave_up, got disarm: gave_up',
+    ]);
   });
 
   it('begins late when the watch does', async () => {
@@ -109,6 +142,13 @@ describe('what happens in a case', () => {
     expect(await failures({ series: BAD, happens, expect: expected })).toEqual([]);
   });
 
+  it('canaryd goes down while an answer is waited for, and sends it again', async () => {
+    const own = { health: 'HTTP 503', receivers: { disarm: 'times out 2x, accepted' } };
+    const happens = { '12s-1m': 'canaryd down' };
+    const expected = { '30s': { watch: 'stopped' }, '2m': { actions: { disarm: 'accepted' } } };
+    expect(await failures({ ...own, happens, expect: expected })).toEqual([]);
+  });
+
   it('people command, and may be refused', async () => {
     const happens = {
       '1m': 'ann stops it (orders look wrong)',
@@ -159,9 +199,9 @@ describe('what happens in a case', () => {
       '3m': { version: '2.0.1', watch: 'watching', window: 'early', armed: '2 of 2' },
     };
     expect(await failures({ happens: { '2m': 'deploy 2.0.1' }, expect: expected })).toEqual([]);
-    const wrong = { '3m': { version: '9.9.9', watch: 'watching' } };
-    expect(await failures({ expect: wrong })).toEqual([
-      '3m watch: expected watching, got no such deploy was watched',
+    const early = { '1m': { version: '2.0.1', watch: 'watching' } };
+    expect(await failures({ happens: { '2m': 'deploy 2.0.1' }, expect: early })).toEqual([
+      '1m watch: expected watching, got no such deploy was watched',
     ]);
   });
 

@@ -43,11 +43,7 @@ describe('a file of cases', () => {
     ],
     ['no cases', { policy: 'shop.yaml', cases: [] }, ['cases', 'at least one case']],
     ['no policy there', withFile({ policy: 'other.yaml' }), ['policy', 'no readable file']],
-    [
-      'an interval above that of the policy',
-      withFile({ interval: '15s' }),
-      ['interval', 'at most 5s'],
-    ],
+    ['an interval that is too long', withFile({ interval: '6m' }), ['interval', '5m']],
     [
       'a series that nothing reads',
       withCase({ series: { requests_totl: 1 } }),
@@ -93,6 +89,111 @@ describe('a file of cases', () => {
     ['more than a day', withCase({ until: '25h' }), ['24h']],
     ['a parameter', withCase({ deploy: { parameters: { capitl: 1 } } }), ['did you mean capital']],
     ['a wall clock without offset', withCase({ deploy: { at: '2026-01-01' } }), ['with offset']],
+    ['a time without an expectation', withCase({ expect: { '5m': {} } }), ['expect.5m', 'nothing']],
+    [
+      'an expectation of a version and nothing else',
+      withCase({ expect: { '5m': { version: '2.0.0' } } }),
+      ['expect.5m', 'only a version'],
+    ],
+    [
+      'a never of a version and nothing else',
+      withCase({ never: { version: '2.0.0' } }),
+      ['cases[0].never', 'only a version'],
+    ],
+    ['an empty never', withCase({ never: {} }), ['cases[0].never', 'without it no case can fail']],
+    ['no times in expect', withCase({ expect: {}, until: '5m' }), ['expect or never']],
+    [
+      'a part of each message',
+      withCase({ expect: { '1m': { message: '' } } }),
+      ['expect.1m.message', 'a part of a message'],
+    ],
+    ['a blank part', withCase({ never: { message: ['STOPPED', ' '] } }), ['never.message']],
+    [
+      'no action that stands somehow',
+      withCase({ expect: { '1m': { actions: {} } } }),
+      ['expect.1m.actions', 'disarm and rollback'],
+    ],
+    [
+      'never no action',
+      withCase({ never: { actions: [] } }),
+      ['never.actions', 'list of 0', 'never sent'],
+    ],
+    [
+      'a version that is not deployed',
+      withCase({ expect: { '1m': { version: '9.9', watch: 'watching' } } }),
+      ['expect.1m.version: found "9.9"', '2.0.0'],
+    ],
+    [
+      'a never about a version that is not deployed',
+      withCase({ happens: { '1m': 'deploy 2.0.1' }, never: { version: '9.9', watch: 'stopped' } }),
+      ['never.version: found "9.9"', '2.0.0, 2.0.1'],
+    ],
+    [
+      'an expectation before the watch starts',
+      withCase({ deploy: { started: '1m' }, expect: { '10s-2m': { watch: 'stopped' } } }),
+      ['expect.10s-2m', 'a time from 1m on', 'deploy.started'],
+    ],
+    [
+      'a deed before the watch starts',
+      withCase({ deploy: { started: '1m' }, happens: { '10s': 'ann stops' } }),
+      ['happens.10s', 'a time from 1m on'],
+    ],
+    [
+      'an outage that is over before the watch starts',
+      withCase({ deploy: { started: '1m' }, happens: { '10s-20s': 'source down' } }),
+      ['happens.10s-20s', 'a time from 1m on'],
+    ],
+    [
+      'an end before the watch starts',
+      withCase({
+        deploy: { started: '5m' },
+        expect: undefined,
+        until: '1m',
+        never: { watch: 'stopped' },
+      }),
+      ['until: found "1m"', 'at least 5m'],
+    ],
+    [
+      'a condition that the case ends before',
+      withCase({ never: { 'late.pass.errors': 'firing' } }),
+      ['never["late.pass.errors"]', 'of the case (0s-2m)', '10m-30m'],
+    ],
+    [
+      'an indicator that the watch starts after',
+      withCase({
+        deploy: { started: '10m' },
+        expect: { '12m': { watch: 'passed' } },
+        never: { queue: 'firing' },
+      }),
+      ['never.queue', 'of the case (10m-12m)', '0s-10m'],
+    ],
+    [
+      'a window that the case ends before',
+      withCase({ never: { window: 'late' } }),
+      ['never.window', '10m-30m'],
+    ],
+    [
+      'a verification of a policy that verifies nothing',
+      withCase({ never: { verification: 'not_confirmed' } }),
+      ['never.verification', 'on_stop has no verify'],
+    ],
+    [
+      'a series twice, its labels in another order',
+      withCase({
+        series: {
+          'requests_total{status="200",job="a"}': 1,
+          'requests_total{ job="a", status="200", }': 2,
+        },
+      }),
+      ['cases[0].series', 'requests_total{status="200",job="a"} a second time', 'each series once'],
+    ],
+    [
+      'a histogram twice, by what it observes and by its bucket',
+      withCase({
+        series: { latency_seconds: '+5/s of 1s', 'latency_seconds_bucket{le="0.1"}': '+1/s' },
+      }),
+      ['the series of latency_seconds a second time'],
+    ],
     ['a name twice', withFile({ cases: [GOOD, GOOD] }), ['cases[1].name', 'a second time']],
   ])('names %s, where it is and what is wanted', (_, file, words) => {
     const [problem, ...others] = problemsOf(file);
@@ -133,6 +234,37 @@ describe('a file of cases', () => {
       'cases[0].expect.1m.watch',
       'cases[0].expect.1m.errors',
     ]);
+  });
+
+  it('tells the mistakes below a wrong time as well', () => {
+    const problems = problemsOf(
+      withCase({
+        happens: { soon: ['ann dances', 'ann stops'] },
+        expect: { later: { watch: 'halted', erors: 'firing', queue: 'inactive' } },
+        never: { 'late.pass.errors': 'fring' },
+      }),
+    );
+    expect(problems.map((line) => line.split(': found')[0])).toEqual([
+      'cases[0].happens.soon',
+      'cases[0].happens.soon',
+      'cases[0].expect.later',
+      'cases[0].expect.later.watch',
+      'cases[0].expect.later.erors',
+      'cases[0].never["late.pass.errors"]',
+    ]);
+  });
+
+  it('may have an outage of the source that began before the watch', () => {
+    const own = { deploy: { started: '1m' }, happens: { '10s-90s': 'source down' } };
+    expect(readCases(withCase(own)).cases[0]?.happens).toHaveLength(1);
+  });
+
+  it('refuses an action that the policy has not', () => {
+    const policy = { ...SHOP, on_stop: SHOP.on_stop.slice(1) };
+    const [problem] = problemsOf(withCase({ never: { actions: ['disarm'] } }), policy);
+    expect(problem).toBe(
+      'cases[0].never.actions: found disarm; wanted actions of the policy: rollback',
+    );
   });
 
   it('tells the mistakes of its policy', () => {

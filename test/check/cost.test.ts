@@ -15,6 +15,8 @@ function costly(look: Look): Sight {
       cost: { ms: 1, samples: 1 },
     }),
     look: async () => look,
+    hasAny: async () => true,
+    hasMetric: async () => true,
     metricNames: async () => ['queue_length'],
     labelNames: async () => [],
     labelValues: async () => [],
@@ -23,12 +25,17 @@ function costly(look: Look): Sight {
   };
 }
 
+const GOOD: Look = {
+  ...{ series: [], count: 1, cost: { ms: 10, samples: 10 } },
+  ...{ failure: null, warnings: [] },
+};
+
 async function found(look: Partial<Look>) {
   const raw = policyOn({ promql: 'max(queue_length)' }, { above: 10 });
   const result = readPolicy(raw, 'shop');
   if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems));
   const report = await lookAt(subjectOf(result.policy, raw), {
-    sight: costly({ series: [], count: 1, cost: { ms: 10, samples: 10 }, ...look }),
+    sight: costly({ ...GOOD, ...look }),
     readHealth: async () => ({ kind: 'value', value: 1 }),
     ...{ clock: clockAtT, signal: new AbortController().signal, parameters: {}, version: null },
   });

@@ -55,6 +55,10 @@ export const HISTORY: readonly Series[] = [
   series('answer_time', {}, () => 0.25),
   series('idle_total', {}, () => 7),
   series('coverage', {}, () => 93),
+  {
+    ...series('young_total', {}, (index) => index * 30),
+    points: points(SCRAPE, (i) => i).slice(-8),
+  },
 ];
 
 /** A policy in which one stop condition judges one indicator. */
@@ -79,13 +83,14 @@ export async function liveOf(
     readonly version?: string;
     readonly health?: Reading;
     readonly clock?: Clock;
+    readonly timeoutMs?: number;
   } = {},
 ): Promise<LiveReport> {
   const result = readPolicy(raw, 'shop');
   if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems));
   const clock = given.clock ?? clockAtT;
   return lookAt(subjectOf(result.policy, raw), {
-    sight: prometheusSight({ url, timeoutMs: 5_000, clock }),
+    sight: prometheusSight({ url, timeoutMs: given.timeoutMs ?? 5_000, clock }),
     readHealth: async () => given.health ?? { kind: 'value', value: 1 },
     clock,
     signal: new AbortController().signal,

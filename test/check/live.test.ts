@@ -29,7 +29,7 @@ const CASES: readonly Case[] = [
     'unknown-metric',
     'a misspelt counter',
     [{ ratio: { good: 'orders_filed_total', total: 'orders_submitted_total' } }, { below: '80%' }],
-    'the metric orders_filed_total, which is not there; wanted one that exists; the nearest are orders_filled_total',
+    'the metric orders_filed_total, which is not there; wanted orders_filled_total?',
     [fills, { below: '80%' }],
   ],
   [
@@ -138,6 +138,37 @@ const CASES: readonly Case[] = [
     [{ promql: 'sum(rate(rare_total[5m]))' }, { above: 100 }],
   ],
   [
+    'range-under-four-scrapes',
+    'of a series that is older than the one that is right',
+    [{ promql: 'sum(rate(rare_total[2m]))' }, { above: 100 }],
+    'a sample every 1m',
+    [{ promql: 'sum(rate(young_total[1m]))' }, { above: 100 }],
+  ],
+  [
+    'part-not-seen',
+    'a counter that begins with the first failure',
+    [{ ratio: { bad: 'orders_failed_total', total: 'orders_submitted_total' } }, { above: '5%' }],
+    'the metric orders_failed_total, which is not there; wanted it with the first such event',
+    [{ ratio: { bad: 'orders_fillled_total', total: 'orders_submitted_total' } }, { above: '5%' }],
+  ],
+  [
+    'part-not-seen',
+    'a part in PromQL',
+    [
+      { promql: '(sum(rate(orders_failed_total[1m])) or vector(0)) + max(queue_length)' },
+      { above: 100 },
+    ],
+    'the metric orders_failed_total, which is not there',
+    [{ promql: '(sum(rate(orders_filled_total[1m])) or vector(0))' }, { above: 100 }],
+  ],
+  [
+    'no-matching-series',
+    'a label of the whole policy',
+    [gauge('queue_length{queue="orders"}'), { above: 100 }, { match: { job: 'shops' } }],
+    'job="shops" of match, which no series of queue_length has',
+    [gauge('queue_length{queue="orders"}'), { above: 100 }, { match: { job: 'shop' } }],
+  ],
+  [
     'stale-before-scrape',
     'one lost sample',
     [{ rate: { counter: 'rare_total' }, over: '5m' }, { above: 100 }],
@@ -170,14 +201,14 @@ const CASES: readonly Case[] = [
     'milliseconds for seconds',
     [gauge('answer_time'), { above: 500 }],
     'which is 2,000 times off the limit',
-    [gauge('answer_time'), { above: 5 }],
+    [gauge('queue_length'), { above: 10_000 }],
   ],
   [
     'far-limit',
     'percent for a share',
     [gauge('coverage'), { below: 0.85 }],
     'which is 109 times off the limit',
-    [gauge('coverage'), { below: 85 }],
+    [{ promql: 'sum(rate(orders_submitted_total[5m]))' }, { below: 0.01 }],
   ],
   [
     'far-limit',
@@ -185,13 +216,6 @@ const CASES: readonly Case[] = [
     [gauge('answer_time'), { above: 80 }],
     'which is 320 times off the limit',
     [gauge('answer_time'), { above: 0.8 }],
-  ],
-  [
-    'value-needed',
-    'a version',
-    [gauge('queue_length{queue="${version}"}'), { above: 100 }],
-    'give --version',
-    [gauge('queue_length{queue="${environment}"}'), { above: 100 }],
   ],
 ];
 
@@ -263,6 +287,30 @@ describe.skipIf(!hasPrometheus())(`check --live on Prometheus ${needs}`, () => {
     expect(names).toEqual([
       ['would-warn-now', 'late.warn.it'],
       ['pass-not-met-now', 'last.pass.it'],
+    ]);
+  });
+
+  it('of a lazy counter never names what would turn the ratio around', async () => {
+    const ratio = { bad: 'orders_failed_total', total: 'orders_submitted_total' };
+    const all = await found(policyOn({ ratio }, { above: '5%' }));
+    expect(all.map(({ name, level }) => [name, level])).toEqual([['part-not-seen', 'warning']]);
+    expect(all.map(({ message }) => message).join()).not.toMatch(/orders_(submitted|filled)_total/);
+  });
+
+  it('without a value that it needs an indicator is a warning, the last one an error', async () => {
+    const needy = gauge('queue_length{queue="${version}"}');
+    const none = await found(policyOn(needy, { above: 100 }));
+    expect(none.map(({ name, level }) => [name, level])).toEqual([
+      ['value-needed', 'warning'],
+      ['value-needed', 'error'],
+    ]);
+    expect(none.map(({ message }) => message).join()).toContain('give --version');
+    const some = policyOn(needy, { above: 100 });
+    const indicators = { it: needy, fills };
+    const stop = { it: { above: 100 }, fills: { below: '80%' } };
+    const windows = [{ name: 'immediate', until: '30m', stop }];
+    expect((await found({ ...some, indicators, windows })).map(({ level }) => level)).toEqual([
+      'warning',
     ]);
   });
 

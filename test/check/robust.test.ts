@@ -37,10 +37,12 @@ const change = fc.tuple(fc.constantFrom(...pathsOf(CLEAN)), value);
 
 /** No change is inside of another. */
 const changesApart = fc.uniqueArray(change, {
-  maxLength: 4,
+  maxLength: 2,
   selector: ([path]) => path,
   comparator: (a, b) => a.startsWith(b) || b.startsWith(a),
 });
+
+const RUNS = 200;
 
 describe('the checks', () => {
   it('never throw on a valid policy, and tell findings of their list', () => {
@@ -57,9 +59,9 @@ describe('the checks', () => {
           expect(message).not.toMatch(/undefined|NaN|null|\[object/);
         }
       }),
-      { numRuns: 1_000, maxSkipsPerRun: 500 },
+      { numRuns: RUNS, maxSkipsPerRun: 500 },
     );
-    expect(valid).toBe(1_000);
+    expect(valid).toBe(RUNS);
   });
 });
 

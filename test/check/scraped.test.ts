@@ -114,8 +114,9 @@ describe.skipIf(!hasPrometheus())(`check --live on a Prometheus that scrapes ${n
   let prometheus: PrometheusServer;
   beforeAll(async () => {
     prometheus = await startPrometheus({ targets: [target], scrapeInterval: '1s' });
-    const sight = prometheusSight({ url: prometheus.url, timeoutMs: 5_000, clock: systemClock });
-    await until(async () => expect(await sight.typeOf('connections', signal)).toBe('gauge'));
+    const sight = () =>
+      prometheusSight({ url: prometheus.url, timeoutMs: 5_000, clock: systemClock });
+    await until(async () => expect(await sight().typeOf('connections', signal)).toBe('gauge'));
   });
   afterAll(async () => {
     await prometheus.stop();

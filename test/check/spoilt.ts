@@ -20,6 +20,20 @@ export const SPOILT: readonly Spoilt[] = [
   ),
   one(
     'no-traffic-guard',
+    'a ratio with a low limit',
+    [
+      [`${ERRORS}.min_total`, 0],
+      [`${STOP}.errors.above`, '3%'],
+    ],
+    'errors',
+    'wanted at least 67 with this limit',
+    [
+      [`${ERRORS}.min_total`, 67],
+      [`${STOP}.errors.above`, '3%'],
+    ],
+  ),
+  one(
+    'no-traffic-guard',
     'a quantile of anything',
     [['indicators.latency.min_total', 4]],
     'latency',
@@ -66,10 +80,34 @@ export const SPOILT: readonly Spoilt[] = [
   one(
     'unguarded-promql',
     'a division',
-    [['indicators.queue.promql', 'sum(a_failed) / sum(b)']],
+    [['indicators.queue.promql', 'sum(rate(a[5m])) / sum by () (rate(b[5m]))']],
     'queue',
     'a share or quantile of any traffic',
-    [['indicators.queue.promql', 'sum(a) / sum(b) and sum(b) > 20']],
+    [['indicators.queue.promql', 'sum(rate(a[5m])) / sum(rate(b[5m])) and sum(b) > 20']],
+  ),
+  one(
+    'unguarded-promql',
+    'a division by buckets',
+    [['indicators.queue.promql', 'sum(a_bucket{le="1"}) / sum(a_bucket)']],
+    'queue',
+    'wanted a guard',
+    [['indicators.queue.promql', 'sum(rate(a[5m])) / sum(b)']],
+  ),
+  one(
+    'alert-expression',
+    'the rule of an alert',
+    [['indicators.queue.promql', 'sum(rate(a{x="b"}[5m])) / sum(rate(b[5m])) > 0.05']],
+    'queue',
+    'gives no series while all is well',
+    [['indicators.queue.promql', 'sum(rate(a[5m])) and sum(rate(b[5m])) > 20']],
+  ),
+  one(
+    'alert-expression',
+    'a rule with a guard',
+    [['indicators.queue.promql', 'max(a) <= 3 and max(b) > 20']],
+    'queue',
+    'wanted the figure alone',
+    [['indicators.queue.promql', 'sum(max by (pod) (a) > bool 3)']],
   ),
   one(
     'unguarded-promql',
@@ -108,7 +146,10 @@ export const SPOILT: readonly Spoilt[] = [
     [[`${STOP}.latency`, { below: '2s' }]],
     'immediate.stop.latency',
     'how long something takes',
-    [[`${STOP}.latency`, { at_least: '2s' }]],
+    [
+      ['indicators.stay', { quantile: { q: 0.5, histogram: 'session_duration_seconds' } }],
+      [`${STOP}.stay`, { below: '30s' }],
+    ],
   ),
   one(
     'upside-down-limit',
@@ -227,12 +268,55 @@ export const SPOILT: readonly Spoilt[] = [
     [['match', { version: '${version}' }]],
   ),
   one(
+    'regex-in-equals',
+    'a wildcard that is none',
+    [[`${ERRORS}.ratio.bad`, 'http_requests_total{status=~"5xx"}']],
+    'errors',
+    'wanted status=~"5.." for all of them',
+    [[`${ERRORS}.ratio.bad`, 'http_requests_total{status="5xx"}']],
+  ),
+  one(
+    'regex-in-equals',
+    'a pattern of paths',
+    [['indicators.queue.promql', 'max(queue_length{route="/orders/.*"})']],
+    'queue',
+    'wanted route=~"/orders/.*"',
+    [['indicators.queue.promql', 'max(queue_length{route="/orders/[id]"})']],
+  ),
+  one(
     'counter-as-gauge',
     'a counter by its name',
     [['indicators.memory.gauge.metric', 'allocated_bytes_total']],
     'memory',
     'a counter only grows',
     [['indicators.memory.gauge.metric', 'allocated_bytes']],
+  ),
+  one(
+    'counter-as-gauge',
+    'a bucket',
+    [
+      ['indicators.memory.gauge.metric', 'answers_bucket'],
+      [`${WARN}.memory.above`, 90],
+    ],
+    'memory',
+    'a counter only grows',
+    [
+      ['indicators.memory.gauge.metric', 'pg_stat_activity_count'],
+      [`${WARN}.memory.above`, 90],
+    ],
+  ),
+  one(
+    'counter-as-gauge',
+    'a counter in PromQL',
+    [['indicators.queue.promql', 'sum(errors_total{job="a"})']],
+    'queue',
+    'errors_total, by its name a counter, without rate or increase',
+    [
+      [
+        'indicators.queue.promql',
+        'sum(increase(errors_total{job="a"}[5m])) or count(errors_total)',
+      ],
+    ],
   ),
   one(
     'short-range',
@@ -324,6 +408,34 @@ export const SPOILT: readonly Spoilt[] = [
   ),
   one(
     'unit-doubt',
+    'a share of a hundredfold',
+    [
+      ['indicators.queue.promql', '100 * sum(rate(a[5m])) / sum(rate(b[5m])) and sum(b) > 20'],
+      [`${WARN}.queue.above`, 0.05],
+    ],
+    'success.warn.queue',
+    'from 0 to 100',
+    [
+      ['indicators.queue.promql', '100 * sum(rate(a[5m])) / sum(rate(b[5m])) and sum(b) > 20'],
+      [`${WARN}.queue.above`, 5],
+    ],
+  ),
+  one(
+    'unit-doubt',
+    'a bare time of a gauge',
+    [
+      ['indicators.work', gauge('work_time')],
+      [`${STOP}.work`, { above: 2000 }],
+    ],
+    'immediate.stop.work',
+    'a time without a unit',
+    [
+      ['indicators.work', { increase: { counter: 'work_time_count' }, over: '5m' }],
+      [`${STOP}.work`, { above: 2000 }],
+    ],
+  ),
+  one(
+    'unit-doubt',
     'a percent sign too many',
     [[`${STOP}.fill_rate.below`, '0.8%']],
     'immediate.stop.fill_rate',
@@ -353,5 +465,19 @@ export const SPOILT: readonly Spoilt[] = [
     'success.warn.memory',
     'which is 1 kB',
     [[`${WARN}.memory.above`, '64MB']],
+  ),
+  one(
+    'several-hosts',
+    'the endpoint of another service',
+    [
+      ['indicators.version', { http: { url: 'http://shop-7:1/version' } }],
+      ['on_stop.2.verify.pass.version', { passing: 1 }],
+    ],
+    'version',
+    'a check of shop-7, while health asks 127.0.0.1',
+    [
+      ['indicators.version', { http: { url: 'http://localhost:2/version/${version}' } }],
+      ['on_stop.2.verify.pass.version', { passing: 1 }],
+    ],
   ),
 ];

@@ -59,6 +59,11 @@ describe('a waiver', () => {
     ]);
   });
 
+  it('of a source that cannot be asked is refused', () => {
+    const waive = [{ finding: 'source-unreachable', reason: 'it is always down' }];
+    expect(() => found(waive)).toThrow(/a source that cannot be asked cannot be waived/);
+  });
+
   it('of a place holds there', () => {
     expect(found([{ finding: 'low-coverage', of: 'coverage', reason: 'a trial' }])).toContainEqual([
       'low-coverage',

@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { T0 } from '../support/build.ts';
-import { cli } from '../support/cli.ts';
+import { cli, hastyClock } from '../support/cli.ts';
+import { api, listening } from '../support/http-server.ts';
 import { PAST_POLICY, pastDeploys, pastService, pastVersions } from '../support/past-service.ts';
 import { hasPrometheus, type PrometheusServer, startPrometheus } from '../support/prometheus.ts';
 
@@ -44,6 +47,22 @@ function folder() {
   };
 }
 
+const GONE = { recursive: true, force: true };
+
+const HEALTH_ONLY = `service: shop
+source: prometheus
+indicators:
+  health: { http: { url: "http://127.0.0.1:9/health" } }
+windows:
+  - name: early
+    until: 5m
+    stop: { health: { failing: 3 } }
+  - name: success
+    until: 15m
+    pass: { health: { passing: 3 } }
+    for: 30s
+`;
+
 type Json = { readonly results: readonly Record<string, unknown>[] };
 
 /** Without what depends on when and how it was fetched. */
@@ -78,6 +97,14 @@ describe.skipIf(!hasPrometheus())(`canaryd backtest, ${title}`, () => {
     expect(out()).toContain('shop: 3 of 3 right');
     expect(out()).toMatch(/Load on the source +\d+ requests, [\d,]+ samples/);
     expect(out()).toContain('2/3 shop 1.2.0: passed after 7m');
+  });
+
+  it('shows on a terminal how far it is', async () => {
+    const { policy, deploys: list } = folder();
+    const one = cli({ server: dead, isTTY: true });
+    await one.run('backtest', policy, '--deploys', list, '--prometheus', server.url);
+    expect(one.out()).toMatch(/\[#{8}·{16}\] 1 of 3 {2}1\.2\.0 \+\d+m/);
+    expect(one.out()).toContain('2/3 shop 1.2.0: passed');
   });
 
   it('exits with 1 when a labelled deploy was judged wrong, and says what was seen', async () => {
@@ -116,6 +143,19 @@ describe.skipIf(!hasPrometheus())(`canaryd backtest, ${title}`, () => {
     expect(readFileSync(report, 'utf8')).toMatch(/^<!doctype html>/i);
   });
 
+  it('prints the result when the report cannot be written at the end', async () => {
+    const { at, policy, deploys: list } = folder();
+    const report = at('sub/report.html');
+    mkdirSync(at('sub'));
+    const one = cli({ server: dead, clock: hastyClock(() => rmSync(at('sub'), GONE)) });
+    const argv = ['backtest', policy, '--deploys', list, '--report', report];
+    const code = await one.run(...argv, '--prometheus', server.url, '--pace', '1ms');
+    expect(code).toBe(2);
+    expect(one.err()).toMatch(/--report .*report\.html: cannot be written: ENOENT/);
+    expect(one.out()).toContain('shop: 3 of 3 right');
+    expect(readdirSync(at('')).filter((name) => name.includes('part'))).toEqual([]);
+  });
+
   it('finds deploys by a version label, and knows a rollback when it sees one', async () => {
     const { policy } = folder();
     const find = ['--find', 'up{job="shop"}', '--since', '3h', '--rolled-back-is-bad'];
@@ -145,6 +185,18 @@ describe.skipIf(!hasPrometheus())(`canaryd backtest, ${title}`, () => {
     expect(code).toBe(0);
     expect(out()).toContain('1 deploy of shop');
     expect(out()).toMatch(/shop 1\.1\.0 .* stopped/);
+    const { json } = await run(policy, '--journal', path, '--json');
+    const [{ deploys: rows }] = (json() as Json).results as [{ deploys: unknown[] }];
+    // The rollback is no deploy, but ends the time of the one it took back.
+    expect(rows).toMatchObject([
+      {
+        deploy: {
+          version: '1.1.0',
+          replaced: { at_ms: T0 + EVERY + 10 * MINUTE, version: '1.0.0' },
+          started_at_ms: T0 + EVERY + 2_000,
+        },
+      },
+    ]);
   });
 
   it('goes on after kill -9 where it was, with the same result', async () => {
@@ -198,21 +250,27 @@ function linesOf(path: string): number {
 async function watched(path: string): Promise<void> {
   const { aDeploy, aPolicy, started } = await import('../support/build.ts');
   await using journal = openSqliteJournal({ path });
-  const deploy = aDeploy({ version: '1.1.0', previousVersion: '1.0.0', deployedAtMs: T0 + EVERY });
   const policy = aPolicy();
-  const create = {
-    id: 'w_1',
-    deploy,
-    policy,
-    policyHash: 'h',
-    idempotencyKey: null,
-    startedAtMs: T0,
-  };
-  const events = [started({ deploy })];
-  const phase = { phase: 'watching', isActive: true } as const;
-  await journal.append([
-    { watchId: 'w_1', create, expectedRevision: 0, atMs: T0, events, deliveries: [], ...phase },
-  ]);
+  const bad = aDeploy({ version: '1.1.0', previousVersion: '1.0.0', deployedAtMs: T0 + EVERY });
+  const rollback = { ...bad, version: '1.0.0', deployedAtMs: T0 + EVERY + 10 * MINUTE };
+  const over = { type: 'watch.cancelled', by: 'mara', reason: 'a test' } as const;
+  const both = [
+    { id: 'w_1', deploy: bad, events: [started({ deploy: bad }), over] },
+    {
+      id: 'w_2',
+      deploy: rollback,
+      events: [started({ deploy: rollback, rollbackOf: 'w_1' }), over],
+    },
+  ];
+  for (const { id, deploy, events } of both) {
+    const startedAtMs = deploy.deployedAtMs + 2_000;
+    const known = { id, deploy, policy, policyHash: 'h', idempotencyKey: null };
+    const create = { ...known, startedAtMs };
+    const phase = { phase: 'cancelled', isActive: false } as const;
+    await journal.append([
+      { watchId: id, create, expectedRevision: 0, atMs: T0, events, deliveries: [], ...phase },
+    ]);
+  }
 }
 
 describe('canaryd backtest', () => {
@@ -235,6 +293,22 @@ describe('canaryd backtest', () => {
     [['--find', 'up', '--label', 'a-b'], /--label: found "a-b"/],
     [['--find', 'up', '--since', 'long'], /--since: found "long"/],
     [['--journal', 'missing.db'], /--journal: cannot read missing\.db/],
+    [['--deploys', 'x.yaml', '--since', '9d'], /--since: wanted only with --find/],
+    [['--journal', 'x.db', '--label', 'v'], /--label: wanted only with --find/],
+    [['--deploys', 'x.yaml', '--rolled-back-is-bad'], /--rolled-back-is-bad: wanted only/],
+    [
+      ['--journal', 'x.db', '--token-file', 'x'],
+      /--token-file: wanted only with --journal and the/,
+    ],
+    [['--find', 'up', '--since', '9000d'], /--since: found 9000d, wanted at most 732d/],
+    [
+      ['--deploys', 'x.yaml', '--report', '/nowhere/r.html'],
+      /--report \/nowhere\/r.html: cannot be/,
+    ],
+    [
+      ['--deploys', 'x.yaml', '--report', '/dev/null'],
+      /--report \/dev\/null: found what is no file/,
+    ],
     [['--deploys', 'x.yaml', '--limit', '0'], /--limit: found "0"/],
     [['--deploys', 'x.yaml', '--chunk', '1s'], /--chunk: found 1s/],
     [['--deploys', 'x.yaml', '--at-once', '99'], /--at-once: found "99"/],
@@ -243,6 +317,31 @@ describe('canaryd backtest', () => {
     const { code, err } = await refused(policy, ...argv, '--prometheus', dead);
     expect(code).toBe(2);
     expect(err).toMatch(text);
+  });
+
+  it('refuses a policy of which nothing can be replayed, and says why', async () => {
+    const { file, deploys: list } = folder();
+    const health = file('health.yaml', HEALTH_ONLY);
+    const { code, err } = await refused(health, '--deploys', list, '--prometheus', dead);
+    expect(code).toBe(2);
+    expect(err).toMatch(/found no condition that can be replayed; wanted at least one/);
+    expect(err).toContain('early.stop.health was not replayed: a health endpoint cannot');
+  });
+
+  it('is interrupted while it looks for deploys, with exit code 130', async () => {
+    const { policy } = folder();
+    const stopping = new AbortController();
+    const server = createServer(() => stopping.abort());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    onTestFinished(() => server.closeAllConnections());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const one = cli({ server: dead, signal: stopping.signal });
+    const code = await one.run('backtest', policy, '--find', 'up', '--prometheus', url);
+    expect(code).toBe(130);
+    expect(one.err()).toBe('interrupted: no deploy was replayed yet\n');
+    expect(one.out()).toContain('looking for changes of version in 30d of up');
   });
 
   it('refuses a source without a past, and says what to do', async () => {
@@ -269,5 +368,27 @@ describe('canaryd backtest', () => {
     const { code, err } = await refused(policy, ...argv);
     expect(code).toBe(2);
     expect(err).toContain('found a policy of bakery, wanted one of shop');
+  });
+
+  it('takes the deploys of a daemon, page by page, with a token', async () => {
+    const { at, file, policy } = folder();
+    const token = 'a-token-of-the-test';
+    const tokens = [
+      { name: 'ci', scopes: ['read'] as const, matches: (it: string) => it === token },
+    ];
+    const daemon = api({ tokens });
+    for (let number = 1; number <= 250; number += 1) {
+      const version = `1.${number}.0`;
+      await daemon.control.start({ service: 'shop', version, parameters: {} });
+    }
+    await daemon.control.start({ service: 'bakery', version: '9.0.0', parameters: {} });
+    const url = await listening(daemon);
+    const argv = [policy, '--journal', url, '--limit', '500', '--prometheus', dead];
+    const one = cli({ server: dead });
+    const code = await one.run('backtest', ...argv, '--token-file', file('token', token));
+    expect(one.out()).toContain('250 deploys of shop');
+    expect(code).toBe(4);
+    const refusal = await refused(...argv, '--token-file', at('none'));
+    expect(refusal).toMatchObject({ code: 2, err: expect.stringContaining('--token-file') });
   });
 });

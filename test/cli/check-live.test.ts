@@ -95,11 +95,24 @@ sources:
   it('without values it says what it did not look at, and goes on', async () => {
     const run = cli();
     const path = file('shop.yaml', GOOD);
-    expect(await run.run('check', path, '--prometheus', server.url, '--strict')).toBe(0);
+    expect(await run.run('check', path, '--prometheus', server.url)).toBe(0);
+    expect(await cli().run('check', path, '--prometheus', server.url, '--strict')).toBe(1);
     expect(run.out()).toMatch(/immediate\.stop\.loss +120 USD +- +limit not known/);
     expect(run.out()).toMatch(/immediate\.warn\.queue +- +- +not looked at/);
     expect(run.out()).toContain('note value-needed (line 14): found no value for the parameter');
-    expect(run.out()).toContain('give --version');
+    expect(run.out()).toMatch(/warning value-needed .*give --version/);
+  });
+
+  it('that could look at nothing is not green', async () => {
+    const run = cli();
+    const needy = GOOD.replace(
+      'source: prometheus',
+      'source: prometheus\nmatch: { v: "${version}" }',
+    );
+    const path = file('shop.yaml', needy);
+    expect(await run.run('check', '--json', path, '--prometheus', server.url)).toBe(1);
+    expect(run.json()).toMatchObject({ ok: false, valid: true });
+    expect(run.out()).toContain('4 conditions, of which none was looked at');
   });
 
   it('--json has the values as numbers', async () => {

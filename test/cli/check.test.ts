@@ -51,6 +51,16 @@ describe('check', () => {
     expect(run.out()).toContain('Then rollback, by webhook');
   });
 
+  it('shows queries with the labels of the whole policy, as they are asked', async () => {
+    const run = cli(OFFLINE);
+    const match = 'interval: 5s\nmatch: { job: aurora, version: "${version}" }';
+    await run.run('check', file('aurora.yaml', POLICY.replace('interval: 5s', match)));
+    const labels = '{job="aurora",version="${version}"}[1m]';
+    expect(run.out()).toContain(
+      `sum(increase(filled_total${labels})) / sum(increase(submitted_total${labels}))`,
+    );
+  });
+
   it('exits with 2 and tells all problems of all files', async () => {
     const broken = POLICY.replace('below: 80%', 'below: 80 apples').replace('5s', 'often');
     const run = cli(OFFLINE);
@@ -85,6 +95,7 @@ describe('check', () => {
     expect(await run.run('check', '--json', file('aurora.yaml', POLICY))).toBe(0);
     expect(run.json()).toMatchObject({
       ok: true,
+      valid: true,
       files: [
         {
           problems: [],
@@ -99,7 +110,7 @@ describe('check', () => {
     });
     const broken = cli(OFFLINE);
     expect(await broken.run('check', '--json', file('a.yaml', 'service: a'))).toBe(2);
-    expect(broken.json()).toMatchObject({ ok: false });
+    expect(broken.json()).toMatchObject({ ok: false, valid: false });
   });
 });
 
@@ -142,6 +153,7 @@ describe('findings of check', () => {
     const run = cli(OFFLINE);
     const path = file('aurora.yaml', WRONG);
     expect(await run.run('check', '--json', path)).toBe(1);
+    expect(run.json()).toMatchObject({ ok: false, valid: true });
     const [policy] = run.json().files[0].policies;
     expect(policy.live).toBeNull();
     expect(policy.findings).toEqual([
@@ -157,6 +169,16 @@ describe('findings of check', () => {
         line: 10,
       },
     ]);
+  });
+
+  it('--json is ok as the exit code says', async () => {
+    const run = cli(OFFLINE);
+    const path = file('aurora.yaml', DOUBTFUL);
+    expect(await run.run('check', '--json', path)).toBe(0);
+    expect(run.json()).toMatchObject({ ok: true });
+    const strict = cli(OFFLINE);
+    expect(await strict.run('check', '--json', '--strict', path)).toBe(1);
+    expect(strict.json()).toMatchObject({ ok: false, valid: true });
   });
 
   it('--format github annotates the line', async () => {

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/kit/clock.ts';
 import { changed } from '../config/sample-policy.ts';
 import { cli } from '../support/cli.ts';
 import { type FakePagerDuty, startFakePagerDuty } from '../support/fake-pagerduty.ts';
+import { startFakeSlack } from '../support/fake-slack.ts';
 import { type FakeTelegram, startFakeTelegram } from '../support/fake-telegram.ts';
 
 let pagerduty: FakePagerDuty;
@@ -20,7 +21,10 @@ beforeEach(() => {
 afterAll(() => Promise.all([pagerduty.close(), telegram.close()]));
 
 /** A config with both channels, and how to run a trial of it. */
-function trial(change: Readonly<Record<string, unknown>> = {}, stop?: AbortSignal) {
+function trial(
+  change: Readonly<Record<string, unknown>> = {},
+  { stop, env }: { readonly stop?: AbortSignal; readonly env?: Record<string, string> } = {},
+) {
   const dir = mkdtempSync(join(tmpdir(), 'canaryd-notify-'));
   onTestFinished(() => rmSync(dir, { recursive: true }));
   const config = {
@@ -38,7 +42,7 @@ function trial(change: Readonly<Record<string, unknown>> = {}, stop?: AbortSigna
   writeFileSync(join(dir, 'shop.yaml'), JSON.stringify(changed()));
   const run = cli({
     server: 'http://127.0.0.1:1',
-    env: { KEY: pagerduty.routingKey, BOT: telegram.token },
+    env: env ?? { KEY: pagerduty.routingKey, BOT: telegram.token },
     clock: systemClock,
     ...(stop === undefined ? {} : { signal: stop }),
   });
@@ -110,6 +114,41 @@ describe('notify test', () => {
     });
   });
 
+  it.each([[], ['--critical']])(
+    'tries each webhook of a Slack channel by itself (%j)',
+    async (...options) => {
+      const [normal, critical] = await Promise.all([startFakeSlack(), startFakeSlack()]);
+      onTestFinished(async () => void (await Promise.all([normal.close(), critical.close()])));
+      critical.respond(404, 'no_service');
+      const secrets = { webhook: '$NORMAL', critical_webhook: '$CRITICAL' };
+      const env = { NORMAL: normal.url, CRITICAL: critical.url };
+      const run = trial({ channels: { ops: { slack: secrets } } }, { env });
+      expect(await run.test(...options)).toBe(1);
+      expect(run.out()).toMatch(/^✓ ops\.webhook: delivered in \d+ ms \(ok\)\n/);
+      expect(run.out()).toMatch(/\n✗ ops\.critical_webhook: client_error .*404: no_service\n/);
+      expect([normal.messages.length, critical.answers.length]).toEqual([1, 1]);
+    },
+  );
+
+  it('names the webhook in its JSON, and tries one that is the same only once', async () => {
+    const slack = await startFakeSlack();
+    onTestFinished(() => slack.close());
+    const other = `${slack.url}X`;
+    const secrets = { webhook: '$NORMAL', critical_webhook: '$CRITICAL' };
+    const change = { channels: { ops: { slack: secrets } } };
+    const two = trial(change, { env: { NORMAL: slack.url, CRITICAL: other } });
+    expect(await two.test('--json')).toBe(1);
+    expect(two.json()).toMatchObject({
+      channels: [
+        { channel: 'ops', webhook: 'webhook', delivered: true },
+        { channel: 'ops', webhook: 'critical_webhook', delivered: false },
+      ],
+    });
+    const one = trial(change, { env: { NORMAL: slack.url, CRITICAL: slack.url } });
+    expect(await one.test()).toBe(0);
+    expect(one.out()).toMatch(/^✓ ops: delivered .*\n$/);
+  });
+
   it('waits no longer than the time-out of a channel', async () => {
     telegram.hang();
     const chat = { bot_token: '$BOT', chat: telegram.chat, url: telegram.url, timeout: '100ms' };
@@ -122,7 +161,7 @@ describe('notify test', () => {
   it('ends when it is interrupted', async () => {
     telegram.hang();
     const stop = new AbortController();
-    const run = trial({}, stop.signal);
+    const run = trial({}, { stop: stop.signal });
     const ended = run.test('--channel', 'chat');
     await expect.poll(() => telegram.requests.length).toBe(1);
     stop.abort();

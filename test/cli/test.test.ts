@@ -14,7 +14,7 @@ const file = (...cases: readonly object[]) =>
 
 /** Both ways for every condition of the shop. */
 const FULL = [
-  { name: 'passes', expect: { '11m': { watch: 'passed' } } },
+  { name: 'passes', expect: { '11m': { watch: 'passed' } }, never: { message: 'Warning' } },
   {
     name: 'fails requests',
     series: { failed_total: '+1/s' },
@@ -93,9 +93,30 @@ describe('canaryd test', () => {
     const [, unfired, unheld] = out.split(
       /No case makes these fire:|No case judges these without firing:/,
     );
+    expect(out).not.toContain('but no case expects it');
     expect(unfired).toContain('early.warn.queue: Warn when Queue above 50');
     expect(unheld).toContain('late.pass.errors: Pass needs Failed requests below 1 %');
     expect((await run([path, '--coverage=required'])).code).toBe(1);
+  });
+
+  it('does not count what happens without an expectation, and names it apart', async () => {
+    const looks = ({ series = {}, health = 'ok' }: { series?: object; health?: string }) => ({
+      series,
+      health,
+      expect: { '1m': { window: 'early' }, '12m': { window: 'late' } },
+    });
+    const good = FULL.map((one) => ({ ...looks(one), name: one.name }));
+    const stop = { expect: { '1m': { window: 'early' } } };
+    const cases = good.map((one) => (/fails|ill/.test(one.name) ? { ...one, ...stop } : one));
+    const { code, out } = await run([file(...cases), '--coverage=required']);
+    expect(out).toContain('6 passed, 0 failed');
+    expect(out).toContain('Coverage of shop: 0 of 5 conditions both ways');
+    const [, unfired, unheld] = out.split(
+      /These fired, but no case|These were judged without firing, but no case/,
+    );
+    expect(unfired?.match(/^ {4}\S+:/gm)).toHaveLength(5);
+    expect(unheld?.match(/^ {4}\S+:/gm)).toHaveLength(5);
+    expect(code).toBe(1);
   });
 
   it('is content with a coverage that is complete, over several files of a policy', async () => {
@@ -122,6 +143,8 @@ describe('canaryd test', () => {
     ]);
     expect(result.coverage[0]).toMatchObject({ policy: 'shop' });
     expect(result.coverage[0].conditions).toHaveLength(5);
+    const queue = { condition: 'early.warn.queue', fired: 'seen', held: 'seen' };
+    expect(result.coverage[0].conditions).toContainEqual(expect.objectContaining(queue));
   });
 
   it('gives mistakes as JSON', async () => {

@@ -207,6 +207,7 @@ describe('commands of people', () => {
     ['stop', 'stop'],
     ['cancel', 'cancel'],
     ['ack', 'acknowledge'],
+    ['resolve', 'resolve'],
   ])('%s passes on who and why', async (verb, name) => {
     const { control, base, id } = await withWatch();
     const run = cli({ server: base });

@@ -20,6 +20,7 @@ function problemsOf(extension: string, text: string): readonly string[] {
 }
 
 const AT = '2026-01-01T00:20:00Z';
+const TWO = `{ version: "2", deployed_at: ${AT} }`;
 const one = {
   service: null,
   environment: null,
@@ -28,6 +29,7 @@ const one = {
   deployedAtMs: Date.parse(AT),
   parameters: {},
   label: null,
+  replaced: null,
 };
 
 describe('a file of deploys', () => {
@@ -38,13 +40,14 @@ describe('a file of deploys', () => {
     ['csv', `version,deployed_at\r\n1.1.0,${AT}\r\n`],
     ['csv', `\ufeffdeployed_at,version,label\n${AT},"1.1.0",\n\n`],
     ['csv', `version,deployed_at\n1.1.0,2026-01-01T01:20:00+01:00`],
+    ['csv', `version,deployed_at\n1.1.0,${AT},,`],
   ])('is read as %s: %j', (extension, text) => {
     expect(readText(extension, text)).toEqual({ kind: 'deploys', deploys: [one] });
   });
 
   it('brings everything that is known of a deploy', () => {
-    const csv = `version,deployed_at,service,environment,previous_version,label,param.who,param.n
-"1,1 ""rc""",${AT},shop,live,1.0.0,bad,me,7`;
+    const csv = `version,deployed_at,service,environment,previous_version,label,rolled_back_at,param.who,param.n
+"1,1 ""rc""",${AT},shop,live,1.0.0,bad,2026-01-01T00:23:00Z,me,7`;
     expect(readText('csv', csv)).toEqual({
       kind: 'deploys',
       deploys: [
@@ -56,6 +59,7 @@ describe('a file of deploys', () => {
           deployedAtMs: Date.parse(AT),
           parameters: { who: 'me', n: '7' },
           label: 'bad',
+          replaced: { atMs: Date.parse(AT) + 180_000, version: '1.0.0' },
         },
       ],
     });
@@ -71,7 +75,18 @@ describe('a file of deploys', () => {
     ['yaml', `- { version: "1", deploy_at: ${AT} }`, /did you mean deployed_at/],
     ['csv', `version,when\n1,${AT}`, /line 1: found "when"; wanted each of version/],
     ['csv', `version,version\n1,1`, /a column twice/],
-    ['csv', `version,deployed_at\n,${AT}`, /\[0\]\.version: found nothing/],
+    ['csv', `version,deployed_at\n\n1,${AT}\n,${AT}`, /^line 4, version: found nothing/],
+    ['csv', `version,deployed_at\n1,${AT}\n"2,${AT}\n3,${AT}`, /^line 3: found a quoted cell that/],
+    ['csv', `version,deployed_at\n"1"2,${AT}`, /^line 2: found a quoted cell that does not end/],
+    ['csv', `version,deployed_at\n1,${AT},bad`, /^line 2: found 3 cells; wanted 2/],
+    ['csv', `version,deployed_at\n"1\n",${AT}\n2,${AT},x`, /^line 4: found 3 cells/],
+    ['csv', `version,deployed_at\n1,${AT}\n1,${AT}`, /^line 3: found 1 at this time twice/],
+    ['yaml', `[${TWO}, ${TWO}]`, /^\[1\]: found 2 at this time twice; wanted it once; remove one/],
+    [
+      'yaml',
+      `[{ version: v2, deployed_at: ${AT}, rolled_back_at: ${AT} }]`,
+      /rolled_back_at: found a/,
+    ],
   ])('is refused with every mistake: %s %j', (extension, text, mistake) => {
     expect(problemsOf(extension, text).join('\n')).toMatch(mistake);
   });

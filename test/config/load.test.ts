@@ -176,6 +176,11 @@ describe('a wrong canaryd.yaml', () => {
       'listen.port',
       'found 70000; wanted a whole number from 0 to 65535',
     ],
+    [
+      { public_url: 'https://example.com/canaryd' },
+      'public_url',
+      'wanted a URL without a path: the page and the API are served at the root of a host',
+    ],
     [{ policies: ['nothing/*.yaml'] }, 'policies[0]', 'wanted a pattern that matches a file'],
     [{ sources: {} }, 'sources', 'at least one source'],
     [

@@ -28,12 +28,12 @@ function load(routing: unknown, told: object = { channels: { chat: hook, phone: 
     routing,
   };
   writeFileSync(path, JSON.stringify(config));
-  return loadConfig(path, { env: {} }).config.routing;
+  return loadConfig(path, { env: { TOKEN: 'a-token-of-grafana' } }).config.routing;
 }
 
-function refused(routing: unknown): readonly string[] {
+function refused(routing: unknown, told?: object): readonly string[] {
   try {
-    load(routing);
+    load(routing, told);
   } catch (error) {
     expect(error).toBeInstanceOf(CanarydError);
     return (error as CanarydError).problems.map(
@@ -44,6 +44,56 @@ function refused(routing: unknown): readonly string[] {
 }
 
 const night = { from: '22:00', until: '06:30', zone: 'Europe/Berlin' };
+
+const grafana = { grafana: { url: 'http://127.0.0.1:9', token: '$TOKEN' } };
+
+describe('a channel that nobody reads', () => {
+  const told = { channels: { chat: hook, marks: grafana } };
+
+  test.each([
+    [
+      'a route of everything',
+      { routes: [{ channels: ['marks'] }] },
+      'routing.routes[0].channels: found marks; wanted a channel that people read as well',
+    ],
+    [
+      'a route of stops',
+      { routes: [{ kind: ['watch.started', 'watch.stopped'], channels: ['marks'] }] },
+      'routing.routes[0].channels: found marks',
+    ],
+    [
+      'a route of what is critical here',
+      {
+        routes: [{ kind: ['watch.inconclusive'], channels: ['marks'] }],
+        severity: { 'watch.inconclusive': 'critical' },
+      },
+      'routing.routes[0].channels: found marks',
+    ],
+    [
+      'a call',
+      { escalation: { steps: [{ after: '5m', channels: ['marks'] }] } },
+      'routing.escalation.steps[0].channels: found marks; wanted a channel that people read',
+    ],
+  ])('is no place for %s', (_name, routing, wanted) => {
+    expect(refused(routing, told)).toEqual([expect.stringContaining(wanted)]);
+  });
+
+  test('may be all there is for what is not critical', () => {
+    const routes = [
+      { kind: ['watch.started', 'watch.passed'], channels: ['marks'] },
+      { severity: ['critical'], channels: ['chat'] },
+      { channels: ['marks'] },
+    ];
+    expect(load({ routes }, told).routes).toHaveLength(3);
+  });
+
+  test('can not be the only one', () => {
+    const wanted = 'channels: found only marks; wanted one more that people read';
+    expect(refused(undefined, { channels: { marks: grafana } })).toEqual([
+      expect.stringContaining(wanted),
+    ]);
+  });
+});
 
 describe('the routing', () => {
   test('is none by default: every channel is told everything at once', () => {
@@ -76,11 +126,16 @@ describe('the routing', () => {
     });
   });
 
+  test('may make kinds louder or less loud', () => {
+    const severity = { 'condition.warned': 'info', 'watch.inconclusive': 'critical' };
+    expect(load({ severity }).severities).toEqual(severity);
+  });
+
   test('may name the log when there is no channel', () => {
     expect(load({ routes: [{ channels: ['log'] }] }, {}).routes).toHaveLength(1);
   });
 
-  test.each([
+  test.each<readonly [object, string]>([
     [
       { routes: [{ channels: ['phne'] }] },
       'routing.routes[0].channels[0]: found "phne"; wanted one of the channels: chat, phone; perhaps "phone"',
@@ -97,6 +152,41 @@ describe('the routing', () => {
     ],
     [{ quiet_hours: { ...night, from: '24:00' } }, 'routing.quiet_hours.from: found "24:00"'],
     [{ quiet_hours: { ...night, zone: 'Berlin' } }, 'routing.quiet_hours.zone: found "Berlin"'],
+    ...['+02:00', 'GMT+2', 'Etc/GMT+2', 'EST', 'CET'].map(
+      (zone) =>
+        [
+          { quiet_hours: { ...night, zone } },
+          `routing.quiet_hours.zone: found "${zone}"; wanted an IANA name with rules`,
+        ] as const,
+    ),
+    [
+      { routes: [{ channels: ['chat'] }, { severity: ['critical'], channels: ['phone'] }] },
+      'routing.routes[1]: found a route that nothing reaches; wanted one that something reaches: routes[0] takes all that it fits',
+    ],
+    [
+      {
+        routes: [
+          { severity: ['critical', 'warning'], environment: ['a', 'b'], channels: ['chat'] },
+          { severity: ['warning'], environment: ['b'], service: ['shop'], channels: ['phone'] },
+        ],
+      },
+      'routing.routes[1]: found a route that nothing reaches',
+    ],
+    [
+      { routes: [{ service: ['shp'], channels: ['chat'] }] },
+      'routing.routes[0].service[0]: found "shp"; wanted a service of a policy (shop); did you mean shop?',
+    ],
+    [
+      { severity: { 'condition.warnd': 'info' } },
+      'routing.severity["condition.warnd"]: found the kind "condition.warnd"; wanted a kind of message',
+    ],
+    ...['watch.stopped', 'action.gave_up', 'rollback.not_confirmed'].map(
+      (kind) =>
+        [
+          { severity: { [kind]: 'info' } },
+          'found "info"; wanted critical, always: remove this line',
+        ] as const,
+    ),
     [
       { escalation: { steps: [{ after: '5m', channels: ['mail'] }] } },
       'routing.escalation.steps[0].channels[0]: found "mail"; wanted one of the channels',

@@ -30,6 +30,7 @@ describe('the JSON Schemas', () => {
   test.each([
     ['canaryd.yaml', 'canaryd.schema.json', './canaryd.schema.json'],
     ['policies/aurora.yaml', 'policy.schema.json', '../policy.schema.json'],
+    ['policies/examples/http-api.yaml', 'policy.schema.json', '../../policy.schema.json'],
   ])('%s is valid and names its schema for editors', (file, schema, reference) => {
     const validate = validator(schema);
     expect(read(file).split('\n')[0]).toBe(`# yaml-language-server: $schema=${reference}`);

@@ -81,6 +81,21 @@ describe('a condition', () => {
     expect(trackAfter(for30s, seen)).toMatchObject({ state: 'pending', runSinceMs: T0 + 35_000 });
   });
 
+  test.each([
+    ['a few milliseconds early', 9.998, 'firing'],
+    ['a tenth of a second early', 9.9, 'firing'],
+    ['earlier than ticks of this pace ever are', 9.85, 'pending'],
+  ])('counts a tick that is %s', (_, atS, state) => {
+    const for10s = aCondition({ forMs: 10_000 });
+    const seen = [[0, BAD] as const, [5, BAD] as const, [atS, BAD] as const];
+    expect(trackAfter(for10s, seen).state).toBe(state);
+  });
+
+  test('takes no time off a `for` of its own length', () => {
+    const brief = aCondition({ forMs: 40 });
+    expect(trackAfter(brief, [[0, BAD]]).state).toBe('pending');
+  });
+
   test('keeps its run through a short blindness, which counts for little', () => {
     const seen = [...every5s(0, 15, BAD), ...every5s(20, 50, BLIND), [55, BAD]] as Seen[];
     const track = trackAfter(for30s, seen);

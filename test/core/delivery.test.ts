@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ACTION_BACKOFF_MAX_MS, nextAttemptAtMs, type Outcome } from '../../src/core/delivery.ts';
+import {
+  ACTION_BACKOFF_MAX_MS,
+  type Delivery,
+  isDue,
+  nextAttemptAtMs,
+  type Outcome,
+} from '../../src/core/delivery.ts';
 import { aMessageDelivery, anActionDelivery, T0 } from '../support/build.ts';
 
 const action = anActionDelivery('rollback', 'w_1');
@@ -49,5 +55,31 @@ describe('the wait before the next attempt', () => {
   test('of a message honours what the receiver asks, up to five minutes', () => {
     expect(waitMs(message, 1, 0, 90_000)).toBe(90_000);
     expect(waitMs(message, 1, 0, 3_600_000)).toBe(300_000);
+  });
+});
+
+describe('the time of a delivery', () => {
+  const planned: Delivery = {
+    ...{ ...message, createdAtMs: T0, notBeforeMs: T0 + 3_000, attempts: 0, order: 1 },
+    ...{ state: 'pending', attemptedAtMs: null, inFlight: false, holder: null },
+    ...{ lastReason: null, lastDetail: null, receipt: null },
+  };
+
+  test('comes when its wait is over', () => {
+    expect(isDue(planned, T0 + 2_999)).toBe(false);
+    expect(isDue(planned, T0 + 3_000)).toBe(true);
+  });
+
+  test('is not awaited twice when the wall clock is set back meanwhile', () => {
+    expect(isDue(planned, T0 - 60_000)).toBe(true);
+    expect(isDue({ ...planned, attempts: 1 }, T0 - 600_000)).toBe(true);
+  });
+
+  test('is awaited by a replica whose clock is a little behind', () => {
+    expect(isDue(planned, T0 - 5_000)).toBe(false);
+  });
+
+  test('is awaited when somebody asked for a longer wait', () => {
+    expect(isDue({ ...planned, attempts: 1 }, T0 - 60_000)).toBe(false);
   });
 });

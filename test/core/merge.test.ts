@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../../src/core/delivery.ts';
-import { digestOf, isMerged, mergeMessages } from '../../src/core/merge.ts';
+import { digestOf, gatherMs, isMerged, mergeMessages } from '../../src/core/merge.ts';
 import { T0 } from '../support/build.ts';
 
 function aMessage(over: Partial<Message> = {}): Message {
@@ -49,6 +49,16 @@ describe('a storm', () => {
     expect(mergeMessages([first, ...others, other]).headline).toBe('BLIND: 4 watches');
   });
 
+  test('names for each watch its own reason when they differ', () => {
+    const lines = ['Order fill rate (x): stale, 90 s old'];
+    const other = aMessage({ watchId: 'w_9', lines, cause: { reason: 'stale', detail: 'x' } });
+    const message = mergeMessages([aMessage(), other]);
+    expect(message.lines).toEqual([
+      'BLIND w_1 2.0 (prod): cannot judge fill_rate; a line',
+      'BLIND w_9 2.0 (prod): cannot judge fill_rate; Order fill rate (x): stale, 90 s old',
+    ]);
+  });
+
   test('names the reason when only the details differ', () => {
     const other = aMessage({ watchId: 'w_9', cause: { reason: 'unreachable', detail: 'x' } });
     expect(mergeMessages([aMessage(), other]).headline).toBe('BLIND: 2 watches: unreachable');
@@ -84,12 +94,34 @@ describe('a storm', () => {
     ['rollback.not_confirmed', 'critical', false],
     ['watch.resumed', 'warning', true],
     ['condition.recovered', 'info', true],
+    ['watch.held', 'warning', true],
+    ['watch.released', 'info', true],
   ] as const)('is never made of what must be read alone: %s', (kind, severity, wanted) => {
     expect(isMerged({ kind, severity })).toBe(wanted);
   });
 });
 
+describe('the time to gather', () => {
+  const blinded = { kind: 'conditions.blinded', severity: 'warning' } as const;
+
+  test.each([
+    [1_000, 3_000],
+    [5_000, 6_000],
+    [15_000, 18_000],
+    [60_000, 60_000],
+  ])('of watches that are judged each %i ms is %i ms', (intervalMs, wanted) => {
+    expect(gatherMs(blinded, intervalMs)).toBe(wanted);
+  });
+
+  test('is short for what one command does to all watches, and none for what comes alone', () => {
+    expect(gatherMs({ kind: 'watch.held', severity: 'warning' }, 60_000)).toBe(3_000);
+    expect(gatherMs({ kind: 'watch.passed', severity: 'info' }, 60_000)).toBe(0);
+    expect(gatherMs({ ...blinded, severity: 'critical' }, 60_000)).toBe(0);
+  });
+});
+
 describe('a digest', () => {
+  const noneOpen = () => false;
   const at = (minutes: number) => T0 + minutes * 60_000;
 
   test('says what is open, and lists what was resolved meanwhile', () => {
@@ -106,6 +138,7 @@ describe('a digest', () => {
         }),
       ],
       at(60),
+      (watchId) => watchId === 'w_2',
     );
     expect(digest).toMatchObject({
       kind: 'quiet.digest',
@@ -122,18 +155,43 @@ describe('a digest', () => {
 
   test('is quiet itself when nothing is open', () => {
     const closed = aMessage({ severity: 'info', incident: 'closes' });
-    expect(digestOf([aMessage(), closed], at(60))).toMatchObject({ severity: 'info', next: null });
+    expect(digestOf([aMessage(), closed], at(60), noneOpen)).toMatchObject({
+      severity: 'info',
+      next: null,
+    });
   });
 
   test('of one message is that message, with a word about the delay', () => {
-    const digest = digestOf([aMessage()], at(60));
+    const digest = digestOf([aMessage()], at(60), () => true);
     expect(digest.headline).toBe(aMessage().headline);
     expect(digest.lines.at(-1)).toBe('Held in the quiet hours; it happened at 00:00 UTC.');
   });
 
+  test('says by the journal what is open, whatever the held messages say', () => {
+    const both = [aMessage(), aMessage({ watchId: 'w_2' })] as const;
+    const digest = digestOf(both, at(60), noneOpen);
+    expect(digest.headline).toContain('0 open, 2 resolved meanwhile');
+    expect(digest).toMatchObject({ severity: 'info', next: null });
+    const closed = { severity: 'info', incident: 'closes' } as const;
+    const closing = [aMessage(closed), aMessage({ ...closed, watchId: 'w_2' })] as const;
+    expect(digestOf(closing, at(60), () => true).headline).toContain('2 open');
+  });
+
+  test('is no step of an incident', () => {
+    const two = [aMessage(), aMessage({ watchId: 'w_2' })] as const;
+    expect(digestOf(two, at(60), () => true).incident).toBeUndefined();
+  });
+
+  test('of one message says when it is over, and opens nothing then', () => {
+    const digest = digestOf([aMessage()], at(60), noneOpen);
+    expect(digest).toMatchObject({ severity: 'info', next: null });
+    expect(digest.incident).toBeUndefined();
+    expect(digest.lines.at(-1)).toContain('It is over by now.');
+  });
+
   test('stays short, however long the night was', () => {
     const [first, ...others] = storm(900);
-    const digest = digestOf([first, ...others], at(60));
+    const digest = digestOf([first, ...others], at(60), () => true);
     expect(digest.lines).toHaveLength(11);
     expect(digest.lines.at(-1)).toBe('… and 890 more');
   });

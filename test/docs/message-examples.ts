@@ -24,12 +24,12 @@ type OutageKind = (typeof OUTAGE_KINDS)[number];
 export type MessageKind = ToldEvent | OutageKind;
 
 /** When a message of the kind is sent. Complete, or it does not compile. */
-const WHEN: Readonly<Record<MessageKind, string>> = {
+export const WHEN: Readonly<Record<MessageKind, string>> = {
   'watch.started': 'A deploy is watched from now on.',
   'watch.armed': 'Each stop condition has had its first sample.',
   'watch.unarmed': 'After `arm.within` some stop condition never had a sample. By name, once.',
   'conditions.blinded':
-    'A condition could not be seen for `blind.after`; at most three times for each condition.',
+    'A condition could not be seen for `blind.after`; three times for each condition, then only when it lasts 30 minutes.',
   'conditions.sighted': 'A condition that on-call was told to be blind is seen again.',
   'condition.warned': 'A warn condition fires; at most three times for each condition.',
   'condition.recovered': 'A warning has been quiet for a minute.',
@@ -50,6 +50,8 @@ const WHEN: Readonly<Record<MessageKind, string>> = {
   'watch.cancelled': 'A person ended the watch.',
   'watch.superseded': 'A newer deploy of the same service and environment is watched.',
   'watch.acknowledged': 'A person looks after it.',
+  'watch.resolved':
+    'A person says that nothing of an ended watch is open any more, or a newer deploy has replaced it.',
   'watch.extended': 'A person gave the last window more time.',
   'watch.held': 'A person turned the hold-fire switch on while the watch was open.',
   'watch.released': 'The hold-fire switch is off again.',
@@ -123,14 +125,19 @@ const verified: Evidence = {
 /** The event behind each example, and what came before it. */
 const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
   'watch.started': [],
-  'watch.armed': [{ type: 'watch.armed', armed: 13, total: 13 }],
+  'watch.armed': [
+    { type: 'watch.unarmed', armed: 12, total: 13, conditions: [] },
+    { type: 'watch.armed', armed: 13, total: 13 },
+  ],
   'watch.unarmed': [{ type: 'watch.unarmed', armed: 12, total: 13, conditions: [misspelt] }],
   'conditions.blinded': [{ type: 'conditions.blinded', conditions: [blind] }],
   'conditions.sighted': [
+    { type: 'conditions.blinded', conditions: [blind] },
     { type: 'conditions.sighted', conditions: [{ condition: CONDITION, blindMs: 310_000 }] },
   ],
   'condition.warned': [{ type: 'condition.warned', evidence: warned }],
   'condition.recovered': [
+    { type: 'condition.warned', evidence: warned },
     { type: 'condition.recovered', evidence: { ...warned, value: 0.21 }, firedMs: 240_000 },
   ],
   'condition.pre_existing': [
@@ -184,7 +191,10 @@ const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
       because: ['Running version failing, 120 checks in a row: version is "2.1.0", wanted "2.0.0"'],
     },
   ],
-  'watch.passed': [{ type: 'watch.passed', conditions: [passed], coverage: {} }],
+  'watch.passed': [
+    { type: 'condition.warned', evidence: warned },
+    { type: 'watch.passed', conditions: [passed], coverage: {} },
+  ],
   'watch.inconclusive': [
     {
       type: 'watch.inconclusive',
@@ -193,9 +203,20 @@ const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
       because: [`${CONDITION} was judged in 12 % of its window, at least 50 % is wanted`],
     },
   ],
-  'watch.cancelled': [{ type: 'watch.cancelled', by: 'alice (on-call)', reason: 'load test' }],
-  'watch.superseded': [{ type: 'watch.superseded', byWatch: 'w_example2', version: '2.1.1' }],
+  'watch.cancelled': [
+    { type: 'condition.warned', evidence: warned },
+    { type: 'watch.cancelled', by: 'alice (on-call)', reason: 'load test' },
+  ],
+  'watch.superseded': [
+    { type: 'condition.warned', evidence: warned },
+    { type: 'watch.superseded', byWatch: 'w_example2', version: '2.1.1' },
+  ],
+  'watch.resolved': [
+    stopped({ conditions: [fill] }),
+    { type: 'watch.resolved', by: 'alice (on-call)', reason: 'rolled back by hand' },
+  ],
   'watch.acknowledged': [
+    stopped({ conditions: [fill], verifies: true }),
     { type: 'watch.acknowledged', by: 'alice (on-call)', reason: 'looking at it' },
   ],
   'watch.extended': [

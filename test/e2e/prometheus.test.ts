@@ -58,8 +58,9 @@ describe.skipIf(!hasPrometheus())(
 
     const auroraOf = (service: string) => auroras.get(service) as Aurora;
     const watchOf = (service: string) => canaryd.watch(ids.get(service) as string);
+    // Several watches may be told of in one message; it names each of them.
     const told = (service: string, words: string) =>
-      slack.messages.filter((m) => m.notification.includes(service) && m.text.includes(words));
+      slack.messages.filter(({ text }) => text.includes(service) && text.includes(words));
     const requestsFor = (service: string) =>
       receiver.requests.filter(({ path }) => path.startsWith(`/${service}/`));
     async function conditionOf(service: string, condition: string) {

@@ -323,6 +323,10 @@ describe('Dispatcher, when the journal fails', () => {
         tries += 1;
         return isFull ? full() : journal.startAttempt(...args);
       },
+      startAttempts: (...args) => {
+        tries += 1;
+        return isFull ? full() : journal.startAttempts(...args);
+      },
     });
     const engine = await fallen({ journal: failing });
     await engine.clock.advance(10_000);

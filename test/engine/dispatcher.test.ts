@@ -151,7 +151,8 @@ describe('Dispatcher', () => {
     const recorded = Promise.withResolvers<void>();
     const slow: Journal = Object.create(journal);
     let afterRead: () => Promise<void> = async () => undefined;
-    for (const name of ['append', 'watch', 'events', 'delivery', 'startAttempt'] as const) {
+    const used = ['append', 'watch', 'events', 'delivery', 'startAttempts'] as const;
+    for (const name of used) {
       Object.assign(slow, { [name]: journal[name].bind(journal) });
     }
     Object.assign(slow, {

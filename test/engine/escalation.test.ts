@@ -1,8 +1,9 @@
 // Calls until somebody answers, with the whole engine on virtual time.
 import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../../src/core/delivery.ts';
 import type { Escalation } from '../../src/core/escalation.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import { aCondition, aPolicy } from '../support/build.ts';
+import { aCondition, anAction, aPolicy } from '../support/build.ts';
 import { anEngine, type EngineOptions, retryable, share, tempJournal } from '../support/engine.ts';
 import { Phones } from '../support/phones.ts';
 import { SharedJournal } from '../support/shared-journal.ts';
@@ -20,7 +21,18 @@ const escalation: Escalation = {
   acknowledgedForMs: 30 * MINUTE,
 };
 
-type Options = EngineOptions & { readonly over?: Partial<Policy> };
+const condition = aCondition({
+  id: 'verify.fill_rate',
+  role: 'verify',
+  limit: { kind: 'compare', comparator: 'above', value: 0.8, of: null },
+});
+const verify = { withinMs: 10 * MINUTE, conditions: [condition] };
+
+type Options = EngineOptions & {
+  readonly over?: Partial<Policy>;
+  /** What comes of each attempt to disarm; default: it is accepted. */
+  readonly disarm?: () => Outcome;
+};
 
 function anOncall({ over = {}, ...options }: Options = {}) {
   const clock = options.clock ?? new VirtualClock();
@@ -44,6 +56,9 @@ function anOncall({ over = {}, ...options }: Options = {}) {
 /** w_1 stops one minute after T0. */
 async function fallen(options: Options = {}) {
   const oncall = anOncall(options);
+  const accepted: Outcome = { kind: 'delivered', detail: 'ok' };
+  const { disarm = () => accepted } = options;
+  oncall.engine.world.action = async (_, { name }) => (name === 'disarm' ? disarm() : accepted);
   oncall.engine.start();
   await oncall.engine.watch();
   await oncall.clock.advance(MINUTE - 1_000);
@@ -160,7 +175,7 @@ describe('an acknowledgement', () => {
   });
 
   it('that lapses without a confirmation begins the calls again', async () => {
-    const { clock, calls, engine, phones } = await fallen();
+    const { clock, calls, engine, phones } = await fallen({ over: { verify } });
     await clock.advance(6 * MINUTE);
     await engine.commands.acknowledge('w_1', BY);
     await clock.advance(120 * MINUTE);
@@ -174,7 +189,7 @@ describe('an acknowledgement', () => {
   });
 
   it('again, also of the same person, counts from then on; a repeated request does not', async () => {
-    const { clock, calls, engine } = await fallen();
+    const { clock, calls, engine } = await fallen({ over: { verify } });
     await engine.commands.acknowledge('w_1', BY);
     await engine.commands.acknowledge('w_1', BY);
     await clock.advance(20 * MINUTE);
@@ -184,6 +199,14 @@ describe('an acknowledgement', () => {
     ).toHaveLength(2);
     await clock.advance(31 * MINUTE);
     expect(calls()).toEqual(['50 phone']);
+  });
+
+  it('is the last word where the policy has nothing to confirm', async () => {
+    const { clock, calls, engine } = await fallen();
+    await engine.commands.acknowledge('w_1', BY);
+    await clock.advance(120 * MINUTE);
+    expect(calls()).toEqual([]);
+    expect((await engine.commands.watch('w_1')).acknowledgedBy).toBe('ann');
   });
 
   it('from before the stop does not silence it', async () => {
@@ -199,13 +222,6 @@ describe('an acknowledgement', () => {
 });
 
 describe('what needs no person', () => {
-  const condition = aCondition({
-    id: 'verify.fill_rate',
-    role: 'verify',
-    limit: { kind: 'compare', comparator: 'above', value: 0.8, of: null },
-  });
-  const verify = { withinMs: 10 * MINUTE, conditions: [condition] };
-
   it('a rollback that is confirmed ends the calls', async () => {
     const { clock, calls, engine } = await fallen({ over: { verify } });
     await clock.advance(6 * MINUTE);
@@ -214,6 +230,20 @@ describe('what needs no person', () => {
     expect(await engine.types('w_1')).toContain('rollback.confirmed');
     expect(calls()).toEqual(['5 phone']);
     expect((await ends(engine)).at(-1)).toEqual(['gave_up', 0, 'resolved']);
+  });
+
+  it('what fails after the confirmation begins calls anew, and does not wake the old ones', async () => {
+    const actions = [anAction({ name: 'disarm', attempts: 30 }), anAction()];
+    const { clock, calls, engine } = await fallen({ over: { verify, actions }, disarm: retryable });
+    engine.world.readings = { fill_rate: share(0.97) };
+    await clock.advance(3 * MINUTE);
+    expect(await engine.types('w_1')).toContain('rollback.confirmed');
+    engine.world.action = async () => ({ kind: 'refused', reason: 'client_error', detail: 'no' });
+    await clock.advance(120 * MINUTE);
+    expect((await engine.types('w_1')).at(-1)).toBe('action.gave_up');
+    expect(calls()).toHaveLength(WHOLE_CHAIN.length);
+    const resolved = ['gave_up', 0, 'resolved'];
+    expect((await ends(engine)).slice(0, 4)).toEqual([resolved, resolved, resolved, resolved]);
   });
 
   it('a rollback that is not confirmed begins no second chain beside the first', async () => {

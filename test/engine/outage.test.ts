@@ -23,6 +23,7 @@ async function outage(options: { readonly isWatching?: boolean } = {}) {
   const journal = changed(real, {
     append: (batches) => (world.isFull ? full() : real.append(batches)),
     startAttempt: (...args) => (world.isFull ? full() : real.startAttempt(...args)),
+    startAttempts: (...args) => (world.isFull ? full() : real.startAttempts(...args)),
     check: () => (world.isFull ? full() : real.check()),
   });
   const engine = anEngine({ clock, journal });

@@ -72,6 +72,26 @@ describe('the message of a watch in Slack', () => {
     expect(slack.calls.filter((call) => call === 'post')).toHaveLength(1);
   });
 
+  it('is not posted again when only its thread failed before a restart', async () => {
+    const [clock, journal] = [new VirtualClock(), tempJournal()];
+    slack.limitThreadOnce();
+    const before = withBot({ clock, journal });
+    before.start();
+    const id = await before.watch();
+    await vi.waitFor(async () => {
+      await clock.advance(20);
+      const [first] = await journal.deliveries(id);
+      expect(first).toMatchObject({ state: 'pending', lastReason: 'rate_limited' });
+    }, 20_000);
+    await before.stop();
+
+    const after = withBot({ clock, journal });
+    after.start();
+    await allDelivered(after, id);
+    expect(inSlack().thread.length).toBeGreaterThan(0);
+    expect(slack.calls.filter((call) => call === 'post')).toHaveLength(1);
+  });
+
   it('is the same when another replica goes on', async () => {
     const clock = new VirtualClock();
     const shared = new SharedJournal(tempJournal(), clock);

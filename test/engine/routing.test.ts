@@ -38,6 +38,23 @@ function anOncall(routing: Routing, options: EngineOptions = {}) {
   return { engine, phones, clock, blind, seen };
 }
 
+describe('a kind that the config makes louder', () => {
+  it('goes the way of its new severity, and is not held', async () => {
+    const severities = { 'watch.started': 'critical' } as const;
+    const routes = [
+      aRoute({ severities: ['critical'], channels: ['phone'] }),
+      aRoute({ channels: ['chat'] }),
+    ];
+    const { engine, phones, clock } = anOncall(aRouting({ routes, severities, quietHours }));
+    engine.start();
+    await engine.watch();
+    await clock.advance(2 * MINUTE);
+    const told = phones.of('phone').map(({ message: { kind, severity } }) => [kind, severity]);
+    expect(told).toEqual([['watch.started', 'critical']]);
+    expect(phones.of('chat')).toEqual([]);
+  });
+});
+
 describe('a route', () => {
   it('is the first that fits; what fits none goes to every channel', async () => {
     const routes = [
@@ -120,7 +137,8 @@ describe('a storm', () => {
       );
       expect(blinded.map(({ state }) => state)).toEqual(['delivered', 'delivered']);
       expect(Math.max(...blinded.map(({ attempts }) => attempts))).toBeGreaterThan(1);
-      expect(await engine.journal.receipts(id, 'chat')).toEqual([]);
+      const receipts = await engine.journal.receipts(id, 'chat');
+      expect(receipts.map(({ receipt }) => receipt)).toEqual(['r']);
     }
   });
 

@@ -44,6 +44,7 @@ const ROUTES: readonly [
   ['read', 'GET', '/v1/watches/ID/deliveries'],
   ['read', 'GET', '/v1/hold'],
   ['act', 'POST', '/v1/watches/ID/ack', HUMAN],
+  ['act', 'POST', '/v1/watches/ID/resolve', HUMAN],
   ['act', 'POST', '/v1/watches/ID/extend', { ...HUMAN, by_duration: '2h' }],
   ['act', 'POST', '/v1/watches/ID/stop', HUMAN],
   ['act', 'POST', '/v1/watches/ID/cancel', HUMAN],

@@ -73,7 +73,7 @@ describe('the OpenAPI document', () => {
     // The page for people is no part of the API.
     const known = registered
       .filter((entry) => /^(GET|POST|DELETE|PUT|PATCH) /.test(entry))
-      .filter((entry) => !/^GET (?:\/|\/watches\/\{id\}|\/page\/.*)$/.test(entry));
+      .filter((entry) => !/^GET \/(?:|watches.*|page\/.*)$/.test(entry));
     const described = OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
     expect(described.sort()).toEqual(known.sort());
     expect(described.length).toBeGreaterThan(15);

@@ -32,7 +32,7 @@ function sign(body: string, seconds: number, secret = SECRET) {
 const nowSeconds = () => Math.floor(Date.now() / 1_000);
 
 function ops(over: Partial<SlackChannelSetup> = {}): SlackChannelSetup {
-  return { name: 'ops', signingSecret: () => SECRET, users: null, ...over };
+  return { name: 'ops', signingSecret: () => SECRET, users: null, channelId: null, ...over };
 }
 
 type Over = {
@@ -143,20 +143,14 @@ describe('a button in Slack', () => {
     expect(told()).toHaveLength(1);
   });
 
-  it('says that it was done before when it is pressed again', async () => {
+  it('says that hold fire is on already when it is pressed again', async () => {
     const { press, control } = await pressable();
-    for (const [button, actionTs] of [
-      ['acknowledge', '1'],
-      ['acknowledge', '2'],
-      ['hold', '3'],
-      ['hold', '4'],
-    ] as const) {
-      await press(button, { actionTs });
+    for (const actionTs of ['1', '2']) {
+      await press('hold', { actionTs });
       await vi.waitFor(() => expect(told()).toHaveLength(Number(actionTs)));
     }
-    expect(control.commands.map(({ name }) => name)).toEqual(['start', 'acknowledge', 'setHold']);
-    expect(told()[1]).toBe('You have acknowledged shop 2 (production) already.');
-    expect(told()[3]).toContain('Hold fire is on already, by slack:ann (U0123456789)');
+    expect(control.commands.map(({ name }) => name)).toEqual(['start', 'setHold']);
+    expect(told()[1]).toContain('Hold fire is on already, by slack:ann (U0123456789)');
   });
 
   it.each([
@@ -203,6 +197,29 @@ describe('a button in Slack', () => {
     expect(control.commands.map(({ name }) => name)).toEqual(['start']);
   });
 
+  it('is refused to a guest of another workspace, unless they are among the users', async () => {
+    const guest = { id: 'U0000000009', username: 'eve', team_id: 'T9' };
+    const listed = ops({ name: 'listed', users: [guest.id] });
+    const { press, control } = await pressable([ops(), listed]);
+    await press('stop', { user: guest });
+    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    expect(told()[0]).toContain('you (eve, U0000000009) are of another workspace');
+    expect(control.commands).toHaveLength(1);
+    await press('acknowledge', { user: guest, channel: 'listed' });
+    await vi.waitFor(() => expect(told()).toHaveLength(2));
+    expect(control.commands.map(({ name }) => name)).toEqual(['start', 'acknowledge']);
+  });
+
+  it.each([
+    ['C0000000002', ['start']],
+    ['C1', ['start', 'acknowledge']],
+  ])('is obeyed in its own channel of Slack only (%s)', async (channelId, wanted) => {
+    const { press, control } = await pressable([ops({ channelId })]);
+    await press('acknowledge');
+    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    expect(control.commands.map(({ name }) => name)).toEqual(wanted);
+  });
+
   it('obeys the users of its own channel only, also when another one has the same app', async () => {
     const strict = ops({ name: 'strict', users: ['U0000000001'] });
     const { press, control } = await pressable([ops(), strict]);
@@ -221,6 +238,16 @@ describe('a button in Slack', () => {
     await vi.waitFor(() => expect(told()).toHaveLength(1));
     expect(told()[0]).toContain('you (&lt;!channel&gt; &amp;, U2)');
     expect(control.commands).toHaveLength(1);
+  });
+
+  it('leaves it to canaryd whether a second acknowledgement says something new', async () => {
+    const { press, control } = await pressable();
+    await press('acknowledge');
+    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await press('acknowledge', { actionTs: '2' });
+    await vi.waitFor(() => expect(told()).toHaveLength(2));
+    const commands = control.commands.map(({ name }) => name);
+    expect(commands).toEqual(['start', 'acknowledge', 'acknowledge']);
   });
 });
 

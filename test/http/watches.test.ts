@@ -193,7 +193,7 @@ describe('reading one watch', () => {
 
   it('never acts: no GET reaches a command', async () => {
     const { app, control, base } = await withWatch();
-    for (const verb of ['stop', 'cancel', 'ack', 'extend']) {
+    for (const verb of ['stop', 'cancel', 'ack', 'resolve', 'extend']) {
       const answer = await app.inject(`${base}/${verb}?reason=x`);
       expect(answer.statusCode).toBe(405);
       expect(answer.headers.allow).toBe('POST');
@@ -207,6 +207,7 @@ describe('commands of people', () => {
     ['stop', 'stop', 'stopped'],
     ['cancel', 'cancel', 'cancelled'],
     ['ack', 'acknowledge', 'watching'],
+    ['resolve', 'resolve', 'watching'],
   ])('%s is passed on with who and why', async (verb, name, phase) => {
     const { app, control, base } = await withWatch();
     const payload = { reason: 'wrong prices', by: 'alice' };

@@ -28,6 +28,7 @@ export type OpenedJournal = {
 const ARMED: EventBody = { type: 'watch.armed', armed: 2, total: 2 };
 const CANCELLED: EventBody = { type: 'watch.cancelled', by: 'ann', reason: 'test' };
 const PASSED: EventBody = { type: 'watch.passed', conditions: [], coverage: {} };
+const RESOLVED: EventBody = { type: 'watch.resolved', by: 'ann', reason: 'well' };
 const ACKNOWLEDGED: EventBody = { type: 'watch.acknowledged', by: 'ann', reason: 'seen' };
 
 /** The first append of a watch; each in an environment of its own, so that many can be open. */
@@ -355,7 +356,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
             tick: { tick: aTick(T0 + 2_000), track: aTrack(T0 + 2_000), previousAtMs: null },
           }),
           next('w_1', 4, {
-            events: [{ type: 'rollback.confirmed', ...confirmed }],
+            events: [{ type: 'rollback.confirmed', ...confirmed }, RESOLVED],
             deliveries: [aMessageDelivery('confirmed', 'w_1')],
             atMs: T0 + 9_000,
             phase: 'stopped',
@@ -366,7 +367,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           phase: 'stopped',
           isActive: false,
           closedAtMs: T0 + 1_000,
-          revision: 5,
+          revision: 6,
         });
       });
     });
@@ -471,6 +472,26 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect((await Promise.all(begun)).filter(Boolean)).toHaveLength(1);
       });
 
+      test('that go out as one begin together; one that has ended or moved on is left out', async () => {
+        await has(
+          next('w_2', 1, {
+            deliveries: ['a', 'b', 'c'].map((id) => aMessageDelivery(id, 'w_2')),
+            updates: [delivered('m')],
+          }),
+        );
+        await journal.startAttempt('b', 1, T0, 'r_1');
+        const starts = ['a', 'b', 'c', 'm', 'no'].map((id) => ({ id, attempt: 1 }));
+        const begun = await journal.startAttempts(starts, T0 + 7.5, 'r_2');
+        expect(begun.toSorted()).toEqual(['a', 'c']);
+        await reopen();
+        const found = await journal.deliveries('w_2');
+        const wanted = { attempts: 1, attemptedAtMs: T0 + 8, inFlight: true, holder: 'r_2' };
+        expect(found.filter(({ id }) => begun.includes(id))).toMatchObject([wanted, wanted]);
+        expect(found.find(({ id }) => id === 'b')).toMatchObject({ attempts: 1, holder: 'r_1' });
+        expect(await journal.startAttempts(starts, T0 + 9, 'r_2')).toEqual([]);
+        expect(await journal.startAttempts([], T0 + 9, 'r_2')).toEqual([]);
+      });
+
       test('let an outcome count only until a later attempt has begun, unless it arrived', async () => {
         await journal.startAttempt('w_1.rollback', 1, T0, 'r_1');
         await journal.startAttempt('w_1.rollback', 2, T0 + 5_000, 'r_2');
@@ -495,10 +516,13 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           const content = { kind: 'message', channel: id === 'c' ? 'other' : 'oncall' } as const;
           return aMessageDelivery(id, 'w_2', { content: { ...content, message: aMessage() } });
         });
-        const given = ['b', 'a', 'c'].map((id) => {
-          return { id, state: 'delivered', ...receipts, receipt: `{"ts":"${id} é"}` } as const;
+        // An attempt that failed half-way gives out as much; what comes after it may give nothing.
+        const given = (['b', 'a', 'c'] as const).map((id) => {
+          const state = id === 'b' ? 'pending' : 'delivered';
+          return { id, state, ...receipts, receipt: `{"ts":"${id} é"}` } as const;
         });
         await has(next('w_2', 1, { deliveries: planned, updates: [...given, delivered('d')] }));
+        await has(next('w_2', 1, { updates: [delivered('b')] }));
         await reopen();
 
         const { kind } = aMessage();

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/open.ts';
 import { SCHEMA_VERSION } from '../../src/journal/sqlite/migrations.ts';
@@ -57,6 +57,17 @@ function open(options: SqliteOptions): Journal {
   opened.push(journal);
   return journal;
 }
+
+test('looking for what is to be sent, twice a second for months, prepares nothing anew', async () => {
+  const journal = open({ path: newPath() });
+  const look = (nowMs: number) => journal.pendingDeliveries(10, 'message', undefined, nowMs);
+  await look(T0);
+  const prepare = vi.spyOn(DatabaseSync.prototype, 'prepare');
+  await look(T0 + 500);
+  await look(T0 + 1_000);
+  expect(prepare).not.toHaveBeenCalled();
+  prepare.mockRestore();
+});
 
 /** A closed journal with one watch `w_1`: two events' worth of rows, a delivery and a tick. */
 async function written(): Promise<string> {

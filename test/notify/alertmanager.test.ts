@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CALL_KIND } from '../../src/core/escalation.ts';
+import { mergeMessages } from '../../src/core/merge.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createAlertmanager } from '../../src/notify/alertmanager.ts';
 import { trialMessage } from '../../src/notify/trial.ts';
 import { exampleOf } from '../docs/message-examples.ts';
 import { type FakeAlertmanager, startFakeAlertmanager } from '../support/fake-alertmanager.ts';
+import { IncidentBook } from './incident-book.ts';
 import { fullOf, monsters } from './monsters.ts';
 import { httpTroubles, onlyItsOwnYes } from './troubles.ts';
 
@@ -51,6 +54,7 @@ describe('the Alertmanager channel', () => {
       severity: 'critical',
       service: 'aurora',
       environment: 'testnet',
+      watch: 'w_example',
       team: 'trading',
     });
     expect(alert?.annotations).toEqual({
@@ -73,15 +77,50 @@ describe('the Alertmanager channel', () => {
     expect(first.alerts()).toHaveLength(2);
   });
 
-  it('has one alert for a service, however many versions are bad', async () => {
-    const stopped = exampleOf('watch.stopped');
-    const deploy = { ...stopped.deploy, service: 'aurora', environment: 'testnet' };
+  it('ends with the trouble of one deploy nothing of another one', async () => {
     const send = make();
-    for (const version of ['2.1.0', '2.1.1', '2.1.2']) {
-      const again = { ...deploy, version, previousVersion: null };
-      await send({ ...stopped, watchId: `w_${version}`, deploy: again }, signal);
-    }
-    expect(active(first)).toHaveLength(1);
+    const next = { watchId: 'w_next' };
+    await send(exampleOf('watch.stopped'), signal);
+    await send({ ...exampleOf('condition.warned'), ...next }, signal);
+    await send({ ...exampleOf('condition.recovered'), ...next }, signal);
+    expect(active(first).map(({ watch, alertname }) => [watch, alertname])).toEqual([
+      ['w_example', 'DeployStopped'],
+    ]);
+  });
+
+  it('tells of a storm with one request, and of each watch by an alert of its own', async () => {
+    const blind = exampleOf('conditions.blinded');
+    const sighted = exampleOf('conditions.sighted');
+    const ids = ['w_1', 'w_2', 'w_3'] as const;
+    const all = (message: typeof blind) => {
+      const [one, ...others] = ids.map((watchId) => ({ ...message, watchId }));
+      return one === undefined ? message : mergeMessages([one, ...others]);
+    };
+    const book = new IncidentBook(make());
+    for (const id of ids) book.open.add(id);
+    await book.tell(all(blind));
+    expect(first.requests).toHaveLength(1);
+    expect(active(first).map(({ watch }) => watch)).toEqual(ids);
+    await book.tell({ ...sighted, watchId: 'w_2' });
+    expect(active(first).map(({ watch }) => watch)).toEqual(['w_1', 'w_3']);
+    await book.tell(all(sighted));
+    expect(active(first)).toEqual([]);
+    expect(first.requests).toHaveLength(3);
+  });
+
+  it('fires anew for a call, until the incident is over', async () => {
+    const book = new IncidentBook(make());
+    book.open.add('w_example');
+    await book.tell(exampleOf('watch.stopped'));
+    const call = { ...exampleOf('watch.stopped'), kind: CALL_KIND };
+    for (const id of ['w_example-c1-e2-am', 'w_example-c2-e2-am']) await book.tell(call, id);
+    expect(active(first).map((labels) => labels['call'])).toEqual([
+      undefined,
+      'w_example-c1-e2-am',
+      'w_example-c2-e2-am',
+    ]);
+    await book.tell(exampleOf('watch.resolved'));
+    expect(active(first)).toEqual([]);
   });
 
   it('says nothing of what opens and closes no alert', async () => {
@@ -93,10 +132,8 @@ describe('the Alertmanager channel', () => {
   });
 
   it('leaves no alert open when it comes after its end', async () => {
-    const send = make();
-    const stopped = exampleOf('watch.stopped');
-    await send({ ...exampleOf('rollback.confirmed'), atMs: stopped.atMs + 1 }, signal);
-    await send(stopped, signal);
+    await new IncidentBook(make()).tell(exampleOf('watch.stopped'));
+    expect(first.requests).toHaveLength(1);
     expect(active(first)).toEqual([]);
   });
 
@@ -129,6 +166,39 @@ describe('the Alertmanager channel', () => {
       const outcome = await both()(exampleOf('watch.stopped'), signal);
       expect(outcome).toMatchObject({ kind: 'delivered' });
       expect(outcome.detail).toMatch(/^1 of 2 took it \(1: ECONNRESET; 2: HTTP 200 in \d+ ms\)$/);
+    });
+
+    it('goes on until all of them have taken the end', async () => {
+      const send = both();
+      await send(exampleOf('watch.stopped'), signal);
+      second.down();
+      expect(await send(exampleOf('rollback.confirmed'), signal)).toMatchObject({
+        kind: 'retryable',
+        detail: expect.stringMatching(/^1 of 2 took it /),
+      });
+      expect([active(first).length, active(second).length]).toEqual([0, 1]);
+      second.up();
+      await send(exampleOf('rollback.confirmed'), signal);
+      expect([active(first).length, active(second).length]).toEqual([0, 0]);
+    });
+
+    it('does not end with a late end what has been opened since', async () => {
+      const send = both();
+      const stopped = exampleOf('watch.stopped');
+      const over = { ...exampleOf('rollback.confirmed'), atMs: stopped.atMs + 1 };
+      await send(stopped, signal);
+      second.down();
+      await send(over, signal);
+      second.up();
+      await send({ ...stopped, watchId: 'w_2', atMs: over.atMs + 1 }, signal);
+      expect(await send(over, signal)).toMatchObject({ kind: 'delivered' });
+      expect([active(first).length, active(second).length]).toEqual([1, 1]);
+    });
+
+    it('has not tried the channel when one of them is down', async () => {
+      second.down();
+      const trial = trialMessage({ isCritical: false, channels: 1, atMs: Date.now() });
+      expect(await both()(trial, signal)).toMatchObject({ kind: 'retryable', reason: 'network' });
     });
 
     it('tries again when one of them may take it later', async () => {

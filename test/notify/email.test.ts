@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEmail } from '../../src/notify/email.ts';
+import { trialMessage } from '../../src/notify/trial.ts';
 import { exampleOf } from '../docs/message-examples.ts';
 import { hasOpenssl, loopbackCertificate } from '../support/certificate.ts';
 import { type FakeSmtp, type SmtpMail, startFakeSmtp } from '../support/fake-smtp.ts';
@@ -143,6 +144,59 @@ describe('the mail channel', () => {
     expect(smtp.mails[0]?.to).toEqual(['ops@example.com']);
   });
 
+  it('tries again for those only that the server wants later', async () => {
+    const send = make({ to: ['a@example.com', 'b@example.com', 'c@example.com'] });
+    smtp.respondOnce('RCPT', '450 4.2.0 greylisted');
+    smtp.respondOnce('RCPT', '550 5.1.1 no such user');
+    expect(await send(aStopMessage(), signal)).toMatchObject({
+      kind: 'retryable',
+      reason: 'server_error',
+      detail: '450 4.2.0 greylisted; taken for 1 of 3 recipients',
+      maybeDelivered: false,
+    });
+    smtp.respondOnce('greeting', '421 4.3.2 shutting down');
+    expect(await send(aStopMessage(), signal)).toMatchObject({ kind: 'retryable' });
+    expect(await send(aStopMessage(), signal)).toEqual({
+      kind: 'delivered',
+      detail: '250 2.0.0 queued as 42; taken for 2 of 3 recipients',
+    });
+    expect(smtp.mails.map(({ to }) => to)).toEqual([['c@example.com'], ['a@example.com']]);
+    const [to, again] = smtp.mails.map(({ headers }) => headers.get('to'));
+    expect(again).toBe(to);
+  });
+
+  it('tries again for those only, also after a restart', async () => {
+    smtp.respondOnce('RCPT', '450 4.2.0 greylisted');
+    const context = { deliveryId: 'd_1', receipts: async () => [] };
+    const outcome = await make()(aStopMessage(), signal, context);
+    const { receipt = '' } = outcome.kind === 'refused' ? {} : outcome;
+    const stored = ['', '{"key":"d_2","taken":1,"to":["x@example.com"]}', receipt];
+    const receipts = async () => stored.map((one) => ({ kind: 'watch.stopped', receipt: one }));
+    const again = await make()(aStopMessage(), signal, { deliveryId: 'd_1', receipts });
+    expect(again).toEqual({ kind: 'delivered', detail: '250 2.0.0 queued as 42' });
+    expect(smtp.mails.map(({ to }) => to)).toEqual([['ops@example.com'], ['oncall@example.com']]);
+  });
+
+  it('has delivered it when the server refuses the rest for good', async () => {
+    const send = make();
+    smtp.respondOnce('RCPT', '450 4.2.0 greylisted');
+    await send(aStopMessage(), signal);
+    smtp.respondOnce('RCPT', '550 5.1.1 no such user');
+    expect(await send(aStopMessage(), signal)).toEqual({
+      kind: 'delivered',
+      detail: '550 5.1.1 no such user; taken for 1 of 2 recipients',
+    });
+  });
+
+  it('has not tried the channel when the server refuses one of the recipients', async () => {
+    smtp.respondOnce('RCPT', '550 5.1.1 no such user');
+    const trial = trialMessage({ isCritical: false, channels: 1, atMs: 0 });
+    expect(await make()(trial, signal)).toMatchObject({
+      kind: 'refused',
+      detail: '550 5.1.1 no such user; taken for 1 of 2 recipients',
+    });
+  });
+
   it.each([
     ['550 5.1.1 no such user', { kind: 'refused', reason: 'client_error' }],
     ['450 4.2.0 mailbox busy', { kind: 'retryable', reason: 'server_error' }],
@@ -154,7 +208,7 @@ describe('the mail channel', () => {
     },
   );
 
-  it.each(['greeting', 'EHLO', 'MAIL', 'message'])(
+  it.each(['DATA', 'message'])(
     'does not know what became of a mail when nothing answers its %s',
     async (command) => {
       smtp.respondOnce(command, null);
@@ -168,6 +222,29 @@ describe('the mail channel', () => {
     },
   );
 
+  it.each(['greeting', 'EHLO', 'MAIL', 'RCPT'])(
+    'knows that nothing has arrived when nothing answers its %s',
+    async (command) => {
+      smtp.respondOnce(command, null);
+      expect(await make({ timeoutMs: 150 })(aStopMessage(), signal)).toEqual({
+        kind: 'retryable',
+        reason: 'network',
+        detail: 'no answer within 150 ms',
+        retryAfterMs: null,
+        maybeDelivered: false,
+      });
+    },
+  );
+
+  it.each(['greeting', 'EHLO', 'MAIL'])(
+    'knows that nothing has arrived when the connection is cut at its %s',
+    async (command) => {
+      smtp.cutOnce(command);
+      const outcome = await make()(aStopMessage(), signal);
+      expect(outcome).toMatchObject({ kind: 'retryable', maybeDelivered: false });
+    },
+  );
+
   it('may have delivered a mail whose connection was cut after the data', async () => {
     smtp.cutAfterData();
     expect(await make()(aStopMessage(), signal)).toMatchObject({
@@ -177,13 +254,16 @@ describe('the mail channel', () => {
     });
   });
 
-  it('ends at once when it is interrupted', async () => {
-    smtp.respondOnce('MAIL', null);
+  it.each([
+    ['MAIL', { reason: 'network', maybeDelivered: false }],
+    ['DATA', { reason: 'interrupted', maybeDelivered: true }],
+  ])('ends at once when it is interrupted after %s', async (command, expected) => {
+    smtp.respondOnce(command, null);
     const stop = new AbortController();
     const outcome = make()(aStopMessage(), stop.signal);
-    await expect.poll(() => smtp.commands.includes('MAIL')).toBe(true);
+    await expect.poll(() => smtp.commands.includes(command)).toBe(true);
     stop.abort();
-    expect(await outcome).toMatchObject({ reason: 'interrupted', maybeDelivered: true });
+    expect(await outcome).toMatchObject(expected);
   });
 
   it.each([
@@ -282,6 +362,14 @@ describe.skipIf(!hasOpenssl)('the mail channel with TLS (needs the `openssl` bin
     const outcome = await make({ security: 'required' })(aStopMessage(), signal);
     expect(outcome).toMatchObject({ kind: 'refused', reason: 'tls' });
     expect(smtp.mails).toEqual([]);
+  });
+
+  it('knows that nothing has arrived when the connection is cut in STARTTLS', async () => {
+    secure.cutOnce('STARTTLS');
+    expect(await encrypted()(aStopMessage(), signal)).toMatchObject({
+      kind: 'retryable',
+      maybeDelivered: false,
+    });
   });
 
   it('gives the password to no server that it does not know', async () => {

@@ -24,20 +24,31 @@ function make(over: Partial<Parameters<typeof createGrafana>[0]> = {}) {
   return createGrafana({ url, token, ...common, ...over });
 }
 
-/** Sends one kind after the other, a second apart, each by another process with the receipts. */
-async function tell(...kinds: readonly MessageKind[]): Promise<readonly Outcome[]> {
+type Deploy = NonNullable<Message['deploy']>;
+/** Deployed half a second before its watch begins. */
+const at = (kind: MessageKind, atMs: number, deployedAtMs: number | null = 500): Message => {
+  const { deployedAtMs: _, ...deploy } = exampleOf(kind).deploy as Deploy;
+  const known = deployedAtMs === null ? deploy : { ...deploy, deployedAtMs };
+  return { ...exampleOf(kind), atMs, deploy: known };
+};
+
+/** Each by another process with the receipts. */
+async function tellEach(...messages: readonly Message[]): Promise<readonly Outcome[]> {
   const receipts: Receipt[] = [];
   const context: SendContext = { deliveryId: 'd_1', receipts: async () => receipts };
   const outcomes: Outcome[] = [];
-  for (const [index, kind] of kinds.entries()) {
-    const message = { ...exampleOf(kind), atMs: 1_000 * (index + 1) };
+  for (const message of messages) {
     const outcome = await make()(message, signal, context);
     outcomes.push(outcome);
-    const { receipt = null } = outcome.kind === 'delivered' ? outcome : {};
-    if (receipt !== null) receipts.push({ kind, receipt });
+    const { receipt = null } = outcome.kind === 'refused' ? {} : outcome;
+    if (receipt !== null) receipts.push({ kind: message.kind, receipt });
   }
   return outcomes;
 }
+
+/** One kind after the other, a second apart. */
+const tell = (...kinds: readonly MessageKind[]) =>
+  tellEach(...kinds.map((kind, index) => at(kind, 1_000 * (index + 1))));
 
 /** `[time, end, tags that say what it is]`. */
 const marks = () =>
@@ -46,9 +57,9 @@ const marks = () =>
   });
 
 describe('Grafana', () => {
-  it('has a region from the start to the end of a watch that passes', async () => {
+  it('has a region from the deploy to the end of a watch that passes', async () => {
     const outcomes = await tell('watch.started', 'watch.armed', 'watch.passed');
-    expect(marks()).toEqual([[1_000, 3_000, ['deploy', 'passed']]]);
+    expect(marks()).toEqual([[500, 3_000, ['deploy', 'passed']]]);
     expect(outcomes).toMatchObject([
       { kind: 'delivered', receipt: '{"id":41}' },
       { kind: 'delivered', detail: 'not marked' },
@@ -62,7 +73,7 @@ describe('Grafana', () => {
   ] as const)('has points for a stop and for %s', async (kind, tag) => {
     await tell('watch.started', 'watch.stopped', 'action.accepted', kind);
     expect(marks()).toEqual([
-      [1_000, 2_000, ['deploy', 'stopped']],
+      [500, 2_000, ['deploy', 'stopped']],
       [2_000, 2_000, ['stopped']],
       [4_000, 4_000, [tag]],
     ]);
@@ -72,13 +83,48 @@ describe('Grafana', () => {
     'ends the region with %s',
     async (kind) => {
       await tell('watch.started', kind);
-      expect(marks()).toEqual([[1_000, 2_000, ['deploy', kind.replace('watch.', '')]]]);
+      expect(marks()).toEqual([[500, 2_000, ['deploy', kind.replace('watch.', '')]]]);
     },
   );
 
-  it('marks the end by a point when there is no region, or nobody knows it', async () => {
+  it('has a region from the deploy to the end when nobody has marked the start', async () => {
     await tell('watch.passed');
+    expect(marks()).toEqual([[500, 1_000, ['deploy', 'passed']]]);
+  });
+
+  it('has region and point of a stop whose start nobody has marked, each once', async () => {
+    const stopped = at('watch.stopped', 2_000);
+    grafana.failSecond();
+    const outcomes = await tellEach(stopped, stopped);
+    expect(outcomes).toMatchObject([
+      { kind: 'retryable', reason: 'server_error', receipt: expect.any(String) },
+      { kind: 'delivered' },
+    ]);
+    expect(marks()).toEqual([
+      [500, 2_000, ['deploy', 'stopped']],
+      [2_000, 2_000, ['stopped']],
+    ]);
+  });
+
+  it('begins no second region when the start comes after the end of the quiet hours', async () => {
+    await tellEach(at('watch.stopped', 2_000), at('watch.started', 1_000));
+    expect(marks()).toEqual([
+      [500, 2_000, ['deploy', 'stopped']],
+      [2_000, 2_000, ['stopped']],
+    ]);
+  });
+
+  it('marks the end by a point when nobody knows when the deploy was', async () => {
+    await tellEach(at('watch.passed', 1_000, null));
     expect(marks()).toEqual([[1_000, 1_000, ['passed']]]);
+  });
+
+  it('ends no region before it begins, whatever the clocks say', async () => {
+    await tellEach(at('watch.started', 1_000, 9_000), at('watch.stopped', 2_000, 9_000));
+    expect(marks()).toEqual([
+      [1_000, 2_000, ['deploy', 'stopped']],
+      [2_000, 2_000, ['stopped']],
+    ]);
   });
 
   it('marks the end by a point when somebody has removed the region', async () => {

@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Message } from '../../src/core/delivery.ts';
+import { CALL_KIND } from '../../src/core/escalation.ts';
+import { mergeMessages } from '../../src/core/merge.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createPagerDuty } from '../../src/notify/pagerduty.ts';
 import { trialMessage } from '../../src/notify/trial.ts';
 import { exampleOf, MESSAGE_KINDS, type MessageKind } from '../docs/message-examples.ts';
 import { type FakePagerDuty, startFakePagerDuty } from '../support/fake-pagerduty.ts';
+import { IncidentBook } from './incident-book.ts';
 import { fullOf, monsters } from './monsters.ts';
 import { httpTroubles, onlyItsOwnYes } from './troubles.ts';
 
@@ -22,6 +25,10 @@ function make(over: Partial<Parameters<typeof createPagerDuty>[0]> = {}) {
   const { url, routingKey } = pagerduty;
   return createPagerDuty({ url, routingKey, timeoutMs: 5_000, clock: systemClock, ...over });
 }
+
+/** Of the incidents, by dedup_key. */
+const statuses = () =>
+  Object.fromEntries([...pagerduty.incidents].map(([key, { status }]) => [key, status]));
 
 describe('the PagerDuty channel', () => {
   it('opens one incident for a watch, with the figures', async () => {
@@ -62,30 +69,31 @@ describe('the PagerDuty channel', () => {
     }
     expect(rows).toEqual([
       'watch.started change',
-      'watch.armed resolve',
+      'watch.armed resolve resolve',
       'watch.unarmed trigger',
       'conditions.blinded trigger',
-      'conditions.sighted resolve',
+      'conditions.sighted resolve resolve',
       'condition.warned trigger',
-      'condition.recovered resolve',
+      'condition.recovered resolve resolve',
       'condition.pre_existing trigger',
       'watch.resumed',
       'watch.stopped trigger',
       'action.accepted',
       'action.delayed trigger',
       'action.gave_up trigger',
-      'rollback.confirmed resolve',
+      'rollback.confirmed resolve resolve',
       'rollback.not_confirmed trigger',
-      'watch.passed resolve change',
+      'watch.passed resolve resolve change',
       'watch.inconclusive trigger',
-      'watch.cancelled resolve',
-      'watch.superseded resolve',
-      'watch.acknowledged acknowledge',
+      'watch.cancelled resolve resolve',
+      'watch.superseded resolve resolve',
+      'watch.acknowledged acknowledge acknowledge',
+      'watch.resolved resolve resolve',
       'watch.extended',
       'watch.held',
       'watch.released',
       'journal.failed trigger',
-      'journal.recovered resolve',
+      'journal.recovered resolve resolve',
     ]);
   });
 
@@ -121,17 +129,93 @@ describe('the PagerDuty channel', () => {
   });
 
   it('leaves no incident open when the page comes after its end', async () => {
-    const send = make();
-    const stopped = exampleOf('watch.stopped');
-    await send({ ...exampleOf('rollback.confirmed'), atMs: stopped.atMs + 1 }, signal);
-    await send(stopped, signal);
+    const book = new IncidentBook(make());
+    await book.tell(exampleOf('watch.stopped'));
     expect(pagerduty.incidents.get('w_example')).toMatchObject({ status: 'resolved' });
-    await send({ ...stopped, atMs: stopped.atMs + 1 }, signal);
+    book.open.add('w_example');
+    await book.tell(exampleOf('watch.stopped'));
     expect(pagerduty.incidents.get('w_example')).toMatchObject({ status: 'triggered' });
   });
 
-  it('sends both events again when the second of them fails', async () => {
+  it('pages for a stop also while somebody looks after a warning', async () => {
+    const book = new IncidentBook(make());
+    book.open.add('w_example');
+    await book.tell(exampleOf('condition.warned'));
+    await book.tell(exampleOf('watch.acknowledged'));
+    await book.tell(exampleOf('watch.stopped'));
+    expect(statuses()).toEqual({
+      'w_example-warning': 'acknowledged',
+      w_example: 'triggered',
+    });
+    await book.tell(exampleOf('rollback.confirmed'));
+    expect(new Set(Object.values(statuses()))).toEqual(new Set(['resolved']));
+  });
+
+  it('pages anew for each call, and ends all of them with the incident', async () => {
+    const book = new IncidentBook(make());
+    book.open.add('w_example');
+    await book.tell(exampleOf('watch.stopped'));
+    const call = { ...exampleOf('watch.stopped'), kind: CALL_KIND };
+    await book.tell(call, 'w_example-c1-e2-pager');
+    await book.tell(exampleOf('watch.acknowledged'));
+    await book.tell(call, 'w_example-c1-e5-pager');
+    expect(statuses()).toEqual({
+      w_example: 'acknowledged',
+      'w_example-c1-e2-pager': 'acknowledged',
+      'w_example-c1-e5-pager': 'triggered',
+    });
+    await book.tell(exampleOf('watch.resolved'));
+    expect(new Set(Object.values(statuses()))).toEqual(new Set(['resolved']));
+  });
+
+  describe('with a storm', () => {
+    const blind = exampleOf('conditions.blinded');
+    const storm = mergeMessages([
+      blind,
+      { ...blind, watchId: 'w_2' },
+      { ...blind, watchId: 'w_3' },
+    ]);
+    const sighted = exampleOf('conditions.sighted');
+
+    it('has one incident for it, which ends with the last of its watches', async () => {
+      const book = new IncidentBook(make());
+      for (const id of ['w_example', 'w_2', 'w_3']) book.open.add(id);
+      await book.tell(storm);
+      expect(statuses()).toEqual({ 'storm-w_example-e1-pager': 'triggered' });
+      for (const watchId of ['w_example', 'w_3']) {
+        book.open.delete(watchId);
+        await book.tell({ ...sighted, watchId });
+        expect(statuses()).toEqual({ 'storm-w_example-e1-pager': 'triggered' });
+      }
+      book.open.delete('w_2');
+      await book.tell({ ...sighted, watchId: 'w_2' });
+      expect(statuses()).toEqual({ 'storm-w_example-e1-pager': 'resolved' });
+    });
+
+    it('ends with it no incident of a watch that is bad for itself', async () => {
+      const book = new IncidentBook(make());
+      for (const id of ['w_example', 'w_2', 'w_3']) book.open.add(id);
+      await book.tell(storm);
+      await book.tell(exampleOf('watch.stopped'));
+      for (const watchId of ['w_2', 'w_3']) {
+        book.open.delete(watchId);
+        await book.tell({ ...sighted, watchId });
+      }
+      expect(statuses()).toEqual({
+        'storm-w_example-e1-pager': 'triggered',
+        w_example: 'triggered',
+      });
+    });
+
+    it('leaves none open that is told when all is over', async () => {
+      await new IncidentBook(make()).tell(storm);
+      expect(statuses()).toEqual({ 'storm-w_example-e1-pager': 'resolved' });
+    });
+  });
+
+  it('sends all events again when the last of them fails', async () => {
     const send = make();
+    pagerduty.respondOnce(202, {});
     pagerduty.respondOnce(202, {});
     pagerduty.respondOnce(500, 'no');
     expect(await send(exampleOf('watch.passed'), signal)).toMatchObject({ kind: 'retryable' });

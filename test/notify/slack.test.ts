@@ -124,6 +124,7 @@ describe('createSlack', () => {
     [404, 'channel_not_found', { kind: 'refused', reason: 'client_error' }],
     [404, 'no_service', { kind: 'refused', reason: 'client_error' }],
     [404, 'no_team', { kind: 'refused', reason: 'client_error' }],
+    [408, 'request_timeout', { kind: 'retryable', reason: 'client_error' }],
     [410, 'channel_is_archived', { kind: 'refused', reason: 'client_error' }],
     [429, 'rate_limited', { kind: 'retryable', reason: 'rate_limited', maybeDelivered: false }],
     [500, 'rollup_error', { kind: 'retryable', reason: 'server_error', maybeDelivered: false }],

@@ -56,6 +56,51 @@ describe('the Telegram channel', () => {
     expect(telegram.messages[0]?.text).toContain('mail ops@example.com');
   });
 
+  it('leaves a path as it is, which somebody will copy', async () => {
+    const line = 'cannot write /var/lib/canaryd/canaryd.db (/etc/hosts); run /stop or (/start)';
+    await make()(aStopMessage({ lines: [line] }), signal);
+    const [message] = telegram.messages;
+    expect(message?.text).toContain('write /var/lib/canaryd/canaryd.db (/etc/hosts); run');
+    expect(message?.pings).toEqual([]);
+  });
+
+  it.each(['http://canaryd:8080/watches/w_1', 'http://localhost:3000/watches/w_1'])(
+    'writes out %s, which Telegram takes for no link',
+    async (url) => {
+      const links = [
+        { label: 'Watch', url },
+        { label: 'Runbook', url: 'https://runbooks.test/aurora' },
+        { label: 'By number', url: 'http://[::1]:8080/' },
+      ];
+      expect(await make()(aStopMessage({ links }), signal)).toMatchObject({ kind: 'delivered' });
+      expect(telegram.requests).toHaveLength(1);
+      const [message] = telegram.messages;
+      expect(message?.text.split('\n')).toContain(`Watch: ${url}`);
+      expect(message?.links).toEqual([
+        'Runbook -> https://runbooks.test/aurora',
+        'By number -> http://[::1]:8080/',
+      ]);
+    },
+  );
+
+  it('sends plain text at once when Telegram refuses a link or the like', async () => {
+    const description = "Bad Request: entity URL 'https://x.y/' is invalid: Wrong HTTP URL";
+    telegram.respondOnce(400, { ok: false, error_code: 400, description });
+    const outcome = await make()(aStopMessage(), signal);
+    expect(outcome).toMatchObject({ kind: 'delivered' });
+    expect(outcome.detail).toContain('sent as plain text');
+    expect(telegram.messages).toMatchObject([{ bold: [], links: [] }]);
+    expect(telegram.messages[0]?.text).toContain('watch: https://canaryd.test/w_1');
+  });
+
+  it('gives up what is refused as plain text as well', async () => {
+    for (let times = 0; times < 2; times += 1) {
+      telegram.respondOnce(400, { ok: false, description: "Bad Request: can't parse entities" });
+    }
+    expect(await make()(aStopMessage(), signal)).toMatchObject({ kind: 'refused' });
+    expect(telegram.requests).toHaveLength(2);
+  });
+
   it.each([
     [401, 'Unauthorized', { kind: 'refused', reason: 'misconfigured' }],
     [404, 'Not Found', { kind: 'refused', reason: 'misconfigured' }],

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createClosings } from '../../src/notify/closings.ts';
 import { cutLines, cutUnits, linksOf } from '../../src/notify/text.ts';
 import { aStopMessage } from './sample.ts';
 
@@ -48,16 +47,5 @@ describe('linksOf', () => {
     expect(linksOf(aStopMessage({ links }))).toEqual([
       { label: 'x', url: 'https://ops.test/a%20b' },
     ]);
-  });
-});
-
-describe('the memory of closed incidents', () => {
-  it('is bounded: the oldest is forgotten', () => {
-    const closings = createClosings();
-    const at = (watchId: string, atMs: number) => aStopMessage({ watchId, atMs });
-    for (let count = 0; count < 1_001; count += 1) closings.closed(at(`w_${count}`, 10));
-    expect(closings.closedAfter(at('w_0', 5))).toBeNull();
-    expect(closings.closedAfter(at('w_1000', 5))).toBe(10);
-    expect(closings.closedAfter(at('w_1000', 10))).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 // What may happen to any channel that speaks HTTP, and what it means: one suite for all of them.
 import { describe, expect, it } from 'vitest';
-import type { Send } from '../../src/notify/outcome.ts';
+import type { Send } from '../../src/notify/attempt.ts';
 import type { FakeService } from '../support/fake-service.ts';
 import { aStopMessage } from './sample.ts';
 
@@ -86,7 +86,7 @@ export function httpTroubles(options: Troubles): void {
     });
 
     it('reads an endless answer no further than its limit', async () => {
-      options.service().respondOnce(500, 'x'.repeat(1_000_000));
+      options.service().respondOnce(500, 'x'.repeat(1_000_001));
       expect(await send()).toMatchObject({ kind: 'retryable', reason: 'bad_response' });
     });
 

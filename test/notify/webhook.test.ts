@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { mergeMessages } from '../../src/core/merge.ts';
 import { systemClock } from '../../src/kit/clock.ts';
-import { createMessageWebhook } from '../../src/notify/webhook.ts';
+import { createMessageWebhook, type webhookBody } from '../../src/notify/webhook.ts';
 import { exampleOf } from '../docs/message-examples.ts';
 import { type FakeService, startFakeService } from '../support/fake-service.ts';
 import { fullOf, monsters } from './monsters.ts';
@@ -35,6 +36,9 @@ function make({ url, ...over }: Partial<Parameters<typeof createMessageWebhook>[
   });
 }
 
+const bytesOf = (request: { readonly text: string } | undefined) =>
+  Buffer.byteLength(request?.text ?? 'x'.repeat(99_999));
+
 describe('the webhook channel', () => {
   it('sends the whole message as JSON', async () => {
     expect(await make()(exampleOf('watch.stopped'), signal)).toMatchObject({ kind: 'delivered' });
@@ -46,6 +50,7 @@ describe('the webhook channel', () => {
         watch: 'w_example',
         kind: 'watch.stopped',
         severity: 'critical',
+        silent: false,
         incident: 'opens',
         service: 'aurora',
         environment: 'testnet',
@@ -56,6 +61,7 @@ describe('the webhook channel', () => {
         fields: message.fields.map(([title, value]) => ({ title, value })),
         next: message.next,
         links: message.links,
+        merged: null,
       },
     });
   });
@@ -122,14 +128,62 @@ describe('the webhook channel', () => {
     expect(await make()(aStopMessage(), signal)).toMatchObject(expected);
   });
 
+  it('says what a message puts together, and that it shall make no sound', async () => {
+    const blind = { ...exampleOf('conditions.blinded'), isSilent: true };
+    await make()(mergeMessages([blind, { ...blind, watchId: 'w_other' }]), signal);
+    const part = {
+      kind: 'conditions.blinded',
+      timestamp: new Date(blind.atMs).toISOString(),
+      incident: 'opens',
+      service: 'aurora',
+      environment: 'testnet',
+      version: '2.1.0',
+      headline: blind.headline,
+    };
+    const messages = ['w_example', 'w_other'].map((watch) => ({ watch, ...part }));
+    expect(receiver.requests[0]?.body).toMatchObject({
+      data: { silent: true, merged: { count: 2, messages } },
+    });
+  });
+
+  it('counts what a storm puts together when it cannot name all of it', async () => {
+    const blind = exampleOf('conditions.blinded');
+    const storm = Array.from({ length: 200 }, (_, index) => ({ ...blind, watchId: `w_${index}` }));
+    await make()(mergeMessages([blind, ...storm]), signal);
+    const [request] = receiver.requests;
+    const body = request?.body as ReturnType<typeof webhookBody>;
+    expect(body.data.merged?.count).toBe(201);
+    expect(body.data.merged?.messages.length).toBeGreaterThan(20);
+    expect(bytesOf(request)).toBeLessThan(20_000);
+  });
+
+  it.each(['x', '"', '語', '🚀', 'a\n', '語\n'])(
+    'stays below 20 kB, as the standard asks, when full of %j',
+    async (text) => {
+      const merged = Array.from({ length: 200 }, () => fullOf(text));
+      await make()({ ...fullOf(text), merged }, signal);
+      const [request] = receiver.requests;
+      expect(bytesOf(request)).toBeLessThan(20_000);
+      const body = request?.body as ReturnType<typeof webhookBody>;
+      expect(body.data.lines.join('').length).toBeGreaterThan(500);
+    },
+  );
+
+  it('says when it leaves lines out', async () => {
+    const lines = Array.from({ length: 200 }, (_, index) => `${index} ${'x'.repeat(200)}`);
+    await make()(aStopMessage({ lines }), signal);
+    const body = receiver.requests[0]?.body as ReturnType<typeof webhookBody>;
+    expect(body.data.lines.at(0)).toBe(lines[0]);
+    expect(body.data.lines.at(-1)).toBe('… cut');
+  });
+
   it('keeps within limits what no sane deploy would make', async () => {
     const send = make();
-    expect(await send(fullOf('🚀'), signal)).toMatchObject({ kind: 'delivered' });
-    expect(receiver.requests[0]?.text.length).toBeLessThan(40_000);
     await fc.assert(
       fc.asyncProperty(monsters, async (message) => {
         expect(await send(message, signal)).toMatchObject({ kind: 'delivered' });
         expect(receiver.requests.at(-1)?.body).toMatchObject({ type: 'canaryd.message' });
+        expect(bytesOf(receiver.requests.at(-1))).toBeLessThan(20_000);
       }),
       { numRuns: 100 },
     );

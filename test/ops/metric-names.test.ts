@@ -16,6 +16,9 @@ const shipped = ['grafana/**/*.{json,yaml}', 'prometheus/**/*.yml', 'docs/**/*.m
 const expressions = [...dashboardExpressions(), ...rules().map(({ expr }) => expr)];
 const recorded = rules().flatMap(({ record }) => (record === undefined ? [] : [record]));
 
+/** On purpose, in the table of wrong policies of docs/check.md. */
+const MISSPELT = 'aurora_order_filled_total';
+
 describe('metric names', () => {
   it('are looked for in real files', () => {
     expect(shipped.length).toBeGreaterThan(6);
@@ -36,7 +39,7 @@ describe('metric names', () => {
     async (path) => {
       const known = await auroraMetrics();
       const unknown = metricNamesIn(read(path), ['aurora']).filter((name) => !known.has(name));
-      expect(unknown).toEqual([]);
+      expect(unknown.filter((name) => name !== MISSPELT)).toEqual([]);
     },
   );
 

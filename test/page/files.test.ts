@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { MADE_OF, pageHash } from './made-of.ts';
 
 const FOLDER = fileURLToPath(new URL('../../src/http/page/browser/', import.meta.url));
 const SCRIPTS = readdirSync(FOLDER).filter((name) => name.endsWith('.js'));
@@ -50,5 +51,11 @@ describe('the scripts of the page', () => {
     );
     const known = [...SCRIPTS, 'uplot.js'].map((name) => `./${name}`);
     expect(imports.filter((specifier) => !known.includes(specifier))).toEqual([]);
+  });
+});
+
+describe('the pictures in the docs', () => {
+  it('show the page as it is (else: npm run screenshots)', () => {
+    expect(readFileSync(MADE_OF, 'utf8').trim()).toBe(pageHash());
   });
 });

@@ -21,7 +21,7 @@ const tick = (ms: number, over: Parameters<typeof aCondition>[0] = {}): Action =
   return { type: 'view', view: aView({ lastTickAt: at(ms), conditions: [aCondition(over)] }) };
 };
 const drawnOf = (state: State): Drawn => {
-  return state.series.get('fill_rate') ?? { points: [], blind: [] };
+  return state.series.get('fill_rate') ?? { points: [], blind: [], gaps: [] };
 };
 
 describe('news of a watch', () => {
@@ -62,7 +62,7 @@ describe('a chart that goes on', () => {
     toAtMs: T0 + 1_000,
     stepMs: 10,
     ticks: 1,
-    series: [{ indicator: 'fill_rate', points: [[T0 + 1_000, 0.9]], blind: [] }],
+    series: [{ indicator: 'fill_rate', points: [[T0 + 1_000, 0.9]], blind: [], gaps: [] }],
   } as const;
 
   it('adds the value of each tick once', () => {
@@ -100,6 +100,20 @@ describe('a chart that goes on', () => {
     expect(drawnOf(news(tick(1_000, { due: false }))).points).toEqual([]);
   });
 
+  it('keeps what came while the past was read again', () => {
+    const series = {
+      ...SERIES,
+      series: [{ ...SERIES.series[0], points: [], blind: [], gaps: [] }],
+    };
+    const state = news(tick(1_000), tick(2_000, { value: 0.8 }), { type: 'series', series });
+    expect(drawnOf(state).points).toEqual([[T0 + 2_000, 0.8]]);
+  });
+
+  it('has a hole where nobody looked, and none between two ticks', () => {
+    const state = news(tick(5_000), tick(10_000), tick(60_000), tick(65_000));
+    expect(drawnOf(state).gaps).toEqual([[T0 + 10_000, T0 + 60_000]]);
+  });
+
   it('never grows without end', () => {
     const actions = Array.from({ length: 9_000 }, (_, index) => tick(index * 1_000 + 1));
     expect(drawnOf(news(...actions)).points.length).toBeLessThanOrEqual(4_000);
@@ -114,10 +128,11 @@ describe('what a chart shows', () => {
       [T0 + 60_000, 0.9],
     ],
     blind: [{ fromAtMs: T0 + 6_000, toAtMs: T0 + 59_000, reason: 'no_series' }],
+    gaps: [[T0 + 5_000, T0 + 60_000]],
   };
 
   it('has a hole where nothing was seen', () => {
-    const [times, values] = columnsOf(drawn, 20_000);
+    const [times, values] = columnsOf(drawn);
     expect(values).toEqual([0.98, 0.7, null, 0.9]);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
@@ -128,7 +143,10 @@ describe('what a chart shows', () => {
     expect(low).toBeLessThan(0.5);
     expect(high).toBeGreaterThan(0.98);
     expect(
-      boundsOf({ points: [], blind: [] }, { allowed: { low: null, high: null }, unit: 'x' }),
+      boundsOf(
+        { points: [], blind: [], gaps: [] },
+        { allowed: { low: null, high: null }, unit: 'x' },
+      ),
     ).toEqual([0, 1]);
   });
 
@@ -136,14 +154,16 @@ describe('what a chart shows', () => {
     const text = summaryOf(aCondition(), drawn, [T0 + 5_000]);
     expect(text).toContain('Order fill rate, must be at least 80 %');
     expect(text).toContain('lowest 70 %, highest 98 %, last 90 %; blind once; fired at ');
-    expect(summaryOf(aCondition(), { points: [], blind: [] }, [])).toContain('no values yet');
+    expect(summaryOf(aCondition(), { points: [], blind: [], gaps: [] }, [])).toContain(
+      'no values yet',
+    );
   });
 
   it('is a table of few rows that has the extremes', () => {
     const points = Array.from({ length: 5_000 }, (_, index) => {
       return [T0 + index * 1_000, index === 1_234 ? 0.1 : 0.9] as const;
     });
-    const rows = rowsOf({ points, blind: drawn.blind }, 'ratio');
+    const rows = rowsOf({ points, blind: drawn.blind, gaps: [] }, 'ratio');
     expect(rows.length).toBeLessThan(60);
     expect(rows.map(({ value }) => value)).toEqual(
       expect.arrayContaining(['10 %', 'blind: no series']),

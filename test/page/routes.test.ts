@@ -18,6 +18,15 @@ describe('the page', () => {
     expect(control.commands).toEqual([]);
   });
 
+  it('is there too when an address was shortened or ends in a slash', async () => {
+    const { app } = api();
+    expect((await app.inject('/watches/w_1/')).statusCode).toBe(200);
+    for (const url of ['/watches', '/watches/']) {
+      const { statusCode, headers } = await app.inject(url);
+      expect([statusCode, headers.location]).toEqual([302, '/']);
+    }
+  });
+
   it('lets nothing in from elsewhere', async () => {
     const { headers } = await api().app.inject('/');
     const policy = String(headers['content-security-policy']);

@@ -20,6 +20,7 @@ export function aView(over: Partial<WatchView> = {}): WatchView {
     previousVersion: '2.0.0',
     policy: 'aurora',
     policyHash: 'abc',
+    revision: 1,
     mode: 'act',
     phase: 'watching',
     active: true,
@@ -32,6 +33,7 @@ export function aView(over: Partial<WatchView> = {}): WatchView {
     reason: null,
     verification: 'none',
     acknowledgedBy: null,
+    incident: 'none',
     rollbackOf: null,
     lastTickAt: at(60_000),
     url: null,
@@ -50,13 +52,27 @@ export function aView(over: Partial<WatchView> = {}): WatchView {
   };
 }
 
+export function aStop(over: Partial<NonNullable<WatchView['stop']>> = {}) {
+  const text = 'Order fill rate 72.4 % (871 of 1,204 in 1m), must be at least 80 %, for 45s';
+  const causes = [{ condition: 'immediate.stop.fill_rate', text }];
+  return {
+    at: at(90_000),
+    cause: 'condition',
+    by: 'canaryd',
+    mode: 'act',
+    causes,
+    ...over,
+  } as const;
+}
+
 export function aStopped(over: Partial<WatchView> = {}): WatchView {
   return aView({
     phase: 'stopped',
     closedAt: at(90_000),
     verification: 'verifying',
     verifyUntil: at(690_000),
-    stop: { at: at(90_000), cause: 'condition', by: 'canaryd', mode: 'act' },
+    stop: aStop(),
+    incident: 'critical',
     reason: 'fill rate below 80 %',
     worst: {
       condition: 'immediate.stop.fill_rate',

@@ -1,9 +1,10 @@
 // Makes the pictures of docs/page.md: the story of a bad deploy as a phone and a desk see it. Run by
 // `npm run screenshots`; needs Chromium. The simulated service goes bad after half a minute.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as elapsed } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openBrowser } from '../support/browser.ts';
+import { MADE_OF, pageHash } from './made-of.ts';
 import { startPageWorld } from './world.ts';
 
 const FOLDER = fileURLToPath(new URL('../../docs/images/', import.meta.url));
@@ -31,6 +32,7 @@ try {
   world.place('aurora').aurora.fault('fill_rate');
   await phone.page.getByText(/^Stopped /).waitFor({ timeout: 30_000 });
   await phone.page.getByText('Rollback accepted').first().waitFor();
+  await phone.page.getByText(/Verifies the rollback until/).waitFor();
   await phone.page.screenshot({ path: `${FOLDER}page-phone.png` });
   await phone.page.getByRole('button', { name: 'Acknowledge' }).click();
   await phone.page.getByRole('button', { name: 'Looking into it' }).click();
@@ -43,7 +45,8 @@ try {
     const { page } = await browser.open({ ...DESK, dark });
     await page.goto(`${url}/watches/${id}`);
     await page.getByText('the rollback helped').waitFor();
-    await page.locator('canvas').first().waitFor();
+    await page.getByText('the watch is over').waitFor();
+    await page.getByRole('img', { name: /^Chart\. Order fill rate.*lowest/ }).waitFor();
     await page.screenshot({ path: `${FOLDER}page-${dark ? 'dark' : 'light'}.png` });
   }
   world.place('books').aurora.fault('memory');
@@ -52,6 +55,7 @@ try {
   await list.page.getByText('Stopped').first().waitFor();
   await elapsed(1_000);
   await list.page.screenshot({ path: `${FOLDER}page-list.png` });
+  writeFileSync(MADE_OF, `${pageHash()}\n`);
 } finally {
   await browser.close();
   await world.close();

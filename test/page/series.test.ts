@@ -76,6 +76,41 @@ describe('a series for a chart', () => {
   });
 });
 
+describe('holes of a series', () => {
+  const day = 86_400;
+  const withHole = (fromSecond: number, untilSecond: number, hole: Reading | null) => {
+    const ticks = Array.from({ length: day / 5 }, (_, index) => index * 5).flatMap((second) => {
+      const isIn = second >= fromSecond && second < untilSecond;
+      if (isIn) return hole === null ? [] : [at(second * 1_000, hole)];
+      return [at(second * 1_000, value(1))];
+    });
+    return seriesOf(ticks, 400, 5_000).series[0];
+  };
+
+  it.each([
+    ['canaryd was away', null],
+    ['it was blind', BLIND],
+  ])('are kept on the chart of a day: %s for five minutes', (_, hole) => {
+    const found = withHole(40_000, 40_300, hole);
+    expect(found?.gaps).toEqual([[T0 + 39_995_000, T0 + 40_300_000]]);
+    const times = found?.points.map(([atMs]) => atMs) ?? [];
+    expect(times).toEqual(expect.arrayContaining([T0 + 39_995_000, T0 + 40_300_000]));
+  });
+
+  it('are not made of a tick that was late', () => {
+    expect(withHole(40_000, 40_010, null)?.gaps).toEqual([]);
+  });
+
+  it('are bounded, and so are the points, for a source that flaps', () => {
+    const ticks = Array.from({ length: 20_000 }, (_, second) =>
+      at(second * 1_000, second % 5 === 0 ? value(1) : BLIND),
+    );
+    const [found] = seriesOf(ticks, 400).series;
+    expect(found?.gaps.length).toBeLessThanOrEqual(200);
+    expect(found?.points.length).toBeLessThanOrEqual(1_000);
+  });
+});
+
 describe('GET /v1/watches/{id}/series', () => {
   async function withTicks(count: number) {
     const server = api();

@@ -101,14 +101,20 @@ describe.skipIf(chromiumPath() === null)('the page (needs the `chromium` binary)
     const { page } = phone;
     world.place('aurora').aurora.fault('positions');
     const card = page.getByRole('region', { name: 'State' });
+    await page.evaluate(NOTE_WHEN_STOPPED);
     await card.getByText(/^Stopped /).waitFor({ timeout: 20_000 });
+    const { body } = await world.canaryd.get(`/v1/watches/${bad}/journal`);
+    const journalled = body['events'] as readonly { type: string; at_ms: number }[];
+    const decidedMs = journalled.find(({ type }) => type === 'watch.stopped')?.at_ms ?? 0;
+    // Promised, so it is held: browser and daemon have the same clock here.
+    expect(Number(await page.evaluate('window.stoppedAtMs')) - decidedMs).toBeLessThan(2_000);
     await card
       .getByText(/Open positions 15.*, must be at most 120 % of expected_positions \(12\)/)
       .waitFor();
     await card.getByText(/Rollback accepted after/).waitFor();
     await card.getByText('the rollback helped').waitFor({ timeout: 20_000 });
     expect(await page.getByRole('status').textContent()).toContain('aurora 2.1.0: Stopped');
-    expect(await page.title()).toBe('Stopped: aurora 2.1.0');
+    expect(await page.title()).toBe('Stopped, rollback confirmed: aurora 2.1.0');
     await page.getByRole('img', { name: /^Chart\. Open positions.*fired at/ }).waitFor();
     // No reload: there was one document in all this time.
     const documents = phone.requests.filter((one) => one.endsWith(`/watches/${bad}`));
@@ -172,6 +178,12 @@ describe.skipIf(chromiumPath() === null)('the page (needs the `chromium` binary)
     expect(views.flatMap(({ problems }) => problems)).toEqual([]);
   });
 });
+
+const NOTE_WHEN_STOPPED = `
+  new MutationObserver(() => {
+    const title = document.querySelector('.headline')?.textContent ?? '';
+    if (title.startsWith('Stopped')) window.stoppedAtMs ??= Date.now();
+  }).observe(document.body, { subtree: true, childList: true, characterData: true })`;
 
 /** The dialog, or nothing: then the browser's own buttons have the focus. */
 const INSIDE = 'document.activeElement?.closest("#dialog, body")?.id ?? "nowhere"';

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { Reading } from '../../src/core/sample.ts';
 import { type Scope, tokenMatcher } from '../../src/http/auth.ts';
 import { type BrowserDoor, chromiumPath, openBrowser } from '../support/browser.ts';
+import { stopped } from '../support/build.ts';
 import { conditionView, FakeControl } from '../support/fake-control.ts';
 import { api, listening } from '../support/http-server.ts';
 import { seriousIn } from './axe.ts';
@@ -64,6 +65,31 @@ describe.skipIf(chromiumPath() === null)(
         expect(await page.evaluate('sessionStorage.length')).toBe(0);
       });
 
+      it('is kept on the device only when that is asked for, and forgotten in every tab', async () => {
+        const { page, url } = await opened(ofWatch, { tokens: TOKENS });
+        const heading = page.getByRole('heading', { name: 'aurora 2.1.0' });
+        await page.getByLabel('Token').fill('act-secret');
+        await page.getByLabel('Keep it on this device').check();
+        await page.keyboard.press('Enter');
+        await heading.waitFor();
+        const second = await page.context().newPage();
+        await second.goto(url);
+        await second.getByText('Open (1)').waitFor();
+        await second.getByRole('button', { name: 'Forget token' }).click();
+        await page.reload();
+        await page.getByLabel('Token').waitFor();
+        expect(await page.evaluate('localStorage.length + sessionStorage.length')).toBe(0);
+      });
+
+      it('that no header can carry is refused in words, and the field has the focus', async () => {
+        const { page } = await opened(ofWatch, { tokens: TOKENS });
+        await page.getByLabel('Token').waitFor();
+        await page.keyboard.type('geheim-ß');
+        await page.keyboard.press('Enter');
+        await page.getByText('That is no token').waitFor();
+        expect(await page.getByText(/no connection|cannot be reached/).count()).toBe(0);
+      });
+
       it('that may only read: shows everything, and says why nothing can be done', async () => {
         const { page, control } = await opened(ofWatch, { tokens: TOKENS });
         await page.getByLabel('Token').fill('view-secret');
@@ -118,9 +144,74 @@ describe.skipIf(chromiumPath() === null)(
       await dialog.getByText('It may have been done all the same').waitFor();
     });
 
-    it('says in words that there is no such watch', async () => {
+    it('says in words that there is no such watch, and leads to all', async () => {
       const { page } = await opened('/watches/w_none');
       await page.getByText('No such watch: no watch w_none').waitFor();
+      expect(await page.getByText('no connection').count()).toBe(0);
+      await page.getByRole('link', { name: 'All watches' }).click();
+      await page.getByText('Open (1)').waitFor();
+    });
+
+    it('does not let go of a question whose answer is on its way', async () => {
+      const { page } = await opened(ofWatch);
+      const answer = Promise.withResolvers<void>();
+      await page.route('**/ack', async (route) => {
+        await answer.promise;
+        await route.fulfill({
+          status: 503,
+          json: { title: 'Not now', detail: 'the disk is full' },
+        });
+      });
+      const open = page.getByRole('button', { name: 'Acknowledge' });
+      await open.click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: 'Looking into it' }).click();
+      await dialog.getByLabel('Your name').fill('alice');
+      await page.keyboard.press('Enter');
+      await page.keyboard.press('Escape');
+      expect(await dialog.getByRole('button', { name: 'Back' }).isDisabled()).toBe(true);
+      answer.resolve();
+      await dialog.getByText('Not now: the disk is full').waitFor();
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'hidden' });
+      expect(await open.evaluate((button) => button.matches(':focus'))).toBe(true);
+    });
+
+    it('keeps the focus on a button that becomes another one', async () => {
+      const { page, control, id } = await opened(ofWatch);
+      const extend = page.getByRole('button', { name: 'Extend' });
+      await extend.focus();
+      await control.setHold({ by: 'bob', reason: 'maintenance' });
+      control.happen(id, { type: 'watch.held', by: 'bob', reason: 'maintenance' });
+      await page.getByText('Stop now: hold fire is on: release it first').waitFor();
+      expect(await extend.evaluate((button) => button.matches(':focus'))).toBe(true);
+    });
+
+    it('lists what needs somebody before everything else, however much is open', async () => {
+      const { page, control, id } = await opened('/');
+      for (let index = 0; index < 40; index += 1) {
+        const { watch } = await control.start({
+          service: `s${index}`,
+          version: '1',
+          parameters: {},
+        });
+        if (index < 35) await control.cancel(watch.id, { by: 'al', reason: 'over' });
+      }
+      control.happen(id, stopped(), Date.now());
+      await page.reload();
+      await page.getByRole('heading', { name: 'Needs somebody (1)' }).waitFor();
+      expect(
+        await page
+          .getByRole('link', { name: /2\.1\.0|s\d/ })
+          .first()
+          .textContent(),
+      ).toContain('aurora 2.1.0');
+      await page.getByLabel('Find').fill('S39');
+      await page.getByText('Open (1)').waitFor();
+      expect(await page.getByRole('link', { name: /s\d/ }).count()).toBe(1);
+      await page.getByLabel('Find').fill('');
+      await control.acknowledge(id, { by: 'alice', reason: 'on it' });
+      await page.getByRole('heading', { name: 'Needs somebody (1)' }).waitFor({ state: 'hidden' });
     });
 
     it('keeps what it knows while canaryd is away, and goes on when it is back', async () => {

@@ -4,9 +4,15 @@ import type { EventBody, WatchEvent } from '../../src/core/event.ts';
 import type { WatchView } from '../../src/engine/control.ts';
 import { commandsFor, holdCommand } from '../../src/http/page/browser/commands.js';
 import { knownOf, lineOf } from '../../src/http/page/browser/story.js';
-import { deeds, headline, phaseOf } from '../../src/http/page/browser/words.js';
+import {
+  deeds,
+  headline,
+  needsSomebody,
+  phaseOf,
+  withoutAge,
+} from '../../src/http/page/browser/words.js';
 import { everyEvent } from '../support/every-event.ts';
-import { aCondition, aState, aStopped, at, aView, T0 } from './sample.ts';
+import { aCondition, aState, aStop, aStopped, at, aView, T0 } from './sample.ts';
 
 const NOW = T0 + 270_000;
 const fresh = (over: Partial<WatchView> = {}) => aView({ lastTickAt: at(268_000), ...over });
@@ -17,6 +23,8 @@ const FILL_RATE = 'immediate.stop.fill_rate';
 const worst = (state: 'pending' | 'firing' | 'blind', text: string) => {
   return { condition: FILL_RATE, state, text };
 };
+
+const anAction = (action: string, state: string) => ({ action, state, attempts: 3, detail: null });
 
 describe('the headline', () => {
   it.each<[string, WatchView, string, string]>([
@@ -44,19 +52,36 @@ describe('the headline', () => {
       'Order fill rate blind: no series (none). Blindness never rolls back.',
     ],
     ['not judged', aView(), 'Not judged for 3 min 30 s', 'is it running?'],
-    ['stopped', aStopped(), 'Stopped 3 min ago', 'Order fill rate 72.4 % (871 of 1,204 in 1m)'],
+    [
+      'stopped',
+      aStopped(),
+      'Stopped 3 min ago, verifying the rollback',
+      'Order fill rate 72.4 % (871 of 1,204 in 1m), must be at least 80 %, for 45s',
+    ],
+    [
+      'a rollback that did not help',
+      aStopped({ verification: 'not_confirmed' }),
+      'Stopped 3 min ago, rollback NOT confirmed: act now',
+      'Order fill rate',
+    ],
+    [
+      'an action that was given up',
+      aStopped({ verification: 'confirmed', actions: [anAction('disarm', 'gave_up')] }),
+      'Stopped 3 min ago, disarm NOT DONE: act now',
+      'Order fill rate',
+    ],
     [
       'stopped by a person',
       aStopped({
-        stop: { at: at(90_000), cause: 'human', by: 'alice', mode: 'act' },
+        stop: aStop({ cause: 'human', by: 'alice', causes: [] }),
         reason: 'wrong prices',
       }),
-      'Stopped 3 min ago',
+      'Stopped 3 min ago, verifying the rollback',
       'By alice: wrong prices',
     ],
     [
       'only observed',
-      aStopped({ stop: { at: at(0), cause: 'condition', by: 'canaryd', mode: 'observe' } }),
+      aStopped({ stop: aStop({ mode: 'observe' }) }),
       'Would have stopped 3 min ago',
       'Order fill rate',
     ],
@@ -85,7 +110,99 @@ describe('the headline', () => {
   });
 });
 
+describe('the headline while this device has no connection', () => {
+  const lost = { link: 'lost', heardAtMs: T0 + 268_000 } as const;
+
+  it('does not say that canaryd is not running', () => {
+    const state = aState(aView({ lastTickAt: at(228_000) }), lost);
+    const { title, text } = headline(state, NOW);
+    expect(title).toBe('No connection for 42 s');
+    expect(text).toMatch(/the watch goes on\. At \d\d:\d\d it was: Watching, all well\.$/);
+  });
+
+  it('still says so when canaryd itself answers', () => {
+    const state = aState(aView({ lastTickAt: at(228_000) }), { ...lost, link: 'polling' });
+    expect(headline(state, NOW).title).toBe('Not judged for 42 s');
+  });
+});
+
+describe('what needs somebody', () => {
+  it.each<[string, WatchView, boolean]>([
+    ['a stop that nobody has acknowledged', aStopped(), true],
+    ['a stop that somebody looks after', aStopped({ acknowledgedBy: 'alice' }), false],
+    [
+      'a rollback that did not help, whoever looks after it',
+      aStopped({ acknowledgedBy: 'alice', verification: 'not_confirmed' }),
+      true,
+    ],
+    [
+      'a rollback that did not help, and was resolved by hand',
+      aStopped({ verification: 'not_confirmed', incident: 'none' }),
+      false,
+    ],
+    [
+      'an inconclusive end',
+      aView({ phase: 'inconclusive', closedAt: at(0), incident: 'open' }),
+      true,
+    ],
+    ['a pass', aView({ phase: 'passed', closedAt: at(0) }), false],
+    ['what is watched', aView({ incident: 'open' }), false],
+    ['a stop of last month', aStopped({ closedAt: at(-30 * 86_400_000) }), false],
+  ])('%s', (_, view, needed) => {
+    expect(needsSomebody(view, NOW)).toBe(needed);
+  });
+});
+
+describe('a headline without its age', () => {
+  it.each([
+    [
+      'Stopped 3 min ago, rollback NOT confirmed: act now',
+      'Stopped, rollback NOT confirmed: act now',
+    ],
+    ['Stopped just now, rolling back', 'Stopped, rolling back'],
+    ['Passed 2 h 5 min ago', 'Passed'],
+    ['Out of its limit for 12 s', 'Out of its limit'],
+    ['Blind on 3 conditions', 'Blind on 3 conditions'],
+    ['Watching, all well', 'Watching, all well'],
+  ])('%s', (title, wanted) => {
+    expect(withoutAge(title)).toBe(wanted);
+  });
+});
+
 describe('what canaryd did and does next', () => {
+  it('counts down to the stop while a stop condition is out of its limit', () => {
+    const pending = aCondition({ state: 'pending', firesAt: at(281_000) });
+    const { next } = deeds(aState(fresh({ conditions: [pending] })), NOW);
+    expect(next).toBe('Disarms, then rolls back in 11 s, unless it recovers.');
+  });
+
+  it('does not count down to a warning', () => {
+    const warning = aCondition({ role: 'warn', state: 'pending', firesAt: at(281_000) });
+    expect(deeds(aState(fresh({ conditions: [warning] })), NOW).next).toMatch(/^Watches until/);
+  });
+
+  it('names every condition that fired', () => {
+    const causes = [
+      ...aStop().causes,
+      { condition: 'x', text: 'Open positions 14, must be at most 12' },
+    ];
+    const { did } = deeds(aState(aStopped({ stop: aStop({ causes }) })), NOW);
+    expect(did).toEqual(['Also: Open positions 14, must be at most 12']);
+  });
+
+  it('names who looks after it, and since when', () => {
+    const acknowledged = { type: 'watch.acknowledged', by: 'alice', reason: 'on it' } as const;
+    const state = aState(aStopped({ acknowledgedBy: 'alice' }), { events: events(acknowledged) });
+    expect(deeds(state, NOW).did).toEqual(['Acknowledged by alice 4 min ago: on it']);
+  });
+
+  it('knows from the journal that the rollback was accepted, before the watch says so', () => {
+    const how = { attempts: 1, detail: 'HTTP 202', afterMs: 70 } as const;
+    const accepted = events({ type: 'action.accepted', action: 'rollback', ...how });
+    const state = aState(aStopped({ verification: 'waiting' }), { events: accepted });
+    expect(deeds(state, NOW).next).toBe('Verifies the rollback.');
+  });
+
   it('is told with its times while the rollback is verified', () => {
     const accepted = { type: 'action.accepted', attempts: 1, detail: 'HTTP 202' } as const;
     const verify = aCondition({
@@ -117,7 +234,7 @@ describe('what canaryd did and does next', () => {
     ['not confirmed', aStopped({ verification: 'not_confirmed' }), {}, /Look at the service now/],
     [
       'observed a stop',
-      aStopped({ stop: { at: at(0), cause: 'condition', by: 'canaryd', mode: 'observe' } }),
+      aStopped({ stop: aStop({ mode: 'observe' }) }),
       {},
       /^Nothing: observe mode/,
     ],
@@ -171,7 +288,9 @@ describe('commands', () => {
 
   it('are those that make sense in the phase', () => {
     expect(verbs(aView())).toEqual(['ack', 'stop', 'hold', 'extend', 'cancel']);
-    expect(verbs(aStopped())).toEqual(['ack', 'hold']);
+    expect(verbs(aStopped({ incident: 'none' }))).toEqual(['ack', 'hold']);
+    expect(verbs(aStopped({ incident: 'critical' }))).toEqual(['ack', 'resolve', 'hold']);
+    expect(verbs(aView({ incident: 'open' }))).not.toContain('resolve');
     expect(verbs(aView({ phase: 'passed' }))).toEqual(['hold']);
   });
 

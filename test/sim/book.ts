@@ -53,6 +53,7 @@ export type PolicyFact = {
 
 export type DeployFact = {
   readonly service: string;
+  readonly environment: string;
   readonly version: string;
   readonly previousVersion: string | null;
   readonly deployedAtMs: number;

@@ -17,7 +17,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'blind-is-good',
-    seed: 102,
+    seed: 19,
     rule: 'J6',
     what: 'a pass condition that is blind counts as met',
     edits: [
@@ -149,7 +149,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'confirmed-unproved',
-    seed: 5,
+    seed: 6,
     rule: 'J6',
     what: 'a rollback is confirmed when one verify condition holds',
     edits: [
@@ -175,7 +175,7 @@ export const DECIDER: readonly Broken[] = [
   },
   {
     name: 'observe-acts',
-    seed: 4,
+    seed: 8,
     rule: 'observe',
     what: 'a watch that only observes acts',
     edits: [

@@ -3,6 +3,7 @@
 // having two. The texts to find occur exactly once in their files (held by sim.test.ts).
 
 import { DECIDER } from './broken-decider.ts';
+import { ROUTING } from './broken-routing.ts';
 
 export type Broken = {
   readonly name: string;
@@ -22,7 +23,7 @@ const ENGINE: readonly Broken[] = [
   {
     name: 'deliveries-apart',
     seed: 1,
-    rule: 'J1',
+    rule: 'R5',
     what: 'deliveries are written in a second transaction after their events',
     edits: [
       {
@@ -106,7 +107,7 @@ const ENGINE: readonly Broken[] = [
   },
   {
     name: 'hold-not-asked',
-    seed: 78,
+    seed: 175,
     rule: 'hold',
     what: 'attempts begin although hold fire is on',
     edits: [
@@ -143,8 +144,8 @@ const ENGINE: readonly Broken[] = [
       },
       {
         file: 'src/engine/outcome-writer.ts',
-        find: 'if (nextAtMs > delivery.deadlineAtMs) return',
-        replace: 'if (nextAtMs > delivery.deadlineAtMs + 3_600_000) return',
+        find: 'if (nextAtMs > deadlineAtMs) return',
+        replace: 'if (nextAtMs > deadlineAtMs + 3_600_000) return',
       },
     ],
   },
@@ -156,8 +157,8 @@ const ENGINE: readonly Broken[] = [
     edits: [
       {
         file: 'src/engine/outcome-writer.ts',
-        find: 'if (delivery.attempts >= delivery.attemptsMax) {\n      return this.end(',
-        replace: 'if (delivery.attempts >= 1_000) {\n      return this.end(',
+        find: 'if (attempts >= attemptsMax) return all(',
+        replace: 'if (attempts >= 1_000 + attemptsMax) return all(',
       },
       {
         file: 'src/journal/sqlite/migrations.ts',
@@ -165,7 +166,7 @@ const ENGINE: readonly Broken[] = [
         replace: 'CHECK (attempts >= 0)',
       },
       {
-        file: 'src/journal/sqlite/sqlite-journal.ts',
+        file: 'src/journal/sqlite/attempts.ts',
         find: ' AND attempts < attempts_max`',
         replace: '`',
       },
@@ -173,8 +174,8 @@ const ENGINE: readonly Broken[] = [
   },
   {
     name: 'in-flight-forgotten',
-    seed: 6,
-    rule: 'J5',
+    seed: 8,
+    rule: 'told',
     what: 'what a crashed life was sending is never looked at again',
     edits: [
       {
@@ -187,7 +188,7 @@ const ENGINE: readonly Broken[] = [
   {
     name: 'lane-loses',
     seed: 12,
-    rule: 'J5',
+    rule: 'told',
     what: 'a message that failed once is never tried again',
     edits: [
       {
@@ -205,9 +206,9 @@ const ENGINE: readonly Broken[] = [
     what: 'a message that may have been seen does not say so',
     edits: [
       {
-        file: 'src/engine/dispatcher.ts',
-        find: 'repeatMarked(await this.#current(first, message), begun)',
-        replace: 'await this.#current(first, message)',
+        file: 'src/engine/message-sender.ts',
+        find: 'repeatMarked(told, begun), signal',
+        replace: 'told, signal',
       },
     ],
   },
@@ -219,9 +220,9 @@ const ENGINE: readonly Broken[] = [
     edits: [
       {
         file: 'src/engine/outcome-writer.ts',
-        find: "if (outcome.kind === 'delivered') return this.end(delivery, outcome, null);",
+        find: "if (outcome.kind === 'delivered') return all(null);",
         replace:
-          "if (outcome.kind === 'delivered' || outcome.reason === 'timeout') return this.end(delivery, outcome, null);",
+          "if (outcome.kind === 'delivered' || outcome.reason === 'timeout') return all(null);",
       },
     ],
   },
@@ -306,7 +307,7 @@ const JOURNAL: readonly Broken[] = [
   },
   {
     name: 'overtaken-update',
-    seed: 83,
+    seed: 53,
     rule: 'J5',
     what: 'the outcome of an attempt that was overtaken counts',
     edits: [
@@ -317,14 +318,14 @@ const JOURNAL: readonly Broken[] = [
       },
       {
         file: 'src/engine/outcome-writer.ts',
-        find: "      if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;\n",
+        find: "    if (stored.attempts !== attempts && outcome.kind !== 'delivered') return null;\n",
         replace: '',
       },
     ],
   },
   {
     name: 'ended-changes',
-    seed: 56,
+    seed: 137,
     rule: 'J5',
     what: 'a delivery that has ended is begun again',
     edits: [
@@ -334,7 +335,7 @@ const JOURNAL: readonly Broken[] = [
         replace: '1',
       },
       {
-        file: 'src/journal/sqlite/sqlite-journal.ts',
+        file: 'src/journal/sqlite/attempts.ts',
         find: "WHERE id = ? AND state = 'pending' AND attempts + 1 = ?",
         replace: 'WHERE id = ? AND attempts + 1 = ?',
       },
@@ -347,12 +348,12 @@ const JOURNAL: readonly Broken[] = [
   },
   {
     name: 'attempt-unnumbered',
-    seed: 17,
+    seed: 21,
     rule: 'J5',
     what: 'two replicas may begin the same attempt',
     edits: [
       {
-        file: 'src/journal/sqlite/sqlite-journal.ts',
+        file: 'src/journal/sqlite/attempts.ts',
         find: "AND state = 'pending' AND attempts + 1 = ? AND attempts < attempts_max`",
         replace: "AND state = 'pending' AND attempts + 1 >= ? AND attempts < attempts_max`",
       },
@@ -392,7 +393,7 @@ const JOURNAL: readonly Broken[] = [
   },
   {
     name: 'half-committed',
-    seed: 6,
+    seed: 47,
     rule: 'J7',
     what: 'an append that fails half-way stays half written',
     edits: [
@@ -405,4 +406,4 @@ const JOURNAL: readonly Broken[] = [
   },
 ];
 
-export const VARIANTS: readonly Broken[] = [...DECIDER, ...ENGINE, ...JOURNAL];
+export const VARIANTS: readonly Broken[] = [...DECIDER, ...ENGINE, ...JOURNAL, ...ROUTING];

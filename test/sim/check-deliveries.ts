@@ -1,6 +1,8 @@
 // Deliveries: in the store before they are sent (J1), one for each watch and action under one id
 // (J2), bounded and ended (J5); hold fire is respected; people are told once, and nothing is lost.
 import { type Book, type EventFact, namesOf } from './book.ts';
+import { RoutingChecks } from './check-routing.ts';
+import type { RoutingPlan } from './plan-routing.ts';
 import type { Posted, Sent } from './receivers.ts';
 import type { DeliveryRow, Rows } from './rows.ts';
 import { STORE_SLACK_MS } from './store.ts';
@@ -51,7 +53,16 @@ export class DeliveryChecks {
   #heldSince: number | null = null;
   #wasHeld = false;
 
-  constructor(rows: Rows, truth: Truth, books: ReadonlyMap<string, Book>, report: Report) {
+  readonly routing: RoutingChecks;
+
+  constructor(
+    rows: Rows,
+    truth: Truth,
+    books: ReadonlyMap<string, Book>,
+    report: Report,
+    routing: RoutingPlan | null,
+  ) {
+    this.routing = new RoutingChecks({ rows, truth, books, report, plan: routing });
     this.#rows = rows;
     this.#truth = truth;
     this.#books = books;
@@ -62,6 +73,7 @@ export class DeliveryChecks {
   planned(book: Book, events: readonly EventFact[], outcomes: readonly WrittenOutcome[]): void {
     for (const outcome of outcomes) this.#overtaken(book.id, outcome);
     const rows = this.#rows.deliveries(book.id);
+    this.routing.planned(book, events, rows);
     for (const row of rows) {
       this.#changed(book.id, row);
       this.#told(book, row);
@@ -148,11 +160,9 @@ export class DeliveryChecks {
   }
 
   #delivered(watchId: string, row: DeliveryRow): void {
-    const { id, kind, headline } = row;
+    const { id, kind } = row;
     const isThere =
-      kind === 'action'
-        ? this.#taken.has(id)
-        : this.#posts.has(`${watchId} ${row.created_at_ms} ${headline}`);
+      kind === 'action' ? this.#taken.has(id) : this.#posts.has(postKey(watchId, row));
     if (!isThere) this.#report('J1', watchId, `${id} is called delivered and never arrived`);
   }
 
@@ -163,6 +173,7 @@ export class DeliveryChecks {
     if (reason === 'hold_fire' && !this.#wasHeld) wrong('hold fire was never on');
     if (reason === 'superseded' && this.#books.size < 2) wrong('no newer deploy is there');
     if (reason === 'interrupted' && attempts === 0) wrong('interrupted before its first attempt');
+    if (row.kind === 'message') this.routing.gaveUp(watchId, row);
   }
 
   attemptBegan(by: string, id: string, attempt: number, began: boolean): void {
@@ -181,6 +192,7 @@ export class DeliveryChecks {
     if ((row.attempted_at_ms ?? 0) > row.deadline_at_ms) {
       this.#report('J5', watchId, `${id}: attempt ${attempt} began after the deadline (${by})`);
     }
+    if (row.kind === 'message') this.routing.began(watchId, row);
     if (row.kind === 'action' && this.#isHeldLong()) {
       this.#report('hold', watchId, `${id}: attempt ${attempt} began although hold fire is on`);
     }
@@ -228,30 +240,36 @@ export class DeliveryChecks {
   }
 
   /** A message stands in the channel now: for itself, or for all that it puts together. */
-  posted({ message }: Posted): void {
+  posted(posted: Posted): void {
+    const { message, channel } = posted;
     const { lines, merged = [message] } = message;
-    for (const part of merged) this.#postedOne(part, lines);
+    const rows = merged.flatMap((part) => this.#postedOne(part, channel, lines) ?? []);
+    this.routing.posted(posted, rows);
   }
 
+  /** @returns its row */
   #postedOne(
     message: Pick<Posted['message'], 'watchId' | 'headline' | 'kind' | 'atMs'>,
+    channel: string,
     lines: readonly string[],
-  ): void {
-    const { watchId, headline, kind } = message;
-    const atMs = Math.ceil(message.atMs);
-    const key = `${watchId} ${atMs} ${headline}`;
+  ): DeliveryRow | undefined {
+    const { watchId, headline, kind, atMs } = message;
+    const told = { channel, headline, told_at_ms: atMs };
+    const key = postKey(watchId, told);
     const planned = this.#rows
       .deliveries(watchId)
-      .filter((row) => row.headline === headline && row.created_at_ms === atMs);
+      .filter((row) => row.kind === 'message' && postKey(watchId, row) === key);
     if (!planned.some(({ attempts }) => attempts > 0)) {
-      this.#report('J1', watchId, `"${headline}" is posted and was not begun`);
+      this.#report('J1', watchId, `"${headline}" is posted to ${channel} and was not begun`);
     }
     // The one that says so may arrive before the one it repeats: two replicas sent them.
     const isSaid = lines.some((line) => REPEATED.test(line));
     const posts = (this.#posts.get(key) ?? 0) + (isSaid ? 0 : 1);
     this.#posts.set(key, posts);
-    if (isSaid || posts <= planned.length) return;
-    this.#report('told', watchId, `${kind} is posted again and does not say so: "${headline}"`);
+    if (!isSaid && posts > planned.length) {
+      this.#report('told', watchId, `${kind} is posted again and does not say so: "${headline}"`);
+    }
+    return planned[0];
   }
 
   ended(isDone: boolean): void {
@@ -270,6 +288,13 @@ export class DeliveryChecks {
       }
     }
   }
+}
+
+function postKey(
+  watchId: string,
+  row: Pick<DeliveryRow, 'channel' | 'headline' | 'told_at_ms'>,
+): string {
+  return `${watchId} ${row.channel} ${row.told_at_ms} ${row.headline}`;
 }
 
 function watchOf(deliveryId: string): string {

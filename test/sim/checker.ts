@@ -6,6 +6,7 @@ import { DeliveryChecks, type WrittenOutcome } from './check-deliveries.ts';
 import { passViolations, stopViolations } from './check-judgement.ts';
 import { readingViolations } from './check-readings.ts';
 import { missedViolations, overdueViolations } from './check-time.ts';
+import type { RoutingPlan } from './plan-routing.ts';
 import type { Rows } from './rows.ts';
 import type { Truth } from './truth.ts';
 
@@ -39,6 +40,7 @@ const AFTER_THE_END = [
   'rollback.confirmed',
   'rollback.not_confirmed',
   'watch.acknowledged',
+  'watch.resolved',
 ];
 
 export class Checker {
@@ -48,12 +50,12 @@ export class Checker {
   readonly deliveries: DeliveryChecks;
   readonly #truth: Truth;
 
-  constructor(rows: Rows, truth: Truth) {
+  constructor(rows: Rows, truth: Truth, routing: RoutingPlan | null) {
     this.rows = rows;
     this.#truth = truth;
     const report = (rule: string, watchId: string | null, text: string) =>
       this.violation(rule, watchId, text);
-    this.deliveries = new DeliveryChecks(rows, truth, this.books, report);
+    this.deliveries = new DeliveryChecks(rows, truth, this.books, report, routing);
   }
 
   violation(rule: string, watchId: string | null, text: string): void {
@@ -172,6 +174,7 @@ export class Checker {
     const book = this.books.get(watchId);
     if (book === undefined) return;
     const { state } = book;
+    const isUnseen = view['acknowledgedBy'] === null;
     const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
     const wanted: Readonly<Record<string, unknown>> = {
       phase: state.phase,
@@ -180,7 +183,8 @@ export class Checker {
       deadlineAt: iso(state.deadlineAtMs),
       closedAt: iso(state.closedAtMs),
       window: state.window,
-      acknowledgedBy: state.acknowledgedBy,
+      // After a stop nobody looks after it any more once the calls begin again.
+      acknowledgedBy: state.phase === 'stopped' && isUnseen ? null : state.acknowledgedBy,
       rollbackOf: state.rollbackOf,
       reason: state.reason,
       verification: state.verification,
@@ -201,6 +205,7 @@ export class Checker {
     for (const book of this.books.values()) {
       this.#report(book, overdueViolations(book, this.#truth));
     }
+    this.deliveries.routing.look();
   }
 
   /** At the end nothing may be left over. */

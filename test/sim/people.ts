@@ -133,6 +133,11 @@ export class People {
     if (answer.kind === 'answered') this.#options.onAcknowledged(what, id);
   }
 
+  async acknowledge(id: string, by: string): Promise<void> {
+    const command = { by, reason: 'was called' };
+    await this.#ask(`ack ${id}`, (control) => control.acknowledge(id, command));
+  }
+
   /** Nothing may stay switched off for ever. */
   async release(): Promise<void> {
     await this.#switch('hold released');

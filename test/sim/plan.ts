@@ -2,6 +2,7 @@
 // spans of trouble, and what people do. Trouble of single calls is drawn as they come, at the
 // rates that stand here.
 import { Dice } from './dice.ts';
+import { type RoutingPlan, routingPlanOf } from './plan-routing.ts';
 import type { PolicyPlan } from './policies.ts';
 
 /** Trouble of one call, one scrape or one process, drawn as it comes. */
@@ -69,6 +70,11 @@ export const STORY_FAULTS = [
   'hold released',
   'start repeated',
   'command repeated',
+  'night',
+  'clocks changed in the night',
+  'storm',
+  'call answered',
+  'disarm deaf',
 ] as const;
 
 export type CallFault = (typeof CALL_FAULTS)[number];
@@ -144,6 +150,8 @@ export type Plan = {
   readonly spans: readonly Span[];
   readonly steps: readonly Step[];
   readonly reaction: Reaction | null;
+  /** null: one channel, which is told everything at once. */
+  readonly routing: RoutingPlan | null;
   /** From then on nothing fails any more. */
   readonly healAtMs: number;
 };
@@ -186,17 +194,31 @@ const STEPS: readonly (readonly [Step['what'], number])[] = [
 ];
 
 const FIRST_STEP_MS = 18_000;
+/** Trouble lasts so long past the end of a night that is to end in trouble. */
+const PAST_NIGHT_MS = 25_000;
+const MORE_NAMES = ['cart', 'search', 'stock', 'mail'];
 
 export function planOf(seed: number, replicasGiven: number | null = null): Plan {
   const dice = new Dice(seed).of('plan');
-  const isCalm = dice.chance(0.12);
+  const more = new Dice(seed ^ 0x701d).of('routing');
+  const routing = routingPlanOf(more);
+  const isCalm = dice.chance(0.12) || routing?.isGentle === true;
   const replicas = replicasGiven ?? dice.pick([1, 1, 2, 2, 3]);
-  const names = dice.chance(0.25) ? ['shop', 'cart'] : ['shop'];
-  const services = names.map((name) => serviceOf(name, dice.of(name)));
-  const healAtMs = isCalm ? 0 : dice.between(50_000, dice.chance(0.3) ? 260_000 : 150_000);
+  const named = dice.chance(0.25) ? 1 : 0;
+  const names = ['shop', ...MORE_NAMES.slice(0, named + (routing?.crowd ?? 0))];
+  const services = names.map((name, index) => {
+    return index <= named ? serviceOf(name, dice.of(name)) : bystander(name, more.of(name));
+  });
+  const lastsMs = isCalm ? 0 : dice.between(50_000, dice.chance(0.3) ? 260_000 : 150_000);
+  const healAtMs = Math.max(lastsMs, troubleUntilMs(routing, isCalm));
   const skews = dice.of('skews');
   const isSkewed = !isCalm && skews.chance(0.3);
   const reaction = isCalm ? null : reactionOf(dice.of('reaction'));
+  const rates = ratesOf(dice.of('rates'), isCalm);
+  const spans = isCalm ? [] : spansOf(dice.of('spans'), { replicas, healAtMs, reaction });
+  const about = { replicas, services: names.length, healAtMs, isCalm };
+  const steps = stepsOf(dice.of('steps'), about);
+  const moreSteps = routing === null ? [] : nightSteps(more.of('steps'), routing, about);
   return {
     seed,
     replicas,
@@ -204,12 +226,52 @@ export function planOf(seed: number, replicasGiven: number | null = null): Plan 
       Math.round(isSkewed ? skews.between(-8_000, 8_000) : skews.between(-50, 50)),
     ),
     services,
-    rates: ratesOf(dice.of('rates'), isCalm),
-    spans: isCalm ? [] : spansOf(dice.of('spans'), { replicas, healAtMs, reaction }),
-    steps: stepsOf(dice.of('steps'), { replicas, services: names.length, healAtMs, isCalm }),
+    rates,
+    spans: [...spans, ...stormOf(routing)],
+    steps: [...steps, ...moreSteps].sort((a, b) => a.atMs - b.atMs),
     reaction,
+    routing,
     healAtMs,
   };
+}
+
+/** Mostly well: what befalls it befalls all. */
+function bystander(name: string, dice: Dice): ServicePlan {
+  const plan = serviceOf(name, dice);
+  return dice.chance(0.2) ? plan : { ...plan, illness: null };
+}
+
+function troubleUntilMs(routing: RoutingPlan | null, isCalm: boolean): number {
+  if (routing === null) return 0;
+  const { storm, troubleAtEnd, nightEndMs } = routing;
+  const nightMs = troubleAtEnd && !isCalm ? (nightEndMs ?? 0) + PAST_NIGHT_MS : 0;
+  return Math.max(storm?.toMs ?? 0, nightMs);
+}
+
+function stormOf(routing: RoutingPlan | null): readonly Span[] {
+  const storm = routing?.storm ?? null;
+  return storm === null ? [] : [{ kind: 'source down', machine: 0, ...storm }];
+}
+
+/** People acknowledge, and replicas die around the end of the night. */
+function nightSteps(
+  dice: Dice,
+  routing: RoutingPlan,
+  of: { replicas: number; services: number; healAtMs: number; isCalm: boolean },
+): readonly Step[] {
+  const step = (what: Step['what'], atMs: number, ms = 0): Step => {
+    const machine = dice.whole(0, of.replicas - 1);
+    return { what, atMs, ms, machine, service: dice.whole(0, of.services - 1) };
+  };
+  const steps: Step[] = [];
+  while (dice.chance(0.4)) steps.push(step('human acknowledge', dice.between(30_000, 240_000)));
+  const { nightEndMs: endMs } = routing;
+  if (of.isCalm || endMs === null || endMs + 10_000 > of.healAtMs) return steps;
+  while (dice.chance(0.5)) {
+    const what = dice.pick(['crash asleep', 'graceful stop', 'all replicas away'] as const);
+    steps.push(step(what, Math.max(0, endMs + dice.between(-20_000, 8_000)), 0));
+  }
+  return steps;
 }
 
 function serviceOf(service: string, dice: Dice): ServicePlan {

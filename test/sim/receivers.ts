@@ -18,6 +18,9 @@ export type Sent = {
 
 export type Posted = {
   readonly atMs: number;
+  /** When it left. */
+  readonly sentAtMs: number;
+  readonly channel: string;
   readonly message: Message;
 };
 
@@ -25,15 +28,22 @@ export type ReceiversOptions = {
   readonly time: Time;
   readonly trouble: Trouble;
   readonly dice: Dice;
+  /** Nobody takes on a disarm. */
+  readonly isDisarmDeaf: boolean;
   /** A request leaves a replica. */
   readonly onSent: (sent: Sent) => void;
   /** A receiver has taken an action on. */
   readonly onTaken: (sent: Sent) => void;
   readonly onPosted: (posted: Posted) => void;
+  /** A channel did not take a message on, and may be left alone for so long. */
+  readonly onUnposted: (channel: string, untilMs: number) => void;
 };
 
 const NEVER = new Promise<never>(() => {});
 const CHAT_TIMEOUT_MS = 5_000;
+/** Longest pause after a failure, and the longest that a channel may ask for. */
+const PAUSE_MAX_MS = 60_000;
+const ASKED_MAX_MS = 300_000;
 
 function again(reason: DeliveryReason, more: Partial<Outcome> = {}): Outcome {
   const detail = `simulated: ${reason}`;
@@ -71,9 +81,13 @@ export class Receivers {
   }
 
   async #receive(sent: Sent, timeoutMs: number, signal: AbortSignal): Promise<Outcome> {
-    const { time, trouble, dice, onTaken } = this.#options;
-    const { id } = sent;
+    const { time, trouble, dice, onTaken, isDisarmDeaf } = this.#options;
+    const { id, name } = sent;
     await time.wait(dice.between(1, 80));
+    if (isDisarmDeaf && name === 'disarm') {
+      trouble.happened('disarm deaf', id);
+      return again('server_error');
+    }
     const strikes = (kind: Parameters<Trouble['during']>[0]) => trouble.during(kind, id);
     if (strikes('action refused')) return again('refused_connection');
     if (strikes('action 500')) return again('server_error');
@@ -101,29 +115,47 @@ export class Receivers {
     return again(reason, { maybeDelivered: true });
   }
 
-  async post(caller: Caller, message: Message, signal: AbortSignal): Promise<Outcome> {
-    const { time, trouble, dice, onPosted } = this.#options;
+  async post(
+    caller: Caller,
+    channel: string,
+    message: Message,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { time, onUnposted } = this.#options;
     if (!caller.isAlive()) return NEVER;
     const where = `${message.kind} of ${message.watchId}`;
     if (this.#crashes(caller, 'crash before a call', `post ${where}`)) return NEVER;
-    const answer = (async (): Promise<Outcome> => {
-      await time.wait(dice.between(1, 100));
-      const strikes = (kind: Parameters<Trouble['during']>[0]) => trouble.during(kind, where);
-      if (strikes('chat down')) return again('network');
-      if (strikes('chat 500')) return again('server_error');
-      if (strikes('chat 429')) {
-        return again('rate_limited', { retryAfterMs: dice.pick([1_000, 30_000, 900_000]) });
-      }
-      if (strikes('chat 410')) {
-        return { kind: 'refused', reason: 'client_error', detail: 'simulated: HTTP 410' };
-      }
-      if (strikes('chat slow')) await time.wait(dice.between(500, CHAT_TIMEOUT_MS - 500));
-      onPosted({ atMs: time.now, message });
-      if (strikes('chat time-out after accepting')) return this.#silence(CHAT_TIMEOUT_MS, signal);
-      return { kind: 'delivered', detail: 'HTTP 200' };
-    })();
+    const answer = this.#posted(channel, message, where, signal);
     if (this.#crashes(caller, 'crash after a call', `post ${where}`)) return NEVER;
     const result = await answer;
+    if (result.kind === 'retryable') {
+      const asked = Math.min(result.retryAfterMs ?? 0, ASKED_MAX_MS);
+      onUnposted(channel, time.now + Math.max(asked, PAUSE_MAX_MS));
+    }
     return caller.isAlive() ? result : NEVER;
+  }
+
+  async #posted(
+    channel: string,
+    message: Message,
+    where: string,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { time, trouble, dice, onPosted } = this.#options;
+    const sentAtMs = time.now;
+    await time.wait(dice.between(1, 100));
+    const strikes = (kind: Parameters<Trouble['during']>[0]) => trouble.during(kind, where);
+    if (strikes('chat down')) return again('network');
+    if (strikes('chat 500')) return again('server_error');
+    if (strikes('chat 429')) {
+      return again('rate_limited', { retryAfterMs: dice.pick([1_000, 30_000, 900_000]) });
+    }
+    if (strikes('chat 410')) {
+      return { kind: 'refused', reason: 'client_error', detail: 'simulated: HTTP 410' };
+    }
+    if (strikes('chat slow')) await time.wait(dice.between(500, CHAT_TIMEOUT_MS - 500));
+    onPosted({ atMs: time.now, sentAtMs, channel, message });
+    if (strikes('chat time-out after accepting')) return this.#silence(CHAT_TIMEOUT_MS, signal);
+    return { kind: 'delivered', detail: 'HTTP 200' };
   }
 }

@@ -5,12 +5,14 @@ import type { Policy } from '../../src/core/policy.ts';
 import type { ReadHealth, Readings } from '../../src/core/read.ts';
 import type { Reading } from '../../src/core/sample.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
+import type { Channel } from '../../src/engine/lanes.ts';
 import { StandBy } from '../../src/engine/stand-by.ts';
 import { Subscribers } from '../../src/engine/subscribers.ts';
 import { CanarydError } from '../../src/kit/errors.ts';
 import { sourceOn } from '../../src/source/prometheus.ts';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
 import type { Dice } from './dice.ts';
+import type { RoutingPlan } from './plan-routing.ts';
 import type { Receivers } from './receivers.ts';
 import type { Samples } from './samples.ts';
 import type { Service } from './services.ts';
@@ -32,6 +34,7 @@ export type Surroundings = {
   readonly services: readonly Service[];
   readonly receivers: Receivers;
   readonly policies: readonly Policy[];
+  readonly routing: RoutingPlan | null;
   readonly newWatchId: () => string;
   /** Something was thrown that is no expected failure. */
   readonly onBug: (error: unknown) => void;
@@ -68,7 +71,7 @@ export class Life implements Caller {
   }
 
   #created(readHealth: ReadHealth): Engine {
-    const { dice, store, receivers, policies, newWatchId, onBug } = this.#around;
+    const { dice, store, receivers, policies, routing, newWatchId, onBug } = this.#around;
     const jitter = dice.of(`${this.id} jitter`);
     const onError = (error: unknown) => {
       if (error instanceof CanarydError && /journal_failed|conflict/.test(error.code)) return;
@@ -83,12 +86,18 @@ export class Life implements Caller {
       replica: this.id,
       journal: store.for(this),
       sources: { prometheus: sourceOn(this.#query) },
-      channels: {
-        chat: {
-          spacingMs: 1_050,
-          send: (message, signal) => receivers.post(this, message, signal),
-        },
-      },
+      channels: Object.fromEntries(
+        (routing?.channels ?? ['chat']).map((name): [string, Channel] => [
+          name,
+          {
+            spacingMs: 1_050,
+            // A pager keeps an incident for each watch.
+            ...(name === 'pager' ? { merges: () => false } : {}),
+            send: (message, signal) => receivers.post(this, name, message, signal),
+          },
+        ]),
+      ),
+      ...(routing === null ? {} : { routing: routing.routing }),
       sendAction: (delivery, action, _values, signal) =>
         receivers.send(this, delivery, signal, action.timeoutMs),
       readHealth,

@@ -34,12 +34,29 @@ export type DeliveryRow = {
   readonly last_reason: string | null;
   readonly message_kind: string | null;
   readonly headline: string | null;
+  readonly not_before_ms: number;
+  readonly channel: string | null;
+  readonly severity: string | null;
+  /** Of the message: the event's, or when a call is to be made. */
+  readonly told_at_ms: number | null;
+  readonly is_silent: number | null;
+  readonly incident: string | null;
+  readonly held_until_ms: number | null;
+  /** The event with which the chain of a call begins. */
+  readonly call_seq: number | null;
 };
 
 const DELIVERY = `SELECT id, kind, action, state, attempts, attempts_max, attempted_at_ms, in_flight, holder,
   deadline_at_ms, created_at_ms, last_reason,
   json_extract(content, '$.message.kind') AS message_kind,
-  json_extract(content, '$.message.headline') AS headline FROM deliveries`;
+  json_extract(content, '$.message.headline') AS headline,
+  not_before_ms, json_extract(content, '$.channel') AS channel,
+  json_extract(content, '$.message.severity') AS severity,
+  json_extract(content, '$.message.atMs') AS told_at_ms,
+  json_extract(content, '$.message.isSilent') AS is_silent,
+  json_extract(content, '$.message.incident') AS incident,
+  json_extract(content, '$.heldUntilMs') AS held_until_ms,
+  json_extract(content, '$.call.seq') AS call_seq FROM deliveries`;
 
 export class Rows {
   readonly #db: DatabaseSync;
@@ -97,6 +114,11 @@ export class Rows {
 
   delivery(id: string): DeliveryRow | undefined {
     return this.#all<DeliveryRow>(`${DELIVERY} WHERE id = ?`, id)[0];
+  }
+
+  pendingMessages(): readonly (DeliveryRow & { readonly watch_id: string })[] {
+    const where = `WHERE state = 'pending' AND kind = 'message' ORDER BY planned`;
+    return this.#all(`${DELIVERY.replace('SELECT', 'SELECT watch_id,')} ${where}`);
   }
 
   tickThere(watchId: string, atMs: number): boolean {

@@ -93,6 +93,14 @@ export class Store {
           this.#watch.attemptBegan(caller.id, id, attempt, began);
           return began;
         }),
+      startAttempts: (starts, atMs, holder) =>
+        call('startAttempts', 10, async () => {
+          const begun = await this.#written(journal.startAttempts(starts, atMs, holder), SENT);
+          for (const { id, attempt } of starts) {
+            this.#watch.attemptBegan(caller.id, id, attempt, begun.includes(id));
+          }
+          return begun;
+        }),
       announce: (replica, ttlMs) =>
         call('announce', 1, async () => this.#announce(caller, replica, ttlMs)),
       retire: (id) =>

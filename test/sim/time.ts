@@ -3,8 +3,15 @@
 import type { Clock } from '../../src/kit/clock.ts';
 import type { Dice } from './dice.ts';
 
-/** 2026-01-01T00:00:00Z: the true time at the start of every world. */
-export const T0 = Date.UTC(2026, 0, 1);
+/** 2026-01-01T00:00:00Z: the true time at the start of every world without a night of its own. */
+export const FIRST_EPOCH_MS = Date.UTC(2026, 0, 1);
+
+/** True time at the start of the present world: one world is run at a time. */
+export let T0 = FIRST_EPOCH_MS;
+
+export function beginAt(epochMs: number): void {
+  T0 = epochMs;
+}
 
 export type Timer = { readonly at: number; readonly order: number; run: (() => void) | null };
 

@@ -16,6 +16,7 @@ export class Total {
   watches = 0;
   crashes = 0;
   readonly phases = new Map<string, number>();
+  readonly told = new Map<string, number>();
   readonly faults = new Map<string, number>();
 
   add(report: SeedReport): void {
@@ -25,6 +26,7 @@ export class Total {
     this.crashes += report.crashes;
     if (report.violations.length > 0) this.failing.push(report);
     for (const [phase, count] of Object.entries(report.phases)) increase(this.phases, phase, count);
+    for (const [what, count] of Object.entries(report.told)) increase(this.told, what, count);
     for (const [fault, count] of report.faults) increase(this.faults, fault, count);
   }
 
@@ -49,7 +51,11 @@ export class Total {
   census(): readonly string[] {
     const listed = (counts: ReadonlyMap<string, number>) =>
       [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([n, c]) => `${n} ${number(c)}`);
-    return [`ends: ${listed(this.phases).join(', ')}`, `faults: ${listed(this.faults).join(', ')}`];
+    return [
+      `ends: ${listed(this.phases).join(', ')}`,
+      `told: ${listed(this.told).join(', ')}`,
+      `faults: ${listed(this.faults).join(', ')}`,
+    ];
   }
 }
 

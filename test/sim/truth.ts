@@ -7,6 +7,12 @@ export type Truth = {
   now(): number;
   /** Since when nothing fails any more; null while things still fail. */
   calmSince(): number | null;
+  /** Since when nothing fails but sources, which no message needs; null while more may fail. */
+  wellSince(): number | null;
+  /** How far the clock of any machine was ahead at most, so far. */
+  aheadMs(): number;
+  /** Until when a channel has asked to be left alone, or may be because it failed. */
+  blockedUntil(channel: string): number;
   /** Version that runs. */
   versionOf(service: string): string;
   ailedWithin(service: string, ailment: Ailment, fromMs: number, toMs: number): boolean;

@@ -16,13 +16,16 @@ import { Rows } from './rows.ts';
 import { Samples } from './samples.ts';
 import { Service } from './services.ts';
 import { isTickOnly, Store } from './store.ts';
-import { MachineClock, T0, Time } from './time.ts';
+import { beginAt, FIRST_EPOCH_MS, MachineClock, T0, Time } from './time.ts';
 import { Trouble } from './trouble.ts';
 
 /** After the deadline of the last watch: asked waits of channels and what verifies still. */
 const AFTER_MAX_MS = 600_000;
 const LOOK_EVERY_MS = 5_000;
 const VIEW_EVERY_MS = 20_000;
+/** Chains of calls that begin again after each acknowledgement. */
+const CALLS_MAX_MS = 1_800_000;
+const ANSWERS_MAX = 3;
 
 export type Result = {
   readonly seed: number;
@@ -31,6 +34,8 @@ export type Result = {
   readonly watches: number;
   readonly crashes: number;
   readonly phases: Readonly<Record<string, number>>;
+  /** Messages that routing has done something to, by what. */
+  readonly told: Readonly<Record<string, number>>;
   readonly faults: ReadonlyMap<Fault, number>;
   readonly lastFaults: readonly string[];
   readonly story: readonly string[];
@@ -86,6 +91,11 @@ class World {
   readonly #lives: (Life | null)[];
   readonly #newborn: () => number;
   readonly #log: string[] | null;
+  readonly #answering: Dice;
+  readonly #blockedUntil = new Map<string, number>();
+  #answersLeft = ANSWERS_MAX;
+  /** Kept at every change: what was seen due by a clock may begin after that clock was set back. */
+  #aheadMs: number;
   #storyLeft = 0;
   #lifeCount = 0;
   #watchCount = 0;
@@ -100,6 +110,7 @@ class World {
   ) {
     this.#seed = seed;
     this.#plan = planOf(seed, replicas);
+    beginAt(this.#plan.routing?.epochMs ?? FIRST_EPOCH_MS);
     this.#dice = new Dice(seed);
     this.#rows = rows;
     this.#log = keepsTrace ? [] : null;
@@ -114,7 +125,7 @@ class World {
           scrapesStop: () => trouble.during('scrapes stop', plan.policy.service),
         }),
     );
-    this.#checker = new Checker(rows, this.#truth());
+    this.#checker = new Checker(rows, this.#truth(), this.#plan.routing);
     this.#store = this.#createStore(journal);
     this.#receivers = this.#createReceivers();
     this.#people = new People({
@@ -127,8 +138,10 @@ class World {
       onBug: (error) => this.#bug(error),
     });
     this.#clocks = this.#plan.skewsMs.map((skewMs) => new MachineClock(time, skewMs));
+    this.#aheadMs = Math.max(0, ...this.#plan.skewsMs);
     this.#lives = this.#clocks.map(() => null);
     const births = this.#dice.of('births');
+    this.#answering = new Dice(seed ^ 0xca11).of('answers');
     this.#newborn = () => births.between(1_000, 9_000);
   }
 
@@ -137,6 +150,12 @@ class World {
     return {
       now: () => this.#time.now,
       calmSince: () => (this.#trouble.isHealed ? this.#plan.healAtMs : null),
+      wellSince: () => {
+        if (this.#plan.routing?.isGentle === true) return 0;
+        return this.#trouble.isHealed ? this.#plan.healAtMs : null;
+      },
+      aheadMs: () => this.#aheadMs,
+      blockedUntil: (channel) => this.#blockedUntil.get(channel) ?? 0,
       versionOf: (name) => service(name)?.version ?? '',
       ailedWithin: (name, ...rest) => service(name)?.ailedWithin(...rest) ?? false,
       illSince: (name, ailment) => service(name)?.illSince(ailment) ?? null,
@@ -185,6 +204,7 @@ class World {
       time: this.#time,
       trouble: this.#trouble,
       dice: this.#dice.of('receivers'),
+      isDisarmDeaf: this.#plan.routing?.isDisarmDeaf === true,
       onSent: (sent) => {
         deliveries.sent(sent);
         this.#react(sent.watchId);
@@ -193,7 +213,13 @@ class World {
         deliveries.taken(sent);
         if (sent.name === 'rollback') this.#rolledBack(sent.watchId);
       },
-      onPosted: (posted) => deliveries.posted(posted),
+      onPosted: (posted) => {
+        deliveries.posted(posted);
+        if (posted.message.kind === 'escalation.called') this.#answer(posted.message.watchId);
+      },
+      onUnposted: (channel, untilMs) => {
+        this.#blockedUntil.set(channel, Math.max(untilMs, this.#blockedUntil.get(channel) ?? 0));
+      },
     });
   }
 
@@ -213,6 +239,19 @@ class World {
     later(reaction.what, reaction.afterMs);
     if (reaction.what !== 'hold fire') return;
     later('hold released', reaction.afterMs + reaction.lastsMs);
+  }
+
+  /** Somebody has read a call and, a while later, looks after it. */
+  #answer(watchId: string): void {
+    const dice = this.#answering;
+    if (this.#answersLeft === 0 || !dice.chance(this.#plan.routing?.answers ?? 0)) return;
+    this.#answersLeft -= 1;
+    this.#storyLeft += 1;
+    const by = dice.pick(['ada', 'bob']);
+    this.#time.in(dice.between(0, 40_000), () => {
+      this.#trouble.happened('call answered', `${watchId} by ${by}`);
+      void this.#people.acknowledge(watchId, by).finally(() => (this.#storyLeft -= 1));
+    });
   }
 
   #rolledBack(watchId: string): void {
@@ -255,6 +294,7 @@ class World {
       services: this.#services,
       receivers: this.#receivers,
       policies: this.#plan.services.map(({ policy }) => policyOf(policy)),
+      routing: this.#plan.routing,
       newWatchId: () => {
         this.#watchCount += 1;
         return `w_${this.#watchCount}`;
@@ -280,6 +320,12 @@ class World {
     if (this.#plan.skewsMs.some((ms) => Math.abs(ms) > 1_000)) {
       this.#trouble.happened('clock skew', this.#plan.skewsMs.join());
     }
+    const { routing } = this.#plan;
+    if (routing !== null && routing.nightEndMs !== null) {
+      const { zone = '' } = routing.routing.quietHours ?? {};
+      this.#trouble.happened(routing.hasChange ? 'clocks changed in the night' : 'night', zone);
+    }
+    if (routing !== null && routing.storm !== null) this.#trouble.happened('storm', 'sources');
     for (const service of this.#services) this.#begin(service);
     for (const step of steps) {
       this.#storyLeft += 1;
@@ -306,13 +352,20 @@ class World {
 
   #lastMs(): number {
     const latest = Math.max(this.#plan.healAtMs, ...this.#plan.steps.map(({ atMs }) => atMs));
-    return latest + 3 * AFTER_MAX_MS;
+    const { routing } = this.#plan;
+    const moreMs = routing === null ? 0 : (routing.nightEndMs ?? 0) * 2 + CALLS_MAX_MS;
+    return latest + 3 * AFTER_MAX_MS + moreMs;
   }
 
   /** Everything works again, and clocks are right to a few milliseconds. */
   async #heal(): Promise<void> {
-    for (const clock of this.#clocks) clock.skewMs = Math.sign(clock.skewMs) * 20;
+    for (const clock of this.#clocks) this.#setClock(clock, Math.sign(clock.skewMs) * 20);
     await this.#people.release();
+  }
+
+  #setClock(clock: MachineClock, skewMs: number): void {
+    clock.skewMs = skewMs;
+    this.#aheadMs = Math.max(this.#aheadMs, skewMs);
   }
 
   async #do(step: Step): Promise<void> {
@@ -334,8 +387,8 @@ class World {
       case 'clock step forward':
       case 'clock step back':
         happened(`machine ${machine} by ${Math.round(ms)} ms`);
-        if (clock !== undefined) clock.skewMs += what === 'clock step back' ? -ms : ms;
-        return;
+        if (clock === undefined) return;
+        return this.#setClock(clock, clock.skewMs + (what === 'clock step back' ? -ms : ms));
       default:
         return Promise.race([this.#people.do(step), this.#time.wait(AFTER_MAX_MS)]);
     }
@@ -347,7 +400,7 @@ class World {
         this.#isEnded = true;
         return;
       }
-      if (this.#trouble.isHealed) this.#checker.look();
+      this.#checker.look();
       if (Math.floor(this.#time.now / VIEW_EVERY_MS) % 2 === 0) void this.#views();
       this.#lookAround();
     });
@@ -388,6 +441,7 @@ class World {
       watches: this.#checker.books.size,
       crashes: this.#crashes,
       phases,
+      told: this.#checker.deliveries.routing.counts,
       faults: this.#trouble.counts,
       lastFaults: this.#trouble.last,
       story: violations.length > 0 ? this.#story(violations) : [],

@@ -1,12 +1,14 @@
 // What a rehearsal makes of a policy: shorter, and with nothing left that reaches beyond this machine.
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { readPolicy } from '../../src/config/to-policy.ts';
+import { readYaml } from '../../src/config/yaml-file.ts';
+import { conditionSentence } from '../../src/core/wording.ts';
 import { outsideOf, rehearsedPolicy } from '../../src/simulate/files.ts';
 import { type Pace, rehearse } from '../../src/simulate/rehearsal.ts';
-import { chooseFault, readScene, type Scene } from '../../src/simulate/scene.ts';
+import { chooseFault, faultsOf, readScene, type Scene } from '../../src/simulate/scene.ts';
 
 const SHOP = 'test/simulate/shop.yaml';
+const QUEUE = 'test/simulate/queue.yaml';
 const AURORA = 'config/policies/aurora.yaml';
 const ADDRESSES = {
   healthUrl: (id: string) => `http://127.0.0.1:1/health/${id}`,
@@ -26,9 +28,9 @@ async function rehearsed(file: string, fault: string | null, pace = AS_IT_FITS) 
   const scene = await sceneOf(file);
   const chosen = chooseFault(scene, fault, fault === null);
   if (chosen.kind === 'refused') throw new Error(chosen.text);
-  const { input, policy, constants } = scene;
+  const { input, policy } = scene;
   const rehearsal = rehearse({
-    ...{ input, policy, pace, constants },
+    ...{ input, policy, pace },
     ...{ fault: chosen.fault, addresses: ADDRESSES, perSecondMax: null },
   });
   const result = rehearsedPolicy(rehearsal.input, file, 'it', OWN);
@@ -54,6 +56,22 @@ describe('a rehearsed policy', () => {
     const { policy, original } = await rehearsed(SHOP, 'health');
     const kept = ({ conditions }: typeof policy) => conditions.map(({ id, limit }) => [id, limit]);
     expect(kept(policy)).toEqual(kept(original));
+  });
+
+  it('has gauges in place of PromQL, with the same words, units and limits', async () => {
+    const { value } = readYaml(QUEUE) as { value: unknown };
+    const written = readPolicy(value, 'it');
+    if (written.kind === 'problems') throw new Error(JSON.stringify(written.problems));
+    const { policy, promql } = await sceneOf(QUEUE);
+    expect(promql).toEqual(['saturation', 'backlog']);
+    const shown = (of: typeof policy) => [
+      ...of.conditions.map((condition) => conditionSentence(condition, of)),
+      ...Object.values(of.indicators).map(({ id, title, unit }) => [id, title, unit]),
+    ];
+    expect(shown(policy)).toEqual(shown(written.policy));
+    const { policy: shortened } = await rehearsed(QUEUE, 'saturation');
+    expect(Object.values(shortened.indicators).map(({ kind }) => kind)).toEqual(['gauge', 'gauge']);
+    expect(shortened.conditions.map(({ id }) => id)).toEqual(policy.conditions.map(({ id }) => id));
   });
 
   it.each(['first.stop.error_ratio', 'later.stop.restarts'])(
@@ -105,17 +123,14 @@ describe('what goes wrong', () => {
     });
   });
 
-  it('is nothing of PromQL: a service with metrics cannot make it', async () => {
-    const raw = parse(readFileSync(SHOP, 'utf8'));
-    raw.indicators.saturation = { promql: 'sum(queue_depth)' };
-    raw.windows[0].stop.saturation = { above: 10 };
-    const scene = await sceneOf(SHOP);
-    const { readPolicy } = await import('../../src/config/to-policy.ts');
-    const read = readPolicy(raw, 'shop');
-    if (read.kind === 'problems') throw new Error(JSON.stringify(read.problems));
-    expect(chooseFault({ ...scene, policy: read.policy }, 'saturation', false)).toEqual({
-      kind: 'refused',
-      text: expect.stringContaining('PromQL cannot be made by a service that has metrics'),
-    });
+  it('is also what only PromQL tells', async () => {
+    const scene = await sceneOf(QUEUE);
+    expect(faultsOf(scene).map(({ condition, why }) => [condition.id, why])).toEqual([
+      ['first.stop.saturation', null],
+      ['first.stop.backlog', null],
+      ['first.warn.saturation', null],
+    ]);
+    expect(chooseFault(scene, 'backlog', false)).toMatchObject({ kind: 'chosen' });
+    expect(chooseFault(scene, null, true)).toMatchObject({ kind: 'chosen' });
   });
 });

@@ -10,8 +10,10 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runCli } from '../../src/cli/cli.ts';
 import { listen } from '../../src/demo/server.ts';
 import { systemClock } from '../../src/kit/clock.ts';
+import { hasPrometheus } from '../support/prometheus.ts';
 
 const SHOP = 'test/simulate/shop.yaml';
+const QUEUE = 'test/simulate/queue.yaml';
 const LIVE_MS = 150_000;
 
 /** Hosts that were connected to. */
@@ -69,9 +71,12 @@ async function simulated(...argv: readonly string[]) {
       done();
     },
   });
+  const ending = new AbortController();
+  // A test that ran out of time must not leave a Prometheus behind.
+  onTestFinished(() => ending.abort());
   const code = await runCli(['simulate', ...argv, '--json'], {
     ...{ stdout, stderr, env: {}, clock: systemClock },
-    signal: new AbortController().signal,
+    signal: ending.signal,
   });
   return { code, story, told: JSON.parse(result), hosts: [...hosts], page: await pageStatus };
 }
@@ -136,6 +141,28 @@ describe('canaryd simulate', () => {
       const { told, story } = await simulated(SHOP, '--fault', 'latency_p99');
       expect(told).toMatchObject({ ok: true, phase: 'stopped', verification: 'confirmed' });
       expect(story).toMatch(/STOPPED .*P99 latency 1\.\d+ s/);
+    },
+    LIVE_MS,
+  );
+
+  const stopped = { ok: true, phase: 'stopped', verification: 'confirmed', actions: ['rollback'] };
+
+  it(
+    'shows what only PromQL tells go wrong, and says that a gauge stands for it',
+    async () => {
+      const { told, story } = await simulated(QUEUE);
+      expect(told).toMatchObject({ ...stopped, fault: 'first.stop.saturation' });
+      expect(story).toMatch(/A gauge stands for .*PromQL.*: saturation, backlog\./);
+      expect(story).toMatch(/STOPPED .*Queue saturation/);
+    },
+    LIVE_MS,
+  );
+
+  it.skipIf(!hasPrometheus())(
+    'shows it through a real Prometheus, too',
+    async () => {
+      const { told } = await simulated(QUEUE, '--fault', 'backlog', '--prometheus');
+      expect(told).toMatchObject({ ...stopped, fault: 'first.stop.backlog' });
     },
     LIVE_MS,
   );

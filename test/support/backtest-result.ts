@@ -39,6 +39,7 @@ export function aConditionResult(over: Partial<ConditionResult> = {}): Condition
     high: null,
     blindMs: 0,
     blindReason: null,
+    judgedMs: 15 * MINUTE,
     firedAfterMs: null,
     ...over,
   };
@@ -175,6 +176,7 @@ export function totalsOf(deploys: readonly DeployResult[]): Totals {
       SCORES,
       deploys.map(({ score }) => score),
     ),
+    stopsTimed: stops.length,
     stopAfterMedianMs: stops[Math.floor(stops.length / 2)] ?? null,
     stopAfterMaxMs: stops.at(-1) ?? null,
     blindShare: watchedMs === 0 ? 0 : blindMs / watchedMs,

@@ -41,6 +41,7 @@ const byType: { readonly [Type in EventType]: Extract<EventBody, { type: Type }>
   'watch.cancelled': { type: 'watch.cancelled', by: 'ann', reason: 'wrong policy' },
   'watch.superseded': { type: 'watch.superseded', byWatch: 'w_2', version: '2.0.1' },
   'watch.acknowledged': { type: 'watch.acknowledged', by: 'ann', reason: 'looking' },
+  'watch.resolved': { type: 'watch.resolved', by: 'ann', reason: 'rolled back by hand' },
   'watch.extended': {
     type: 'watch.extended',
     by: 'ann',

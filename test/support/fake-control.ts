@@ -13,6 +13,7 @@ import type {
   StartCommand,
   WatchView,
 } from '../../src/engine/control.ts';
+import { incidentOf } from '../../src/engine/view-words.ts';
 import type { Hold, WatchFilter } from '../../src/journal/journal.ts';
 import { CanarydError, type ErrorCode } from '../../src/kit/errors.ts';
 
@@ -38,6 +39,7 @@ export function conditionView(over: Partial<ConditionView> = {}): ConditionView 
     due: true,
     state: 'inactive',
     stateSince: new Date(T0).toISOString(),
+    firesAt: null,
     value: 0.982,
     limit: 0.8,
     unit: 'ratio',
@@ -197,6 +199,12 @@ export class FakeControl implements Control {
     return this.watch(id);
   }
 
+  async resolve(id: string, command: HumanCommand): Promise<WatchView> {
+    this.#record('resolve', command);
+    this.happen(id, { type: 'watch.resolved', ...command });
+    return this.watch(id);
+  }
+
   async extend(id: string, command: HumanCommand & { byMs: number }): Promise<WatchView> {
     this.#record('extend', command);
     const { by, reason, byMs } = command;
@@ -276,6 +284,7 @@ export class FakeControl implements Control {
       previousVersion: deploy.previousVersion,
       policy: deploy.service,
       policyHash: 'abc123',
+      revision: entry.events.length,
       mode: state.mode,
       phase: state.phase,
       active: isActive(state),
@@ -288,6 +297,7 @@ export class FakeControl implements Control {
       reason: state.stop?.reason ?? null,
       verification: state.verification.kind,
       acknowledgedBy: state.acknowledgedBy,
+      incident: incidentOf(state),
       rollbackOf: state.rollbackOf,
       lastTickAt: lastTick === undefined ? null : iso(lastTick.atMs),
       url: null,
@@ -298,6 +308,7 @@ export class FakeControl implements Control {
         cause: state.stop.cause,
         by: state.stop.by,
         mode: state.stop.mode,
+        causes: [],
       },
       plan: { actions: ['rollback'], verifyMs: null },
       verifyUntil: null,

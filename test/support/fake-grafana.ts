@@ -22,6 +22,8 @@ export type FakeGrafana = FakeService & {
   readonly token: string;
   readonly dashboard: string;
   readonly annotations: () => readonly Annotation[];
+  /** The request after the next one fails. */
+  failSecond(): void;
   /** Somebody removes every annotation. */
   deleteAll(): void;
 };
@@ -31,8 +33,11 @@ export async function startFakeGrafana(): Promise<FakeGrafana> {
   const dashboard = 'canaryd-on-call';
   const all = new Map<number, Annotation>();
   let count = 40;
+  let untilFailure = 0;
 
   function answer({ method, path, headers, body }: ServiceRequest): ServiceAnswer {
+    untilFailure -= 1;
+    if (untilFailure === 0) return no(500, 'database is locked');
     if (headers.authorization === undefined) return no(401, 'Unauthorized');
     if (headers.authorization !== `Bearer ${token}`) return no(401, 'Invalid API key');
     if (!/^application\/json/.test(headers['content-type'] ?? '') || !isObject(body)) {
@@ -72,9 +77,13 @@ export async function startFakeGrafana(): Promise<FakeGrafana> {
     token,
     dashboard,
     annotations: () => [...all.values()],
+    failSecond() {
+      untilFailure = 2;
+    },
     deleteAll: () => all.clear(),
     reset() {
       service.reset();
+      untilFailure = 0;
       all.clear();
     },
   };

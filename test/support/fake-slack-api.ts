@@ -29,6 +29,8 @@ export type FakeSlackApi = FakeService & {
   readonly calls: readonly string[];
   /** Blocks are refused whatever they hold, until `reset()`. */
   refuseBlocks(): void;
+  /** The next message into a thread is one too many. */
+  limitThreadOnce(): void;
   /** Somebody deletes every message. */
   deleteAll(): void;
 };
@@ -39,6 +41,7 @@ export async function startFakeSlackApi(): Promise<FakeSlackApi> {
   const messages = new Map<string, Posted>();
   const calls: string[] = [];
   let isRefusingBlocks = false;
+  let isThreadLimited = false;
   let count = 0;
 
   function answer({ method, path, headers, body }: ServiceRequest): ServiceAnswer {
@@ -57,6 +60,11 @@ export async function startFakeSlackApi(): Promise<FakeSlackApi> {
   function post(body: Json): ServiceAnswer {
     const thread = typeof body['thread_ts'] === 'string' ? body['thread_ts'] : null;
     if (thread !== null && !messages.has(thread)) return no('thread_not_found');
+    if (thread !== null && isThreadLimited) {
+      isThreadLimited = false;
+      const headers = { 'retry-after': '1' };
+      return { status: 429, body: { ok: false, error: 'ratelimited' }, headers };
+    }
     count += 1;
     const ts = `1700000000.${String(count).padStart(6, '0')}`;
     const isBroadcast = body['reply_broadcast'] === true;
@@ -84,12 +92,16 @@ export async function startFakeSlackApi(): Promise<FakeSlackApi> {
     refuseBlocks() {
       isRefusingBlocks = true;
     },
+    limitThreadOnce() {
+      isThreadLimited = true;
+    },
     deleteAll: () => messages.clear(),
     reset() {
       service.reset();
       messages.clear();
       calls.length = 0;
       isRefusingBlocks = false;
+      isThreadLimited = false;
     },
   };
 }

@@ -21,6 +21,8 @@ export type FakeSmtp = {
   readonly commands: readonly string[];
   /** The next such command (or `greeting`, `message`) gets this answer; `null`: never any. */
   respondOnce(command: string, answer: string | null): void;
+  /** The connection is cut at the next such command. */
+  cutOnce(command: string): void;
   /** After the data, the connection is cut without an answer. */
   cutAfterData(): void;
   reset(): void;
@@ -50,9 +52,14 @@ export async function startFakeSmtp(options: Options = {}): Promise<FakeSmtp> {
   const commands: string[] = [];
   const script = new Map<string, (string | null)[]>();
   const sockets = new Set<Socket>();
+  const cuts = new Set<string>();
   let isCut = false;
 
   function say(session: Session, command: string, usual: string): string | null {
+    if (cuts.delete(command)) {
+      session.socket.destroy();
+      return null;
+    }
     const queue = script.get(command) ?? [];
     const answer = queue.length === 0 ? usual : (queue.shift() ?? null);
     if (answer !== null) session.socket.write(`${answer.replaceAll('\n', '\r\n')}\r\n`);
@@ -165,11 +172,13 @@ export async function startFakeSmtp(options: Options = {}): Promise<FakeSmtp> {
     respondOnce(command, answer) {
       script.set(command, [...(script.get(command) ?? []), answer]);
     },
+    cutOnce: (command) => void cuts.add(command),
     cutAfterData() {
       isCut = true;
     },
     reset() {
       script.clear();
+      cuts.clear();
       mails.length = 0;
       commands.length = 0;
       isCut = false;

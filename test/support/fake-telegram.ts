@@ -57,6 +57,8 @@ export async function startFakeTelegram(
     if (text === '') return no(400, 'Bad Request: message text is empty');
     if (text.length > TEXT_MAX) return no(400, 'Bad Request: message is too long');
     if (!text.isWellFormed()) return no(400, 'Bad Request: strings must be encoded in UTF-8');
+    const wrong = wrongEntity(text, body);
+    if (wrong !== null) return no(400, `Bad Request: ${wrong}`);
     messages.push(messageOf(text, body));
     return { status: 200, body: { ok: true, result: { message_id: messages.length } } };
   }
@@ -83,8 +85,25 @@ function no(status: number, description: string, parameters?: Json): ServiceAnsw
   return { status, body: { ok: false, error_code: status, description, ...more } };
 }
 
+function entitiesOf(body: Json): readonly Json[] {
+  return Array.isArray(body['entities']) ? body['entities'].filter(isObject) : [];
+}
+
+/** One that is wrong is the end of the whole message. */
+function wrongEntity(text: string, body: Json): string | null {
+  const faults = entitiesOf(body).map(({ type, offset, length, url }) => {
+    const [from, size] = [Number(offset), Number(length)];
+    if (!(from >= 0 && size > 0 && from + size <= text.length)) return 'invalid entity bounds';
+    if (type !== 'text_link') return null;
+    const host = URL.parse(`${url}`)?.hostname ?? '';
+    const isGood = host.includes('.') || host.startsWith('[');
+    return isGood ? null : `entity URL '${url}' is invalid: Wrong HTTP URL`;
+  });
+  return faults.find((fault) => fault !== null) ?? null;
+}
+
 function messageOf(text: string, body: Json): TelegramMessage {
-  const entities = Array.isArray(body['entities']) ? body['entities'].filter(isObject) : [];
+  const entities = entitiesOf(body);
   const spanOf = ({ offset, length }: Json) =>
     text.slice(Number(offset), Number(offset) + Number(length));
   return {
@@ -93,7 +112,8 @@ function messageOf(text: string, body: Json): TelegramMessage {
     links: entities
       .filter(({ type }) => type === 'text_link')
       .map((entity) => `${spanOf(entity)} -> ${entity['url']}`),
-    pings: text.match(/(?<!\w)@[A-Za-z0-9_]{2,32}|(?<!\S)\/[A-Za-z0-9_]+/g) ?? [],
+    pings:
+      text.match(/(?<!\w)@\w{2,32}|(?<![\p{L}\p{N}_/<>])\/\w{1,64}(?![\p{L}\p{N}_/<>])/gu) ?? [],
     isSilent: body['disable_notification'] === true,
     thread: body['message_thread_id'],
   };

@@ -56,6 +56,7 @@ export function lineOf(event: WatchEvent, planned: readonly NewDelivery[]): stri
       return `${event.type} (${event.reason})`;
     case 'watch.cancelled':
     case 'watch.acknowledged':
+    case 'watch.resolved':
     case 'watch.extended':
     case 'watch.held':
     case 'watch.released':

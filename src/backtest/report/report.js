@@ -31,8 +31,13 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** @param {Series} series */
-const isHealth = ({ v }) => v.every((value) => value === null || value === 0 || value === 1);
+/**
+ * Checks are good or bad and have no limit on an axis; a rate of 0 has one.
+ * @param {Figure} figure
+ * @param {Series} series
+ */
+const isHealth = ({ low, high }, { v }) =>
+  low === null && high === null && v.every((value) => value === null || value === 0 || value === 1);
 
 /**
  * @param {Figure} figure
@@ -100,7 +105,7 @@ function draw(place) {
  * @returns {uPlot.Options}
  */
 function options(place, figure, series, width) {
-  const health = isHealth(series);
+  const health = isHealth(figure, series);
   const text = colour('--text-soft');
   const font = '11px system-ui, sans-serif';
   const axis = { stroke: text, font, ticks: { show: false } };
@@ -265,8 +270,9 @@ function line(ctx, x1, y1, x2, y2, stroke, dash) {
 function tabulate(details) {
   const figure = figures.charts[Number(details.dataset['values'])];
   const series = figure === undefined ? undefined : figures.series[figure.series];
-  if (series === undefined || details.querySelector('table') !== null) return;
-  const health = isHealth(series);
+  if (figure === undefined || series === undefined) return;
+  if (details.querySelector('table') !== null) return;
+  const health = isHealth(figure, series);
   const numbers = series.v.map((value) => value ?? Number.NaN);
   const lowest = best(numbers, (a, b) => a < b);
   const highest = best(numbers, (a, b) => a > b);

@@ -12,9 +12,11 @@ import {
 import type { Reading } from '../../core/sample.ts';
 import { placeholdersOf, type TemplateValues } from '../../core/template.ts';
 import type { Clock } from '../../kit/clock.ts';
-import { type Finding, finding } from '../finding.ts';
+import { type About, type Finding, finding } from '../finding.ts';
 import { rangeOf } from '../indicators.ts';
 import { aboutCondition, aboutIndicator, type Judged, type Subject, waitOf } from '../subject.ts';
+import { counterFindings } from './kind-findings.ts';
+import type { Seen } from './seen.ts';
 import { seriesFindings, spanOf } from './series-findings.ts';
 import type { Cost, Look, Sight } from './sight.ts';
 import { blindFindings, type Verdict, valueFindings, verdictOf } from './value-findings.ts';
@@ -26,6 +28,8 @@ const LOOKS_AT_ONCE = 3;
 const SLOW_MS = 2_000;
 const SAMPLES_MAX = 1_000_000;
 const SERIES_MAX = 2_000;
+/** Warnings of the source that are shown. */
+const WARNINGS_MAX = 3;
 
 export type LiveCondition = {
   readonly id: string;
@@ -46,6 +50,8 @@ export type LiveReport = {
   /** All indicators at once, as each tick asks. */
   readonly tick: Cost | null;
   readonly findings: readonly Finding[];
+  /** Indicators of which the source says whether they read counters or gauges. */
+  readonly settled: readonly string[];
 };
 
 export type LiveOptions = {
@@ -62,20 +68,15 @@ export async function lookAt(subject: Subject, options: LiveOptions): Promise<Li
   const { policy } = subject;
   const { sight, clock, signal } = options;
   const atMs = clock.now();
-  const nothing = { source: policy.source, atMs, dead: null, conditions: [], tick: null };
+  const nothing = { ...NOTHING, source: policy.source, atMs };
   const values = valuesOf(subject, options);
   const [known, needing] = resolved(subject, values);
   const series = known.filter((one) => one.kind !== 'http');
   const dead = series.length === 0 ? null : await sight.deadBecause(atMs, signal);
-  if (dead !== null) {
-    const about = { policy: policy.name, path: ['source'], subject: policy.source };
-    const found = `no use of the source ${policy.source}: ${dead}`;
-    const wanted = 'an answer; check its url, credentials and network';
-    return { ...nothing, dead, findings: [finding('source-unreachable', about, found, wanted)] };
-  }
-  const names = series.length === 0 ? null : await sight.metricNames(spanOf(atMs, signal));
-  if (names !== null && names.length === 0) {
-    const about = { policy: policy.name, path: ['source'], subject: policy.source };
+  if (dead !== null) return { ...nothing, dead, findings: [unreachable(subject, dead)] };
+  const hasAny = series.length === 0 || (await sight.hasAny(spanOf(atMs, signal)));
+  if (hasAny === false) {
+    const about = aboutSource(subject);
     const found = `no metric at all in the source ${policy.source}`;
     const wanted = 'those of the service; check its url or tenant, and that it scrapes';
     return { ...nothing, findings: [finding('source-empty', about, found, wanted)] };
@@ -89,11 +90,16 @@ export async function lookAt(subject: Subject, options: LiveOptions): Promise<Li
   const health = await healthOf(known, options);
   const readings: Readings = { ...tick?.readings, ...health };
   const looks = await looksOf(series, sight, request);
-  const findings: Finding[] = [...needing];
+  const refused = refusalOf([...looks.values()], Object.values(tick?.readings ?? {}));
+  if (refused !== null) {
+    return { ...nothing, dead: refused, findings: [unreachable(subject, refused)] };
+  }
+  const findings: Finding[] = [...needing, ...warningsOf(subject, looks)];
+  const settled: string[] = [];
   for (const indicator of known) {
-    findings.push(
-      ...(await indicatorFindings(subject, indicator, { readings, looks, sight, request })),
-    );
+    const own = await indicatorFindings(subject, indicator, { readings, looks, sight, request });
+    findings.push(...own.findings);
+    if (own.isSettled) settled.push(indicator.id);
   }
   const conditions: LiveCondition[] = [];
   for (const judged of subject.judged) {
@@ -104,7 +110,44 @@ export async function lookAt(subject: Subject, options: LiveOptions): Promise<Li
     const look = looks.get(judged.condition.indicator);
     conditions.push(conditionOf(judged, { reading, verdict, look }));
   }
-  return { ...nothing, conditions, tick: tick?.cost ?? null, findings: eachOnce(findings) };
+  findings.push(...noneSeen(subject, conditions));
+  const cost = tick?.cost ?? null;
+  return { ...nothing, conditions, tick: cost, findings: eachOnce(findings), settled };
+}
+
+const NOTHING = { dead: null, conditions: [], tick: null, settled: [] };
+
+function aboutSource({ policy }: Subject): About {
+  return { policy: policy.name, path: ['source'], subject: policy.source };
+}
+
+function unreachable(subject: Subject, why: string): Finding {
+  const found = `no use of the source ${subject.policy.source}: ${why}`;
+  const wanted = 'an answer; check its url, credentials, limits and network';
+  return finding('source-unreachable', aboutSource(subject), found, wanted);
+}
+
+/** Why no query at all was answered, unless it is the fault of the queries; else null. */
+function refusalOf(looks: readonly Look[], readings: readonly Reading[]): string | null {
+  const failures = looks.flatMap(({ failure }) => failure ?? []);
+  const areAll = failures.length === looks.length && readings.every(({ kind }) => kind === 'blind');
+  return areAll ? (failures.find(({ isOfQuery }) => !isOfQuery)?.detail ?? null) : null;
+}
+
+/** A source may say the same of every answer. */
+function warningsOf(subject: Subject, looks: ReadonlyMap<string, Look>): Finding[] {
+  const all = new Set([...looks.values()].flatMap(({ warnings }) => warnings));
+  return [...all].slice(0, WARNINGS_MAX).map((text) => {
+    const wanted = 'a whole answer; check again when the source is whole';
+    return finding('source-warns', aboutSource(subject), `a warning: ${text}`, wanted);
+  });
+}
+
+function noneSeen(subject: Subject, conditions: readonly LiveCondition[]): Finding[] {
+  if (conditions.some(({ reading }) => reading !== null)) return [];
+  const found = `${conditions.length} conditions, of which none was looked at`;
+  const wanted = 'values for their placeholders, as said below each indicator';
+  return [finding('value-needed', aboutSource(subject), found, wanted, 'error')];
 }
 
 /** A ratio may say the same of its part and of its total. */
@@ -178,7 +221,8 @@ function neededLimit(subject: Subject, judged: Judged, { parameters }: LiveOptio
   if (parameters[limit.of] !== undefined) return [];
   const wanted = `one, to know the limit; give --param ${limit.of}=…`;
   const about = aboutCondition(subject, judged);
-  return [finding('value-needed', about, `no value for the parameter ${limit.of}`, wanted)];
+  const found = `no value for the parameter ${limit.of}`;
+  return [finding('value-needed', about, found, wanted, 'note')];
 }
 
 function agoMs(indicators: readonly SeriesIndicator[]): number {
@@ -220,31 +264,48 @@ async function indicatorFindings(
   subject: Subject,
   indicator: Indicator,
   { readings, looks, sight, request }: Known,
-): Promise<readonly Finding[]> {
+): Promise<{ readonly findings: readonly Finding[]; readonly isSettled: boolean }> {
   const reading = readings[indicator.id];
   const users = subject.judged.filter(({ condition }) => condition.indicator === indicator.id);
   // Where it hurts most is where it is told, once.
   const user = users.find(({ condition }) => condition.role === 'stop') ?? users[0];
   const look = looks.get(indicator.id);
-  const seen =
-    indicator.kind === 'http' || look === undefined
-      ? []
-      : await seriesFindings({ subject, sight, indicator, look, request });
-  const isExplained = seen.some(({ name }) => EXPLAINS.has(name));
+  const seen: Seen | null =
+    indicator.kind === 'http' || look === undefined || isRefused(look, reading)
+      ? null
+      : { subject, sight, indicator, look, reading, request };
+  const ofSeries = seen === null ? [] : await seriesFindings(seen);
+  const ofKind = seen === null ? UNSETTLED : await counterFindings(seen);
+  const isExplained = ofSeries.some(({ name }) => EXPLAINS.has(name));
   const blind =
     reading === undefined || user === undefined
       ? []
       : blindFindings(subject, user, reading, { isExplained, isBrief: sight.kind === 'scrape' });
-  return [...seen, ...blind, ...costFindings(subject, indicator, look)];
+  const cost = look === undefined ? [] : costFindings(subject, indicator, look);
+  const findings = [...ofSeries, ...ofKind.findings, ...blind, ...cost];
+  return { findings, isSettled: ofKind.isSettled };
+}
+
+const UNSETTLED = { findings: [], isSettled: false };
+
+/** Then nothing is known of the series, and the reading says why. */
+function isRefused({ failure }: Look, reading: Reading | undefined): boolean {
+  const isBlind = reading?.kind === 'blind';
+  const isOfSource = isBlind && (reading.reason === 'unreachable' || reading.reason === 'rejected');
+  return failure !== null || isOfSource;
 }
 
 /** Findings about series that say why nothing is seen. */
 const EXPLAINS: ReadonlySet<string> = new Set(['unknown-metric', 'no-matching-series']);
 
-function costFindings(subject: Subject, { id }: Indicator, look: Look | undefined): Finding[] {
-  if (look === undefined || look.cost === null) return [];
-  const { ms, samples } = look.cost;
+function costFindings(subject: Subject, { id }: Indicator, look: Look): Finding[] {
   const about = aboutIndicator(subject, id);
+  if (look.failure !== null && !look.failure.isOfQuery) {
+    const wanted = 'an answer; its series were not looked at, check again';
+    return [finding('source-warns', about, `no answer: ${look.failure.detail}`, wanted)];
+  }
+  if (look.failure !== null || look.cost === null) return [];
+  const { ms, samples } = look.cost;
   const findings: Finding[] = [];
   const mostMs = Math.min(SLOW_MS, subject.policy.intervalMs / 2);
   if (ms > mostMs) {

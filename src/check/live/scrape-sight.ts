@@ -8,7 +8,7 @@ import { headerSecrets, redact } from '../../kit/redact.ts';
 import { parseMetrics, TEXT_LENGTH_MAX, typesIn } from '../../source/metrics-text.ts';
 import { createScrapeSource, type ScrapeOptions } from '../../source/scrape.ts';
 import { selectorsOf } from '../words.ts';
-import { familiesOf, type Sight } from './sight.ts';
+import { familiesOf, kindIn, type Sight } from './sight.ts';
 
 type Text = {
   readonly series: readonly Series[];
@@ -45,8 +45,12 @@ export function scrapeSight(options: ScrapeOptions, pauseMs: number): Sight {
         return selection.kind === 'selected' ? selection.series : [];
       });
       const unique = [...new Set(own)];
-      return { series: unique, count: unique.length, cost: { ms, samples: series.length } };
+      const cost = { ms, samples: series.length };
+      return { series: unique, count: unique.length, cost, failure: null, warnings: [] };
     },
+    hasAny: async ({ signal }) => (await once(signal)).series.length > 0,
+    hasMetric: async (metric, { signal }) =>
+      (await once(signal)).series.some((one) => one.metric === metric),
     metricNames: async ({ signal }) => {
       const { series } = await once(signal);
       return [...new Set(series.map(({ metric }) => metric))];
@@ -61,8 +65,10 @@ export function scrapeSight(options: ScrapeOptions, pauseMs: number): Sight {
     },
     async typeOf(metric, signal) {
       const { types } = await once(signal);
-      const type = familiesOf(metric).map((family) => types.get(family));
-      return type.find((one) => one !== undefined && !/^(unknown|untyped)$/.test(one)) ?? null;
+      const kinds = familiesOf(metric).map((family) =>
+        kindIn(metric, family, types.get(family) ?? null),
+      );
+      return kinds.find((one) => one !== null && !/^(unknown|untyped)$/.test(one)) ?? null;
     },
     // As often as the policy asks.
     spacingOf: async () => null,

@@ -2,31 +2,22 @@
 // and are sampled often enough.
 import type { Indicator, Matcher, Selector } from '../../core/policy.ts';
 import { formatDuration, formatValue } from '../../core/quantity.ts';
-import type { ReadRequest, SeriesIndicator } from '../../core/read.ts';
 import { select, selectorText } from '../../core/select.ts';
 import type { Series } from '../../core/series.ts';
 import { type About, type Finding, finding } from '../finding.ts';
 import { rangeOf, SAMPLES_IN_RANGE_MIN } from '../indicators.ts';
 import { aboutCondition, aboutIndicator, type Subject } from '../subject.ts';
 import { metricsIn, selectorsOf } from '../words.ts';
-import { nearest, nearestText } from './nearest.ts';
-import type { Look, Sight, Span } from './sight.ts';
+import { gaugeFindings } from './kind-findings.ts';
+import { alike, nearest, nearestText } from './nearest.ts';
+import { aboutMetric, type Seen } from './seen.ts';
+import { medianGapOf, type Span } from './sight.ts';
 
 /** Names and labels of series that ended longer ago are not known any more. */
 const NAMES_RANGE_MS = 3_600_000;
 const VALUES_NAMED_MAX = 5;
-/** A counter falls only when its process restarts. */
-const FALLS_MIN = 3;
-const FALLS_SHARE_MIN = 0.2;
-
-export type Seen = {
-  readonly subject: Subject;
-  readonly sight: Sight;
-  /** Placeholders are filled. */
-  readonly indicator: SeriesIndicator;
-  readonly look: Look;
-  readonly request: ReadRequest;
-};
+/** Of one expression; more are not asked for. */
+const METRICS_MAX = 20;
 
 export async function seriesFindings(seen: Seen): Promise<readonly Finding[]> {
   const { indicator, look, subject } = seen;
@@ -40,9 +31,9 @@ export async function seriesFindings(seen: Seen): Promise<readonly Finding[]> {
     own.push(...series);
     const isPart = indicator.kind === 'ratio' && index === 0;
     if (series.length === 0) findings.push(...(await missing(seen, meant, isPart)));
-    else findings.push(...(await kindFindings(seen, meant.metric, series)));
+    else findings.push(...(await gaugeFindings(seen, meant.metric, series)));
   }
-  const spacingMs = spacingOf(own);
+  const spacingMs = medianGapOf(own);
   return [
     ...findings,
     ...(indicator.kind === 'quantile' ? bucketFindings(subject, indicator.id, own) : []),
@@ -59,40 +50,54 @@ export function spanOf(atMs: number, signal: AbortSignal): Span {
   return { fromMs: atMs - NAMES_RANGE_MS, toMs: atMs, signal };
 }
 
-function aboutMetric({ subject, indicator }: Seen): About {
-  return aboutIndicator(subject, indicator.id, indicator.kind);
-}
-
 /** Why a selector matches nothing. */
 async function missing(seen: Seen, selector: Selector, isPart: boolean): Promise<Finding[]> {
-  const { sight, request } = seen;
+  const { sight, indicator, request, look } = seen;
+  // Where data is missing, what is not seen may still be there.
+  if (look.warnings.length > 0) return [];
   const about = aboutMetric(seen);
   const { metric } = selector;
-  const names = await sight.metricNames(spanOf(request.atMs, request.signal));
-  if (names !== null && !names.includes(metric)) return [unknownMetric(about, metric, names)];
+  const span = spanOf(request.atMs, request.signal);
+  if ((await sight.hasMetric(metric, span)) === false) {
+    const base = metric.replace(/_bucket$/, '');
+    if (indicator.kind === 'quantile' && (await sight.hasMetric(base, span)) === true) {
+      const found = `${base} without buckets: a native histogram or a summary`;
+      const wanted = 'promql for it, such as histogram_quantile(0.95, sum(rate(…[5m])))';
+      return [finding('no-matching-series', about, found, wanted)];
+    }
+    const names = await sight.metricNames(span);
+    const isOwn = isPart && !(indicator.kind === 'ratio' && indicator.total.metric === metric);
+    return [isOwn ? unseenPart(seen, metric, names) : unknownMetric(about, metric, names)];
+  }
   const name = isPart ? 'part-not-seen' : 'no-matching-series';
   for (const matcher of selector.matchers) {
     if (matcher.op.startsWith('!') || matcher.value === '') continue;
-    const labels = await sight.labelNames(metric, spanOf(request.atMs, request.signal));
+    const origin = isOfMatch(seen, matcher) ? ' of match' : '';
+    const labels = await sight.labelNames(metric, span);
     if (labels !== null && !labels.includes(matcher.label)) {
-      const found = `the label ${matcher.label}, which no series of ${metric} has`;
+      const found = `the label ${matcher.label}${origin}, which no series of ${metric} has`;
       const wanted = nearestText(matcher.label, labels);
       return [finding('no-matching-series', about, found, wanted)];
     }
-    const values = await sight.labelValues(
-      metric,
-      matcher.label,
-      spanOf(request.atMs, request.signal),
-    );
+    const values = await sight.labelValues(metric, matcher.label, span);
     if (values === null || values.some((value) => matches(matcher, value))) continue;
     const near = new Set([...nearest(matcher.value, values), ...values]);
     const shown = [...near].slice(0, VALUES_NAMED_MAX).join(', ');
     const more = values.length > VALUES_NAMED_MAX ? ', …' : '';
-    const found = `${matcher.label}${matcher.op}"${matcher.value}", which no series of ${metric} has`;
+    const text = `${matcher.label}${matcher.op}"${matcher.value}"${origin}`;
+    const found = `${text}, which no series of ${metric} has`;
     return [finding(name, about, found, `a value that exists, such as ${shown}${more}`)];
   }
   const found = `no series of ${selectorText(selector)}`;
   return [finding(name, about, found, 'a series that is there now, and has all of these labels')];
+}
+
+/** Labels of the whole policy are not to be seen on the indicator. */
+function isOfMatch({ subject: { policy }, indicator }: Seen, { label }: Matcher): boolean {
+  const written = policy.indicators[indicator.id];
+  const own = written === undefined ? [] : selectorsOf(written);
+  const isOwn = own.some(({ matchers }) => matchers.some((one) => one.label === label));
+  return policy.match[label] !== undefined && !isOwn;
 }
 
 function matches(matcher: Matcher, value: string): boolean {
@@ -109,67 +114,37 @@ function unknownMetric(about: About, metric: string, names: readonly string[] | 
   return finding('unknown-metric', about, found, nearestText(bare(metric), candidates ?? null));
 }
 
+/**
+ * The counter of the failures of a service often begins with the first failure. Never its own total
+ * or its opposite is named: a part that is all is worse than one that is 0.
+ */
+function unseenPart(seen: Seen, metric: string, names: readonly string[] | null): Finding {
+  const about = aboutMetric(seen);
+  const { indicator } = seen;
+  const total = indicator.kind === 'ratio' ? indicator.total.metric : null;
+  const others = alike(metric, names ?? []).filter((name) => name !== total);
+  if (others.length > 0) return unknownMetric(about, metric, others);
+  const found = `the metric ${metric}, which is not there`;
+  const wanted = 'it with the first such event; until then it counts as 0: look at its name twice';
+  return finding('part-not-seen', about, found, wanted);
+}
+
 async function promqlFindings(seen: Seen, promql: string): Promise<readonly Finding[]> {
-  const { sight, request } = seen;
-  const metrics = metricsIn(promql);
-  const names = await sight.metricNames(spanOf(request.atMs, request.signal));
-  const about = aboutMetric(seen);
-  const unknown = names === null ? [] : metrics.filter((metric) => !names.includes(metric));
-  const known = metrics.find((metric) => names?.includes(metric));
+  const { sight, request, look, reading } = seen;
+  const span = spanOf(request.atMs, request.signal);
+  const metrics = metricsIn(promql).slice(0, METRICS_MAX);
+  const areThere = await Promise.all(metrics.map((metric) => sight.hasMetric(metric, span)));
+  const unknown = metrics.filter((_, index) => areThere[index] === false);
+  const known = metrics.find((_, index) => areThere[index] === true);
+  const isPartial = look.warnings.length > 0;
+  const names = unknown.length === 0 || isPartial ? null : await sight.metricNames(span);
   const spacingMs = known === undefined ? null : await sight.spacingOf(known, request);
-  return [
-    ...unknown.map((metric) => unknownMetric(about, metric, names)),
-    ...spacingFindings(seen, spacingMs),
-  ];
-}
-
-/** A gauge that is counted, or a counter that is read as it is. */
-async function kindFindings(
-  seen: Seen,
-  metric: string,
-  series: readonly Series[],
-): Promise<readonly Finding[]> {
-  const { sight, indicator, request } = seen;
-  const about = aboutMetric(seen);
-  if (indicator.kind === 'quantile') return [];
-  const type = await sight.typeOf(metric, request.signal);
-  if (indicator.kind === 'gauge') {
-    // By its name it was found without the source.
-    if (type !== 'counter' || /_total$/.test(metric)) return [];
-    const found = `${metric}, which the source calls a counter, as a gauge`;
-    return [finding('counter-as-gauge', about, found, 'rate or increase; a counter only grows')];
-  }
-  const wanted = 'a counter; use gauge for this metric, or name the counter';
-  if (type === 'gauge') {
-    const found = `${metric}, which the source calls a gauge, as a counter`;
-    return [finding('gauge-as-counter', about, found, wanted)];
-  }
-  if (type !== null) return [];
-  const { falls, steps } = fallsIn(series);
-  if (falls < FALLS_MIN || falls < FALLS_SHARE_MIN * steps) return [];
-  const found = `${metric} as a counter, which falls at ${falls} of ${steps} samples`;
-  return [finding('gauge-as-counter', about, found, wanted)];
-}
-
-function fallsIn(series: readonly Series[]): { readonly falls: number; readonly steps: number } {
-  let [falls, steps] = [0, 0];
-  for (const { points } of series) {
-    for (const [index, [, value]] of points.entries()) {
-      const before = points[index - 1];
-      if (before === undefined) continue;
-      steps += 1;
-      if (value < before[1]) falls += 1;
-    }
-  }
-  return { falls, steps };
-}
-
-/** Median time between two samples; null: too few to tell. */
-function spacingOf(series: readonly Series[]): number | null {
-  const gaps = series.flatMap(({ points }) =>
-    points.slice(1).map(([atMs], index) => atMs - (points[index]?.[0] ?? atMs)),
+  // What gives a value does not need all of its metrics: `a or b`, `errors or vector(0)`.
+  const isPart = reading?.kind === 'value' && known !== undefined;
+  const told = unknown.map((metric) =>
+    isPart ? unseenPart(seen, metric, null) : unknownMetric(aboutMetric(seen), metric, names),
   );
-  return gaps.length < 2 ? null : (gaps.sort((a, b) => a - b)[gaps.length >> 1] ?? null);
+  return [...(isPartial ? [] : told), ...spacingFindings(seen, spacingMs)];
 }
 
 function spacingFindings(seen: Seen, spacingMs: number | null): readonly Finding[] {

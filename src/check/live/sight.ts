@@ -15,6 +15,16 @@ export type Look = {
   /** How many there are; for PromQL those that the expression gives. */
   readonly count: number;
   readonly cost: Cost | null;
+  /** Why the source did not answer this; then nothing is known of the series. */
+  readonly failure: Failure | null;
+  /** What the source says against its own answer: data may be missing. */
+  readonly warnings: readonly string[];
+};
+
+export type Failure = {
+  readonly detail: string;
+  /** The text of the query is at fault, and not the source. */
+  readonly isOfQuery: boolean;
 };
 
 export type Span = { readonly fromMs: number; readonly toMs: number; readonly signal: AbortSignal };
@@ -27,18 +37,42 @@ export interface Sight {
   read(request: ReadRequest): Promise<{ readonly readings: Readings; readonly cost: Cost }>;
   /** One indicator by itself. */
   look(indicator: SeriesIndicator, request: ReadRequest): Promise<Look>;
-  /** Names of all metrics; null: not known. */
+  /** Whether there was any metric; null: not known. */
+  hasAny(span: Span): Promise<boolean | null>;
+  /** Whether one of them is of this name; null: not known. */
+  hasMetric(metric: string, span: Span): Promise<boolean | null>;
+  /** Names of all metrics, to find the one that was meant; null: not known, or too many. */
   metricNames(span: Span): Promise<readonly string[] | null>;
   labelNames(metric: string, span: Span): Promise<readonly string[] | null>;
   labelValues(metric: string, label: string, span: Span): Promise<readonly string[] | null>;
-  /** As the source says: `counter`, `gauge`, `histogram`, `summary`; null: not known. */
+  /**
+   * As the source says: `counter`, `gauge`, `histogram`, `summary`; null: not known. The parts of
+   * a histogram or summary (`_bucket`, `_count`, `_sum`) are counters.
+   */
   typeOf(metric: string, signal: AbortSignal): Promise<string | null>;
   /** Time between two samples of a metric, where its raw samples are not at hand. */
   spacingOf(metric: string, request: ReadRequest): Promise<number | null>;
 }
 
-/** What is known of a metric `x_total` may be kept as that of `x`. */
+/** Names under which the kind of a metric may be kept: that of `x_total` as that of `x`. */
 export function familiesOf(metric: string): readonly string[] {
   const base = metric.replace(/_(total|bucket|count|sum)$/, '');
   return base === metric ? [metric] : [metric, base];
+}
+
+/** What the kind of a family says of one of its metrics; null: of another metric, or nothing. */
+export function kindIn(metric: string, family: string, type: string | null): string | null {
+  if (family === metric) return type;
+  const isPart = /_total$/.test(metric)
+    ? type === 'counter'
+    : type === 'histogram' || type === 'summary';
+  return isPart ? 'counter' : null;
+}
+
+/** Median time between two samples; null: too few to tell. */
+export function medianGapOf(series: readonly Pick<Series, 'points'>[]): number | null {
+  const gaps = series.flatMap(({ points }) =>
+    points.slice(1).map(([atMs], index) => atMs - (points[index]?.[0] ?? atMs)),
+  );
+  return gaps.length < 2 ? null : (gaps.sort((a, b) => a - b)[gaps.length >> 1] ?? null);
 }

@@ -4,8 +4,11 @@ import type { Condition, Indicator } from '../../core/policy.ts';
 import { formatNumber, formatValue } from '../../core/quantity.ts';
 import type { Reading } from '../../core/sample.ts';
 import { countsText, limitNow } from '../../core/wording.ts';
+import { divisorsIn } from '../expressions.ts';
 import { type Finding, finding } from '../finding.ts';
 import { aboutCondition, type Judged, type Subject } from '../subject.ts';
+import { countsTime } from '../units.ts';
+import { allWordsOf, isShare, isTime } from '../words.ts';
 
 /** Beyond this factor a limit is rather in another unit. */
 const FAR_FACTOR = 200;
@@ -78,24 +81,36 @@ function nowText({ indicator }: Judged, reading: Extract<Reading, { kind: 'value
   return `${indicator.id} at ${formatValue(reading.value, indicator.unit)}${behind}`;
 }
 
-/** Shares and counts may well be far from their limit; a limit of a parameter has its unit. */
+/** Counts may well be far from their limit; a limit of a parameter has its unit. */
 function farFactor({ indicator, condition }: Judged, value: number, limit: number | null) {
   const isCount = indicator.kind === 'ratio' || indicator.kind === 'increase';
   const isOf = condition.limit.kind !== 'compare' || condition.limit.of !== null;
   if (isCount || isOf || limit === null || limit === 0 || value === 0) return null;
   const factor = Math.abs(value / limit);
   const far = Math.max(factor, 1 / factor);
-  const isFar = far >= (isPercentOfShare(indicator, value, limit) ? PERCENT_FACTOR : FAR_FACTOR);
-  return isFar ? far : null;
+  if (isPercentOfShare(indicator, value, limit)) return far >= PERCENT_FACTOR ? far : null;
+  return isMeasured(indicator) && far >= FAR_FACTOR ? far : null;
 }
 
+/** A time or a size. What is behind is near 0 while all is well, and far from any limit. */
+function isMeasured(indicator: Indicator): boolean {
+  const words = allWordsOf(indicator);
+  if (words.some((word) => BEHIND.has(word))) return false;
+  const { unit } = indicator;
+  return unit === 'bytes' || unit === 'seconds' || (countsTime(indicator) && isTime(words));
+}
+
+const BEHIND: ReadonlySet<string> = new Set('lag age behind since backlog delay'.split(' '));
+
 /** One of the two looks like a share from 0 to 1, the other like percent from 0 to 100. */
-function isPercentOfShare({ kind }: Indicator, value: number, limit: number): boolean {
-  if (kind !== 'gauge' && kind !== 'promql') return false;
+function isPercentOfShare(indicator: Indicator, value: number, limit: number): boolean {
+  if (indicator.kind !== 'gauge' && indicator.kind !== 'promql') return false;
+  const isDivision = indicator.kind === 'promql' && divisorsIn(indicator.promql).length > 0;
+  if (!isDivision && !isShare(allWordsOf(indicator))) return false;
   // 0 and 1 are counts as often as shares.
-  const isShare = (one: number) => one > 0 && one < 1;
+  const isPart = (one: number) => one > 0 && one < 1;
   const isPercent = (one: number) => one > 1 && one <= 100;
-  return (isShare(value) && isPercent(limit)) || (isShare(limit) && isPercent(value));
+  return (isPart(value) && isPercent(limit)) || (isPart(limit) && isPercent(value));
 }
 
 /** Why an indicator cannot be seen; what the series themselves explain is left to them. */
@@ -112,6 +127,10 @@ export function blindFindings(
   switch (reason) {
     case 'rejected':
       return [finding('query-rejected', about, detail, 'a query that the source answers')];
+    case 'unreachable': {
+      const wanted = 'an answer; check the load and the limits of the source';
+      return [finding('blind-now', about, detail, wanted)];
+    }
     case 'many_series': {
       const wanted = 'one series; set "aggregate", or add labels; in PromQL use sum or max';
       return [finding('several-series', about, detail, wanted)];

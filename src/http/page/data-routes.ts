@@ -34,7 +34,9 @@ function seriesOf({ control }: RouteDeps): RouteSpec {
           to_at_ms: 1_772_366_460_000,
           step_ms: 600,
           ticks: 1,
-          series: [{ indicator: 'fill_rate', points: [[1_772_366_405_000, 0.982]], blind: [] }],
+          series: [
+            { indicator: 'fill_rate', points: [[1_772_366_405_000, 0.982]], blind: [], gaps: [] },
+          ],
         }),
       },
       problems: ['watch_not_found'],

@@ -39,10 +39,17 @@ const fileParams = z.strictObject({
   file: z.string().max(60),
 });
 
-export const PAGE_URLS = ['/', '/watches/:id'] as const;
+export const PAGE_URLS = ['/', '/watches/:id', '/watches/:id/', '/watches', '/watches/'] as const;
 
 export function pageRoutes(): readonly RouteSpec[] {
-  return [document('/', 'showPage'), document('/watches/:id', 'showWatchPage'), files()];
+  return [
+    document('/', 'showPage'),
+    document('/watches/:id', 'showWatchPage'),
+    document('/watches/:id/', 'showWatchPageAsWell'),
+    toList('/watches', 'showList'),
+    toList('/watches/', 'showListAsWell'),
+    files(),
+  ];
 }
 
 const PAGE = { tag: 'daemon', method: 'GET', scope: null, problems: [] } as const;
@@ -51,10 +58,19 @@ const TEXT: ResponseSpec = { description: 'The file', mediaType: 'text/html', sc
 function document(url: (typeof PAGE_URLS)[number], operationId: string): RouteSpec {
   const responses = { 200: TEXT };
   const summary = 'The page for people';
-  const shape = url === '/' ? {} : { params: watchParams };
+  const shape = url.includes(':id') ? { params: watchParams } : {};
   return route({ ...PAGE, url, operationId, summary, responses, ...shape }, async (call) => {
     call.reply.headers(DOCUMENT_HEADERS);
     return send(call.request, call.reply, pageAssets().html);
+  });
+}
+
+/** People shorten addresses by hand. */
+function toList(url: (typeof PAGE_URLS)[number], operationId: string): RouteSpec {
+  const responses = { 302: TEXT };
+  const summary = 'To the list';
+  return route({ ...PAGE, url, operationId, summary, responses }, async ({ reply }) => {
+    return reply.redirect('/', 302);
   });
 }
 

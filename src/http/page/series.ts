@@ -11,10 +11,13 @@ export type Series = {
     readonly indicator: string;
     readonly points: readonly Point[];
     readonly blind: readonly BlindSpan[];
+    /** Between two values: nothing was seen, or nobody looked. No line may join them. */
+    readonly gaps: readonly Gap[];
   }[];
 };
 
 type Point = [atMs: number, value: number];
+type Gap = [fromAtMs: number, toAtMs: number];
 type BlindSpan = {
   readonly fromAtMs: number;
   readonly toAtMs: number;
@@ -24,6 +27,10 @@ type BlindSpan = {
 const KEPT_PER_STEP = 4;
 /** A late tick does not end a blindness. */
 const JOINED_TICKS = 3;
+/** A hole that is smaller cannot be seen on a chart of this many steps. */
+const GAP_STEPS = 1 / 8;
+/** The longest ones. */
+const GAPS_MAX = 200;
 
 type Step = { first: Point; low: Point; high: Point; last: Point };
 
@@ -32,13 +39,15 @@ class Thinner {
   readonly #joinMs: number;
   readonly #points: Point[] = [];
   readonly #blind: { fromAtMs: number; toAtMs: number; reason: BlindReason }[] = [];
+  readonly #gaps: Gap[] = [];
   #step: Step | null = null;
+  #lastValueMs: number | null = null;
   #lastWasBlind = false;
 
   /** @param joinMs spans of one blindness that are closer than this are one */
   constructor(stepMs: number, joinMs: number) {
     this.#stepMs = stepMs;
-    this.#joinMs = Math.max(stepMs, joinMs);
+    this.#joinMs = joinMs;
   }
 
   value(atMs: number, value: number): void {
@@ -46,6 +55,8 @@ class Thinner {
     // Nobody knows when it ended: it is shown up to the sample that shows the end.
     if (this.#lastWasBlind && open !== undefined) open.toAtMs = atMs;
     this.#lastWasBlind = false;
+    this.#gap(atMs);
+    this.#lastValueMs = atMs;
     const point: Point = [atMs, value];
     const step = this.#step;
     if (step === null || atMs >= step.first[0] + this.#stepMs) {
@@ -58,11 +69,21 @@ class Thinner {
     step.last = point;
   }
 
-  blind(atMs: number, reason: BlindReason): void {
+  #gap(atMs: number): void {
+    const fromMs = this.#lastValueMs;
+    if (fromMs === null || atMs - fromMs <= Math.max(this.#joinMs, GAP_STEPS * this.#stepMs))
+      return;
     this.#close();
+    this.#gaps.push([fromMs, atMs]);
+    if (this.#gaps.length <= GAPS_MAX) return;
+    const lengths = this.#gaps.map(([from, to]) => to - from);
+    this.#gaps.splice(lengths.indexOf(Math.min(...lengths)), 1);
+  }
+
+  blind(atMs: number, reason: BlindReason): void {
     const open = this.#blind.at(-1);
     // With a value in between they are one only where a chart could not tell them apart.
-    const joinMs = this.#lastWasBlind ? this.#joinMs : this.#stepMs;
+    const joinMs = this.#lastWasBlind ? Math.max(this.#stepMs, this.#joinMs) : this.#stepMs;
     this.#lastWasBlind = true;
     if (open !== undefined && atMs - open.toAtMs <= joinMs && open.reason === reason) {
       open.toAtMs = atMs;
@@ -71,9 +92,9 @@ class Thinner {
     }
   }
 
-  end(): { points: readonly Point[]; blind: readonly BlindSpan[] } {
+  end(): { points: readonly Point[]; blind: readonly BlindSpan[]; gaps: readonly Gap[] } {
     this.#close();
-    return { points: this.#points, blind: this.#blind };
+    return { points: this.#points, blind: this.#blind, gaps: this.#gaps };
   }
 
   #close(): void {

@@ -140,6 +140,9 @@ function commandRoutes({ control }: RouteDeps): readonly RouteSpec[] {
     humanRoute('ack', 'Say that somebody looks after it', (id, who) =>
       control.acknowledge(id, who),
     ),
+    humanRoute('resolve', 'Say that nothing of an ended watch is open any more', (id, who) =>
+      control.resolve(id, who),
+    ),
     extendRoute(control),
   ];
 }
@@ -147,7 +150,7 @@ function commandRoutes({ control }: RouteDeps): readonly RouteSpec[] {
 type Human = { readonly by: string; readonly reason: string };
 
 function humanRoute(
-  verb: 'stop' | 'cancel' | 'ack',
+  verb: 'stop' | 'cancel' | 'ack' | 'resolve',
   summary: string,
   run: (id: string, command: Human) => Promise<WatchView>,
 ): RouteSpec {

@@ -173,7 +173,7 @@ async function writeOutcomes(session: Session, batch: Append): Promise<void> {
   for (const update of batch.updates ?? []) {
     const changes = await session.run(
       `UPDATE deliveries SET state = $1, not_before_ms = $2, last_reason = $3, last_detail = $4,
-         receipt = $8, in_flight = false
+         receipt = COALESCE($8, receipt), in_flight = false
        WHERE id = $5 AND watch_id = $6 AND state = 'pending'
          AND (attempts = $7 OR $1 = 'delivered')`,
       update.state,

@@ -124,7 +124,8 @@ const SECOND = 'ALTER TABLE deliveries ADD COLUMN receipt text';
 
 export const MIGRATIONS: readonly Migration[] = [
   { sql: FIRST, compatibleFrom: 1 },
-  { sql: SECOND, compatibleFrom: 1 },
+  // An older canaryd does not know what a person resolved, nor that a call is not needed any more.
+  { sql: SECOND, compatibleFrom: 2 },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

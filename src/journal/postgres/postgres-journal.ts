@@ -10,6 +10,7 @@ import { decodeHold, encodeHold } from '../codec.ts';
 import {
   type Append,
   type AppendResult,
+  type AttemptStart,
   type Hold,
   type Journal,
   RECEIPTS_MAX,
@@ -31,10 +32,11 @@ import {
   wholeMs,
 } from '../rows.ts';
 import { write, writeTick } from './append.ts';
+import { begin, begunBefore } from './attempts.ts';
 import { type Database, placeName, type Session } from './database.ts';
 import { Failed, failure, isUniqueViolation } from './failure.ts';
 import { type Hint, Listener } from './listener.ts';
-import { demandSchema, MAY_WRITE, SCHEMA_VERSION, tooNew } from './migrations.ts';
+import { demandSchema, SCHEMA_VERSION, tooNew } from './migrations.ts';
 import { pruneTicks, pruneWatches, type Step } from './prune.ts';
 
 // Columns by name: a newer canaryd may have added some.
@@ -273,28 +275,21 @@ export class PostgresJournal implements Journal {
     atMs: number,
     holder: string,
   ): Promise<boolean> {
-    const values = [deliveryId, attempt, wholeMs(atMs), holder];
-    const changes = await this.#write(
+    const begun = await this.startAttempts([{ id: deliveryId, attempt }], atMs, holder);
+    return begun.length === 1;
+  }
+
+  async startAttempts(
+    starts: readonly AttemptStart[],
+    atMs: number,
+    holder: string,
+  ): Promise<readonly string[]> {
+    const what = { starts, atMs, holder };
+    return this.#write(
       'statement',
-      (session) =>
-        session.run(
-          `UPDATE deliveries
-           SET attempts = attempts + 1, attempted_at_ms = $3, in_flight = true, holder = $4
-           WHERE id = $1 AND state = 'pending' AND attempts + 1 = $2 AND attempts < attempts_max
-             AND ${MAY_WRITE}`,
-          ...values,
-        ),
-      // Begun and not sent would be taken for sent and perhaps arrived.
-      async (session) => {
-        const own = await session.one(
-          `SELECT 1 FROM deliveries WHERE id = $1 AND attempts = $2 AND attempted_at_ms = $3
-           AND holder = $4 AND in_flight`,
-          ...values,
-        );
-        return own === null ? null : 1;
-      },
+      (session) => begin(session, what),
+      (session) => begunBefore(session, what),
     );
-    return changes === 1;
   }
 
   async announce(replica: Replica, ttlMs: number): Promise<readonly Replica[]> {

@@ -93,7 +93,7 @@ function writeOutcomes(sql: Connection, batch: Append, plannedBefore: number): v
   for (const update of batch.updates ?? []) {
     const changes = sql.run(
       `UPDATE deliveries SET state = ?, not_before_ms = ?, last_reason = ?, last_detail = ?,
-         receipt = ?, in_flight = 0 WHERE id = ? AND watch_id = ? AND state = 'pending'
+         receipt = COALESCE(?, receipt), in_flight = 0 WHERE id = ? AND watch_id = ? AND state = 'pending'
          AND (attempts = ? OR ? = 'delivered')`,
       update.state,
       wholeMs(update.notBeforeMs),

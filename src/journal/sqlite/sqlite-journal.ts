@@ -12,6 +12,7 @@ import { decodeHold, encodeHold } from '../codec.ts';
 import {
   type Append,
   type AppendResult,
+  type AttemptStart,
   type Hold,
   type Journal,
   RECEIPTS_MAX,
@@ -33,6 +34,7 @@ import {
   wholeMs,
 } from '../rows.ts';
 import { write } from './append.ts';
+import { begin } from './attempts.ts';
 import {
   BUSY_TIMEOUT_MS,
   createFile,
@@ -297,20 +299,18 @@ class SqliteJournal implements Journal {
     atMs: number,
     holder: string,
   ): Promise<boolean> {
-    return this.#try('write to it', () => {
-      const changes = this.#sql.transaction(() =>
-        this.#sql.run(
-          `UPDATE deliveries
-           SET attempts = attempts + 1, attempted_at_ms = ?, in_flight = 1, holder = ?
-           WHERE id = ? AND state = 'pending' AND attempts + 1 = ? AND attempts < attempts_max`,
-          wholeMs(atMs),
-          holder,
-          deliveryId,
-          attempt,
-        ),
-      );
-      return changes === 1;
-    });
+    const begun = await this.startAttempts([{ id: deliveryId, attempt }], atMs, holder);
+    return begun.length === 1;
+  }
+
+  async startAttempts(
+    starts: readonly AttemptStart[],
+    atMs: number,
+    holder: string,
+  ): Promise<readonly string[]> {
+    return this.#try('write to it', () =>
+      this.#sql.transaction(() => begin(this.#sql, starts, atMs, holder)),
+    );
   }
 
   async hold(): Promise<Hold | null> {

@@ -1,5 +1,5 @@
-// Asks canaryd. The token is kept for this tab only, after somebody typed it, and travels in a
-// header, never in a URL. Field names arrive in snake_case and are camelCase from here on.
+// Asks canaryd. The token is kept for this tab, or for this device when somebody asked for that, and
+// travels in a header, never in a URL. Field names arrive in snake_case and are camelCase from here on.
 /** @import { Answer, Failure } from './types.d.ts' */
 /** @import { ServerClock } from './server-clock.js' */
 
@@ -61,7 +61,7 @@ export const UNREACHABLE = {
 
 export class Api {
   #clock;
-  #token = sessionStorage.getItem(TOKEN_KEY) ?? '';
+  #token = sessionStorage.getItem(TOKEN_KEY) ?? localStorage.getItem(TOKEN_KEY) ?? '';
 
   /** @param {ServerClock} clock */
   constructor(clock) {
@@ -72,11 +72,15 @@ export class Api {
     return this.#token !== '';
   }
 
-  /** @param {string} token empty: forget it */
-  setToken(token) {
+  /**
+   * @param {string} token empty: forget it, everywhere
+   * @param {boolean} isKept on this device, for every tab
+   */
+  setToken(token, isKept = false) {
     this.#token = token;
-    if (token === '') sessionStorage.removeItem(TOKEN_KEY);
-    else sessionStorage.setItem(TOKEN_KEY, token);
+    sessionStorage.removeItem(TOKEN_KEY);
+    localStorage.removeItem(TOKEN_KEY);
+    if (token !== '') (isKept ? localStorage : sessionStorage).setItem(TOKEN_KEY, token);
   }
 
   /**

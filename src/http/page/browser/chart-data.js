@@ -9,17 +9,17 @@ const ROWS_MAX = 24;
 /**
  * Seconds and values for the chart; null where nothing was seen for a while.
  * @param {Drawn} drawn
- * @param {number} gapMs
  * @returns {[number[], (number | null)[]]}
  */
-export function columnsOf({ points }, gapMs) {
+export function columnsOf({ points, gaps }) {
+  const starts = new Set(gaps.map(([fromMs]) => fromMs));
   /** @type {number[]} */
   const times = [];
   /** @type {(number | null)[]} */
   const values = [];
   let before = Number.NaN;
   for (const [atMs, value] of points) {
-    if (atMs - before > gapMs) {
+    if (starts.has(before)) {
       times.push((before + atMs) / 2_000);
       values.push(null);
     }
@@ -148,10 +148,11 @@ const STATE_ORDER = { firing: 0, pending: 1, blind: 2, inactive: 4, waiting: 5 }
  * @param {WatchView} view
  * @returns {{ first: ConditionView[], rest: ConditionView[] }}
  */
-export function ordered({ conditions, worst, phase }) {
+export function ordered({ conditions, stop }) {
+  const causes = (stop?.causes ?? []).map(({ condition }) => condition);
   /** @param {ConditionView} condition */
   const rank = ({ condition, role, state, due }) => {
-    if (condition === worst?.condition && (state === 'firing' || phase === 'stopped')) return -1;
+    if (causes.includes(condition)) return -1;
     const isGood = role === 'pass' || role === 'verify';
     // A pass condition that fires is fulfilled.
     if (isGood) return state === 'blind' ? 2 : role === 'verify' && due ? 3 : 4.5;

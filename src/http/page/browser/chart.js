@@ -17,7 +17,6 @@ const SECONDS_UNTIL_MS = 8 * 60_000;
  * @property {number} toMs right end of the time axis
  * @property {readonly number[]} bordersMs where windows begin
  * @property {readonly number[]} firedMs
- * @property {number} gapMs
  */
 
 /** @param {string} name */
@@ -52,8 +51,7 @@ export class Chart {
   draw() {
     const width = Math.floor(this.#place.clientWidth);
     if (width < 40) return;
-    const { drawn, gapMs } = this.#marks;
-    const data = columnsOf(drawn, gapMs);
+    const data = columnsOf(this.#marks.drawn);
     this.#plot ??= new uPlot(this.#options(width), data, this.#place);
     if (this.#plot.width !== width) this.#plot.setSize({ width, height: HEIGHT });
     this.#plot.setData(data);

@@ -27,6 +27,7 @@ export function commandsFor(view, hold, me) {
   if (isOpen || view.phase === 'stopped' || view.phase === 'inconclusive') {
     found.push(acknowledge(view, refused));
   }
+  if (!isOpen && view.incident !== 'none') found.push(resolve(view, refused));
   if (isOpen) found.push(stop(view, hold, refused));
   found.push(holdCommand(hold, me));
   if (isOpen) found.push(extend(refused), cancel(refused));
@@ -49,6 +50,27 @@ function acknowledge({ acknowledgedBy, phase, worst }, refused) {
     happens: ['The others see that you look after it. Nothing is sent to the service.', ...taken],
     confirm: 'Acknowledge',
     reasons: ['Looking into it', 'Known, watching it'],
+  };
+}
+
+/**
+ * @param {WatchView} view
+ * @param {string | null} refused
+ * @returns {Command}
+ */
+function resolve({ incident }, refused) {
+  const calls = incident === 'critical' ? ['Nobody is called for it any more.'] : [];
+  return {
+    verb: 'resolve',
+    label: 'Resolved',
+    refused,
+    tone: 'plain',
+    happens: [
+      'Nothing waits for a person any more: everybody is told, incidents are closed.',
+      ...calls,
+    ],
+    confirm: 'It is resolved',
+    reasons: ['Rolled back by hand', 'The service is well', 'False alarm'],
   };
 }
 

@@ -7,9 +7,7 @@ import { fill, h, setText } from './dom.js';
 import { plain, span } from './format.js';
 
 /** @type {Drawn} */
-const NOTHING = { points: [], blind: [] };
-/** A hole of so many ticks is shown as one. */
-const GAP_TICKS = 4;
+const NOTHING = { points: [], blind: [], gaps: [] };
 
 /** @typedef {{ root: HTMLElement, chart: Chart, canvas: HTMLElement, table: HTMLDetailsElement, key: string }} Card */
 
@@ -124,9 +122,10 @@ const GOOD_STATES = {
  * @param {ConditionView} condition
  * @param {WatchView} view
  */
-function stateOf({ role, state, condition, due }, { worst, phase }) {
+function stateOf({ role, state, condition, due }, { stop }) {
   const isGood = role === 'pass' || role === 'verify';
-  if (phase === 'stopped' && condition === worst?.condition) return { word: 'fired', tone: 'bad' };
+  const isCause = stop?.causes.some((cause) => cause.condition === condition);
+  if (isCause) return { word: 'fired', tone: 'bad' };
   const word = (isGood ? GOOD_STATES : STATES)[state] ?? state;
   if (!due && !isGood && state === 'inactive') return { word: 'was fine', tone: 'calm' };
   if (state === 'blind') return { word, tone: 'blind' };
@@ -170,7 +169,7 @@ function showCard(card, condition, state) {
     drawn.blind.at(-1),
     fired,
     condition.allowed,
-    state.stepMs,
+    drawn.gaps.length,
   ]);
   if (key !== card.key || canvas.childElementCount === 0) {
     card.key = key;
@@ -191,8 +190,14 @@ function showTable(details, { title, unit, query }, drawn) {
   const place = details.querySelector('.table');
   if (place === null || !details.open) return;
   const rows = rowsOf(drawn, unit);
-  fill(place, rows, () => [
+  // Apart, so that a query that is being copied stays selected.
+  fill(place, query, () => [
     query !== null && h('pre', { tabindex: '0' }, query),
+    h('div', { class: 'rows' }),
+  ]);
+  const body = place.querySelector('.rows');
+  if (body === null) return;
+  fill(body, rows, () => [
     h(
       'table',
       {},
@@ -215,7 +220,7 @@ function showTable(details, { title, unit, query }, drawn) {
  * @param {ConditionView} condition
  * @param {State & { view: WatchView }} state
  */
-function marksOf(condition, { view, series, stepMs, events }) {
+function marksOf(condition, { view, series, events }) {
   const lastTickMs = Date.parse(view.lastTickAt ?? view.startedAt);
   return {
     condition,
@@ -224,6 +229,5 @@ function marksOf(condition, { view, series, stepMs, events }) {
     toMs: lastTickMs,
     bordersMs: view.windows.slice(1).map(({ fromAt }) => Date.parse(fromAt)),
     firedMs: firedAt(condition.condition, events),
-    gapMs: Math.max(GAP_TICKS * view.intervalMs, 2 * stepMs),
   };
 }

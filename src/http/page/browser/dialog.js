@@ -6,6 +6,8 @@ import { byId, h } from './dom.js';
 
 const NAME_KEY = 'canaryd.name';
 const REASON_MAX = 500;
+/** It travels in a URL, in which a letter may be six. */
+const RELEASE_REASON_MAX = 200;
 const NAME_MAX = 100;
 /** No answer is no refusal. */
 const UNKNOWN = ' It may have been done all the same: look at what happened before you repeat it.';
@@ -43,10 +45,11 @@ export function failureText({ title, detail }) {
 export function ask(command, watchId, { api, me, onDone }) {
   const dialog = byId('dialog', HTMLDialogElement);
   const needsName = me === null || me.token === null;
-  const { reason, name } = fields(me, needsName);
+  const { reason, name } = fields(me, needsName, command.verb);
   const duration = command.verb === 'extend' ? durations() : null;
   const problem = h('p', { class: 'problem', role: 'alert' });
   const confirm = h('button', { type: 'submit', class: `act ${command.tone}` }, command.confirm);
+  const back = h('button', { type: 'button', onclick: () => dialog.close() }, 'Back');
   const form = h(
     'form',
     { novalidate: true },
@@ -57,12 +60,7 @@ export function ask(command, watchId, { api, me, onDone }) {
     suggestions(command.reasons, reason.input),
     name.label,
     problem,
-    h(
-      'div',
-      { class: 'choices' },
-      confirm,
-      h('button', { type: 'button', onclick: () => dialog.close() }, 'Back'),
-    ),
+    h('div', { class: 'choices' }, confirm, back),
   );
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -75,9 +73,12 @@ export function ask(command, watchId, { api, me, onDone }) {
     if (!demand(reason.input, given.reason, problem, 'Say why: it is recorded.')) return;
     if (needsName && !demand(name.input, given.by, problem, 'Say who you are.')) return;
     localStorage.setItem(NAME_KEY, given.by);
+    // What was sent cannot be taken back: its answer is waited for, and seen.
     confirm.disabled = true;
+    back.disabled = true;
     const answer = await send(command, watchId, given, api);
     confirm.disabled = false;
+    back.disabled = false;
     if (!answer.ok) {
       const isUnknown = answer.failure.kind === 'network';
       problem.textContent = `${failureText(answer.failure)}${isUnknown ? UNKNOWN : ''}`;
@@ -88,18 +89,34 @@ export function ask(command, watchId, { api, me, onDone }) {
     onDone(`${command.label}: done, and written to the journal.`);
   });
   dialog.replaceChildren(form);
+  dialog.oncancel = (event) => {
+    if (confirm.disabled) event.preventDefault();
+  };
+  dialog.onclose = () => refocus(command.verb);
   dialog.showModal();
+}
+
+/**
+ * The button that opened it may be another one by now, or gone.
+ * @param {string} verb
+ */
+export function refocus(verb) {
+  if (document.activeElement !== document.body && document.activeElement !== null) return;
+  const again = document.querySelector(`button[data-verb="${verb}"]:not(:disabled)`);
+  const target = again ?? document.querySelector('h1') ?? document.getElementById('main');
+  if (target instanceof HTMLElement) target.focus();
 }
 
 /**
  * @param {Me | null} me
  * @param {boolean} needsName
+ * @param {string} verb
  */
-function fields(me, needsName) {
+function fields(me, needsName, verb) {
   const reason = field('Reason', {
     name: 'reason',
     required: true,
-    maxlength: String(REASON_MAX),
+    maxlength: String(verb === 'release' ? RELEASE_REASON_MAX : REASON_MAX),
     autocomplete: 'off',
     autofocus: true,
     'aria-describedby': 'dialog-reasons',

@@ -7,16 +7,24 @@ import { ask, failureText } from './dialog.js';
 import { byId, fill, h, setText } from './dom.js';
 import { ago, momentOf, span, ZONE } from './format.js';
 
+/** An open line that says nothing for so many intervals may be dead. */
+const SILENT_INTERVALS = 3;
+const SILENT_MIN_MS = 5_000;
+
 /**
  * @param {Link} link
  * @param {number | null} heardAtMs
  * @param {number} nowMs
+ * @param {number} everyMs how often news are expected
  */
-export function linkText(link, heardAtMs, nowMs) {
-  const age = heardAtMs === null ? '' : `, last data ${ago(nowMs - heardAtMs)}`;
+export function linkText(link, heardAtMs, nowMs, everyMs = 0) {
+  const silentMs = heardAtMs === null ? 0 : nowMs - heardAtMs;
+  const age = heardAtMs === null ? '' : `, last data ${ago(silentMs)}`;
   switch (link) {
-    case 'live':
-      return 'live';
+    case 'live': {
+      const isSilent = silentMs > Math.max(SILENT_MIN_MS, SILENT_INTERVALS * everyMs);
+      return isSilent ? `silent${age}` : 'live';
+    }
     case 'polling':
       return `asking every few seconds${age}`;
     case 'lost':
@@ -25,14 +33,21 @@ export function linkText(link, heardAtMs, nowMs) {
       return 'the watch is over';
     case 'connecting':
       return 'connecting';
+    case 'refused':
+      return '';
   }
 }
 
-/** @param {Pick<State, 'link' | 'heardAtMs'>} state @param {number} nowMs */
-export function showLink({ link, heardAtMs }, nowMs) {
+/**
+ * @param {Pick<State, 'link' | 'heardAtMs'>} state
+ * @param {number} nowMs
+ * @param {number} everyMs
+ */
+export function showLink({ link, heardAtMs }, nowMs, everyMs) {
   const place = byId('link', HTMLElement);
-  place.dataset['link'] = link;
-  setText(place, linkText(link, heardAtMs, nowMs));
+  const text = linkText(link, heardAtMs, nowMs, everyMs);
+  place.dataset['link'] = text.startsWith('silent') ? 'polling' : link;
+  setText(place, text);
 }
 
 /**
@@ -87,12 +102,23 @@ export function showFailure(failure, { api, onToken }) {
   gate.onsubmit = (event) => {
     event.preventDefault();
     const input = gate.querySelector('input[type=password]');
-    if (!(input instanceof HTMLInputElement) || input.value.trim() === '') return;
-    api.setToken(input.value.trim());
+    const keep = gate.querySelector('input[type=checkbox]');
+    const problem = gate.querySelector('.problem');
+    if (!(input instanceof HTMLInputElement) || problem === null) return;
+    const token = input.value.trim();
+    const isToken = TOKEN.test(token);
+    setText(problem, isToken ? '' : 'That is no token: it has only letters, digits and signs.');
+    if (!isToken) return input.focus();
+    api.setToken(token, keep instanceof HTMLInputElement && keep.checked);
     input.value = '';
     onToken();
   };
+  const first = gate.querySelector('input[type=password]');
+  if (first instanceof HTMLInputElement) first.focus();
 }
+
+/** What a header can carry. */
+const TOKEN = /^[\x21-\x7e]+$/;
 
 /** A password manager can fill it: nobody types forty characters at night. */
 function gateFields() {
@@ -100,9 +126,16 @@ function gateFields() {
   const password = { type: 'password', name: 'token', autocomplete: 'current-password' };
   return [
     h('h1', {}, 'A token is needed'),
-    h('p', {}, 'It is kept in this tab only. With scope read it shows, with scope act it can act.'),
+    h('p', {}, 'With scope read it shows, with scope act it can act.'),
     h('input', { ...user, hidden: true, tabindex: '-1', 'aria-hidden': 'true' }),
     h('label', {}, h('span', {}, 'Token'), h('input', { ...password, required: true })),
+    h(
+      'label',
+      { class: 'choice' },
+      h('input', { type: 'checkbox', name: 'keep' }),
+      h('span', {}, 'Keep it on this device; otherwise in this tab only'),
+    ),
+    h('p', { class: 'problem', role: 'alert' }),
     h('button', { type: 'submit', class: 'act main' }, 'Show'),
   ];
 }
@@ -114,6 +147,6 @@ export function announce(text) {
 
 /** @param {number} nowMs */
 export function showFoot(nowMs) {
-  const at = nowMs === 0 ? '' : `; it is ${momentOf(nowMs, nowMs)} at the server`;
+  const at = nowMs === 0 ? '' : `; the clock of canaryd says ${momentOf(nowMs, nowMs)}`;
   setText(byId('foot', HTMLElement), `Times are in ${ZONE}${at}.`);
 }

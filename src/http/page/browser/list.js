@@ -8,7 +8,7 @@ import { ask } from './dialog.js';
 import { byId, fill, h, setText } from './dom.js';
 import { ago, plain, span } from './format.js';
 import { announce, showFailure, showFoot, showHold, showLink } from './frame.js';
-import { phaseOf } from './words.js';
+import { needsSomebody, phaseOf } from './words.js';
 
 const POLL_MS = 4_000;
 /** Asking takes at most a tenth of the time. */
@@ -16,9 +16,13 @@ const REST_PER_WORK = 9;
 const PAGE = 200;
 const OPEN_MAX = 1_000;
 const RECENT = 30;
+/** So many stopped ones are looked through for those that need somebody. */
+const STOPPED = 50;
+/** From so many on it pays to search. */
+const SEARCHED = 8;
 const TROUBLED = { bad: 0, warn: 1, blind: 2, calm: 3, good: 3 };
 
-/** @typedef {{ open: WatchView[], recent: WatchView[] }} Known */
+/** @typedef {{ open: WatchView[], needy: WatchView[], recent: WatchView[] }} Known */
 
 export class ListPage {
   #api;
@@ -46,6 +50,7 @@ export class ListPage {
   }
 
   start() {
+    this.#place.searched.addEventListener('input', () => this.#show());
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) void this.#refresh();
     });
@@ -60,14 +65,14 @@ export class ListPage {
     clearTimeout(this.#timer);
     const began = performance.now();
     const [watches, hold, me] = await Promise.all([
-      readWatches(this.#api),
+      readWatches(this.#api, this.#clock),
       /** @type {Promise<Answer<{ hold: Hold | null }>>} */ (this.#api.get('/v1/hold')),
       this.#me === null ? /** @type {Promise<Answer<Me>>} */ (this.#api.get('/v1/me')) : null,
     ]);
     if (me?.ok) this.#me = me.value;
     if (hold.ok) this.#hold = hold.value.hold;
     this.#failure = watches.ok ? null : watches.failure;
-    this.#link = watches.ok ? 'live' : 'lost';
+    this.#link = watches.ok ? 'live' : needsToken(this.#failure) ? 'refused' : 'lost';
     if (watches.ok) {
       this.#known = watches.value;
       this.#heardAtMs = this.#clock.now();
@@ -92,21 +97,36 @@ export class ListPage {
     const onDone = (/** @type {string} */ text) => this.#onDone(text);
     showFailure(this.#failure, { api, onToken: () => this.#withToken() });
     showHold(this.#hold, { api, me, nowMs, onDone });
-    showLink({ link: this.#link, heardAtMs: this.#heardAtMs }, nowMs);
+    showLink({ link: this.#link, heardAtMs: this.#heardAtMs }, nowMs, 2 * POLL_MS);
     showFoot(nowMs);
     const known = needsToken(this.#failure) ? null : this.#known;
     this.#place.root.hidden = known === null;
     if (known === null) return;
-    const open = known.open.toSorted((a, b) => rankOf(a) - rankOf(b));
+    const all = known.open.length + known.needy.length + known.recent.length;
+    this.#place.search.hidden = all < SEARCHED;
+    const wanted = all < SEARCHED ? '' : this.#place.searched.value.trim().toLowerCase();
+    const fits = (/** @type {WatchView} */ { service, environment, version }) =>
+      `${service} ${version} ${environment}`.toLowerCase().includes(wanted);
+    const open = known.open.filter(fits).toSorted((a, b) => rankOf(a) - rankOf(b));
+    const needy = known.needy.filter(fits);
+    this.#place.needySection.hidden = needy.length === 0;
+    setText(this.#place.needyTitle, `Needs somebody (${needy.length})`);
+    rows(this.#place.needy, needy, nowMs, '');
     setText(this.#place.openTitle, `Open (${open.length})`);
     rows(this.#place.open, open, nowMs, 'No watch is open. A deploy starts one.');
-    rows(this.#place.recent, known.recent, nowMs, 'None yet.');
+    rows(this.#place.recent, known.recent.filter(fits), nowMs, 'None yet.');
     const command = this.#hold === null ? holdCommand(null, me) : null;
     fill(this.#place.commands, [command, me], () => {
       if (command === null) return [];
       const onclick = () => ask(command, null, { api, me, onDone });
       const title = command.refused;
-      const props = { type: 'button', disabled: title !== null, title, onclick };
+      const props = {
+        type: 'button',
+        disabled: title !== null,
+        title,
+        onclick,
+        'data-verb': 'hold',
+      };
       return [h('button', props, command.label)];
     });
   }
@@ -131,27 +151,38 @@ function layout() {
   const open = h('ul', { class: 'watches', 'aria-labelledby': 'open-title' });
   const recent = h('ul', { class: 'watches', 'aria-labelledby': 'recent-title' });
   const commands = h('div', { class: 'commands' });
+  const needyTitle = h('h2', { id: 'needy-title' }, 'Needs somebody');
+  const needy = h('ul', { class: 'watches', 'aria-labelledby': 'needy-title' });
+  const needySection = h('div', { hidden: true }, needyTitle, needy);
+  const searched = h('input', { type: 'search', name: 'search', autocomplete: 'off' });
+  const search = h('label', { class: 'search', hidden: true }, h('span', {}, 'Find'), searched);
   const root = h(
     'div',
     { hidden: true },
-    h('h1', {}, 'Watches'),
+    h('h1', { tabindex: '-1' }, 'Watches'),
+    commands,
+    search,
+    needySection,
     openTitle,
     open,
     h('h2', { id: 'recent-title' }, 'Ended lately'),
     recent,
-    commands,
   );
   byId('content', HTMLElement).replaceChildren(root);
-  return { root, openTitle, open, recent, commands };
+  return {
+    ...{ root, openTitle, open, recent, commands },
+    ...{ needyTitle, needy, needySection, search, searched },
+  };
 }
 
 /** @typedef {{ watches: WatchView[], nextBefore: string | null }} Page */
 
 /**
  * @param {Api} api
- * @returns {Promise<Answer<{ open: WatchView[], recent: WatchView[] }>>}
+ * @param {ServerClock} clock
+ * @returns {Promise<Answer<Known>>}
  */
-async function readWatches(api) {
+async function readWatches(api, clock) {
   /** @type {WatchView[]} */
   const open = [];
   /** @type {string | null} */
@@ -167,7 +198,21 @@ async function readWatches(api) {
   } while (before !== null && open.length < OPEN_MAX);
   /** @type {Answer<Page>} */
   const recent = await api.get(`/v1/watches?active=false&limit=${RECENT}`);
-  return recent.ok ? { ok: true, value: { open, recent: recent.value.watches } } : recent;
+  if (!recent.ok) return recent;
+  // Newer ones must not push out what nobody has answered.
+  /** @type {Answer<Page>} */
+  const stopped = await api.get(`/v1/watches?active=false&phase=stopped&limit=${STOPPED}`);
+  if (!stopped.ok) return stopped;
+  const known = [...open, ...recent.value.watches, ...stopped.value.watches];
+  const all = new Map(known.map((view) => [view.id, view]));
+  const needy = [...all.values()].filter((view) => needsSomebody(view, clock.now()));
+  const ids = new Set(needy.map(({ id }) => id));
+  /** @param {WatchView} view */
+  const isOther = ({ id }) => !ids.has(id);
+  return {
+    ok: true,
+    value: { open: open.filter(isOther), needy, recent: recent.value.watches.filter(isOther) },
+  };
 }
 
 /**

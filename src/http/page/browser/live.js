@@ -18,6 +18,8 @@ const RECONNECT_MAX_MS = 15_000;
 /** A tab in the background holds one of few connections: it lets go after this. */
 const HIDDEN_MS = 30_000;
 const POINTS = 400;
+/** Charts that grew this long are read again: the server keeps their extremes. */
+const TICKS_MAX = 1_500;
 
 /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
 
@@ -32,6 +34,8 @@ export class Follower {
   #failures = 0;
   #hasMe = false;
   #hasSeries = false;
+  /** Since the series was read. */
+  #ticks = 0;
   /** @type {AbortController | null} */
   #stream = null;
   /** @type {Timer} */
@@ -68,15 +72,17 @@ export class Follower {
     clearTimeout(this.#pollTimer);
     const view = await this.#readAll();
     if (view.ok) {
-      if (!this.#hasMe) await this.#readMe();
-      if (!this.#hasSeries) await this.#readSeries();
+      // Not waited for: the stream must not begin late because of them.
+      if (!this.#hasMe) void this.#readMe();
+      if (!this.#hasSeries) void this.#readSeries();
       if (this.#isOver) this.#linked('over');
       else if (this.#failures > 0) this.#linked('polling');
     } else {
       this.#dispatch({ type: 'failed', failure: view.failure });
-      this.#linked('lost');
       // Without a token, or without such a watch, asking again changes nothing.
-      if (view.failure.status >= 400 && view.failure.status < 500) return;
+      const isRefused = view.failure.status >= 400 && view.failure.status < 500;
+      this.#linked(isRefused ? 'refused' : 'lost');
+      if (isRefused) return;
     }
     if (document.hidden) return;
     if (this.#isOver) this.#pollIn(SLOW_POLL_MS);
@@ -109,18 +115,25 @@ export class Follower {
   }
 
   async #readMe() {
+    this.#hasMe = true;
     /** @type {Answer<Me>} */
     const me = await this.#api.get('/v1/me');
-    if (!me.ok) return;
-    this.#hasMe = true;
+    if (!me.ok) {
+      this.#hasMe = false;
+      return;
+    }
     this.#dispatch({ type: 'me', me: me.value });
   }
 
   async #readSeries() {
+    this.#hasSeries = true;
+    this.#ticks = 0;
     /** @type {Answer<Series>} */
     const series = await this.#api.get(`${this.#path}/series?points=${POINTS}`);
-    if (!series.ok) return;
-    this.#hasSeries = true;
+    if (!series.ok) {
+      this.#hasSeries = false;
+      return;
+    }
     this.#dispatch({ type: 'series', series: series.value });
   }
 
@@ -193,6 +206,8 @@ export class Follower {
   #onFrame({ event, data }) {
     const value = camel(JSON.parse(data));
     if (event === 'tick' || event === 'end') {
+      this.#ticks += 1;
+      if (this.#ticks > TICKS_MAX) void this.#readSeries();
       this.#show(/** @type {WatchView} */ (value));
       return;
     }
@@ -208,7 +223,10 @@ export class Follower {
       this.#hiddenTimer = setTimeout(() => this.#stream?.abort(), HIDDEN_MS);
       return;
     }
-    if (this.#stream !== null) return;
+    // A stream that slept with the device may be dead without having said so.
+    const slept = this.#stream;
+    this.#stream = null;
+    slept?.abort();
     this.#hasSeries = false;
     this.#failures = 0;
     void this.start();

@@ -6,7 +6,7 @@ import { WatchPage } from './watch.js';
 
 const clock = new ServerClock(() => performance.now());
 const api = new Api(clock);
-const [, id] = /^\/watches\/([^/]+)$/.exec(location.pathname) ?? [];
+const [, id] = /^\/watches\/([^/]+)\/?$/.exec(location.pathname) ?? [];
 
 if (id === undefined) new ListPage({ api, clock }).start();
 else new WatchPage(decodeURIComponent(id), { api, clock }).start();

@@ -4,8 +4,11 @@
 
 /** A watch has some hundred events; a page shows no more than this. */
 const EVENTS_MAX = 2_000;
-/** Values of one chart; every second one goes when there are more. */
+/** Values of one chart, until it is read anew: the oldest go when there are more. */
 const POINTS_MAX = 4_000;
+const GAPS_MAX = 500;
+/** A hole of so many ticks is shown as one. */
+const GAP_TICKS = 4;
 
 /** @type {State} */
 export const EMPTY = {
@@ -14,7 +17,6 @@ export const EMPTY = {
   hold: undefined,
   me: null,
   series: new Map(),
-  stepMs: 0,
   link: 'connecting',
   heardAtMs: null,
   failure: null,
@@ -41,11 +43,14 @@ export function reduce(state, action) {
     case 'me':
       return { ...state, me: action.me };
     case 'series': {
-      const { series, stepMs } = action.series;
-      const drawn = series.map(({ indicator, points, blind }) => {
-        return /** @type {const} */ ([indicator, { points, blind }]);
+      const { series, toAtMs } = action.series;
+      const drawn = series.map(({ indicator, points, blind, gaps }) => {
+        // Ticks may have come while it was read.
+        const newer = state.series.get(indicator)?.points.filter(([atMs]) => atMs > toAtMs) ?? [];
+        const all = { points: [...points, ...newer], blind, gaps };
+        return /** @type {const} */ ([indicator, all]);
       });
-      return { ...state, series: new Map(drawn), stepMs };
+      return { ...state, series: new Map(drawn) };
     }
     case 'heard':
       return { ...state, heardAtMs: action.atMs };
@@ -83,7 +88,8 @@ function withView(state, view) {
   const before = state.view;
   const isOld =
     before !== null &&
-    ((before.lastTickAt ?? '') > (view.lastTickAt ?? '') ||
+    (before.revision > view.revision ||
+      (before.lastTickAt ?? '') > (view.lastTickAt ?? '') ||
       (before.phase !== 'watching' && view.phase === 'watching'));
   if (isOld) return state;
   const isNewTick = view.lastTickAt !== null && view.lastTickAt !== before?.lastTickAt;
@@ -106,14 +112,16 @@ function withTick(series, view) {
   const seen = new Set();
   for (const condition of view.conditions) {
     const { indicator, due, state, value, blindReason } = condition;
-    const drawn = next.get(indicator) ?? { points: [], blind: [] };
+    const drawn = next.get(indicator) ?? { points: [], blind: [], gaps: [] };
     const lastMs = Math.max(drawn.points.at(-1)?.[0] ?? 0, drawn.blind.at(-1)?.toAtMs ?? 0);
     if (!due || seen.has(indicator) || atMs <= lastMs) continue;
     seen.add(indicator);
     // Without a baseline the limit is not known; the value is, and it is drawn.
     const isBlind = state === 'blind' && blindReason !== 'no_baseline';
     if (isBlind) next.set(indicator, withBlind(drawn, atMs, blindReason ?? 'blind'));
-    else if (value !== null) next.set(indicator, withValue(drawn, atMs, value));
+    else if (value !== null) {
+      next.set(indicator, withValue(drawn, atMs, value, GAP_TICKS * view.intervalMs));
+    }
   }
   return next;
 }
@@ -122,15 +130,18 @@ function withTick(series, view) {
  * @param {Drawn} drawn
  * @param {number} atMs
  * @param {number} value
+ * @param {number} gapMs
  * @returns {Drawn}
  */
-function withValue({ points, blind }, atMs, value) {
-  const kept = points.length >= POINTS_MAX ? points.filter((_, index) => index % 2 === 0) : points;
+function withValue({ points, blind, gaps }, atMs, value, gapMs) {
   const open = blind.at(-1);
-  const wasBlind = open !== undefined && open.toAtMs > (points.at(-1)?.[0] ?? 0);
+  const lastMs = points.at(-1)?.[0];
+  const wasBlind = open !== undefined && open.toAtMs > (lastMs ?? 0);
+  const isGap = lastMs !== undefined && atMs - lastMs > gapMs;
   return {
-    points: [...kept, [atMs, value]],
+    points: [...points, /** @type {const} */ ([atMs, value])].slice(-POINTS_MAX),
     blind: wasBlind ? [...blind.slice(0, -1), { ...open, toAtMs: atMs }] : blind,
+    gaps: isGap ? [...gaps, /** @type {const} */ ([lastMs, atMs])].slice(-GAPS_MAX) : gaps,
   };
 }
 
@@ -140,10 +151,11 @@ function withValue({ points, blind }, atMs, value) {
  * @param {string} reason
  * @returns {Drawn}
  */
-function withBlind({ points, blind }, atMs, reason) {
+function withBlind({ points, blind, gaps }, atMs, reason) {
   const open = blind.at(-1);
   const isSame = open?.reason === reason && open.toAtMs >= (points.at(-1)?.[0] ?? 0);
-  return isSame
-    ? { points, blind: [...blind.slice(0, -1), { ...open, toAtMs: atMs }] }
-    : { points, blind: [...blind, { fromAtMs: atMs, toAtMs: atMs, reason }].slice(-500) };
+  const spans = isSame
+    ? [...blind.slice(0, -1), { ...open, toAtMs: atMs }]
+    : [...blind, { fromAtMs: atMs, toAtMs: atMs, reason }].slice(-GAPS_MAX);
+  return { points, blind: spans, gaps };
 }

@@ -27,8 +27,10 @@ export function evidenceText(evidence, known) {
     return `${found.title} ${word}${detail ? ` (${detail})` : ''}, ${found.must}`;
   }
   const { part, total } = counts ?? { part: 0, total: 0 };
-  const of = part === 0 && found.unit !== 'ratio' ? '' : `${formatNumber(part, 0)} of `;
-  const behind = counts === undefined ? '' : ` (${of}${formatNumber(total, 0)})`;
+  const all = formatNumber(total, 0);
+  const isShare = part !== 0 || found.unit === 'ratio';
+  const figures = isShare ? `${formatNumber(part, 0)} of ${all}` : `${all} observations`;
+  const behind = counts === undefined ? '' : ` (${figures})`;
   return `${found.title} ${formatValue(value, found.unit)}${behind}, ${found.must}`;
 }
 
@@ -136,6 +138,8 @@ function humanOf(event) {
   switch (event.type) {
     case 'watch.acknowledged':
       return calm('Acknowledged', `by ${event.by}: ${event.reason}`);
+    case 'watch.resolved':
+      return calm('Resolved', `by ${event.by}: ${event.reason}`);
     case 'watch.extended': {
       const until = timeOf(event.deadlineAtMs);
       return calm('Extended', `to ${until} by ${event.by}: ${event.reason}`);

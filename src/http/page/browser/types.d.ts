@@ -26,9 +26,10 @@ export type Answer<T> =
  * - `live`: the stream is open
  * - `polling`: the stream is not there, and asking again and again works
  * - `lost`: neither works
+ * - `refused`: asking again changes nothing, a token or another address does
  * - `over`: nothing will change by itself any more
  */
-export type Link = 'connecting' | 'live' | 'polling' | 'lost' | 'over';
+export type Link = 'connecting' | 'live' | 'polling' | 'lost' | 'refused' | 'over';
 
 export type Drawn = {
   readonly points: readonly (readonly [atMs: number, value: number])[];
@@ -37,6 +38,8 @@ export type Drawn = {
     readonly toAtMs: number;
     readonly reason: string;
   }[];
+  /** Between two points: no line may join them. */
+  readonly gaps: readonly (readonly [fromAtMs: number, toAtMs: number])[];
 };
 
 export type State = {
@@ -46,7 +49,6 @@ export type State = {
   readonly hold: Hold | null | undefined;
   readonly me: Me | null;
   readonly series: ReadonlyMap<string, Drawn>;
-  readonly stepMs: number;
   readonly link: Link;
   /** Server's time of the last word from it. */
   readonly heardAtMs: number | null;
@@ -65,7 +67,7 @@ export type Action =
 
 export type Tone = 'good' | 'bad' | 'warn' | 'blind' | 'calm';
 
-export type Verb = 'ack' | 'stop' | 'cancel' | 'extend' | 'hold' | 'release';
+export type Verb = 'ack' | 'stop' | 'cancel' | 'extend' | 'resolve' | 'hold' | 'release';
 
 export type Command = {
   readonly verb: Verb;

@@ -5,7 +5,7 @@
 /** @import { ServerClock } from './server-clock.js' */
 import { commandsFor } from './commands.js';
 import { conditionCards } from './condition-cards.js';
-import { ask } from './dialog.js';
+import { ask, refocus } from './dialog.js';
 import { byId, fill, h, isWebUrl, setText } from './dom.js';
 import { momentOf, span, timeOf } from './format.js';
 import { announce, showFailure, showFoot, showHold, showLink } from './frame.js';
@@ -13,10 +13,8 @@ import { Follower } from './live.js';
 import { EMPTY, reduce } from './reducer.js';
 import { knownOf, lineOf } from './story.js';
 import { showTimeline } from './timeline.js';
-import { actionName, deeds, headline } from './words.js';
+import { actionName, deeds, headline, withoutAge } from './words.js';
 
-/** Without its age: a screen reader is told of changes, not of time. */
-const AGE = / (?:\d.* ago|just now|for .*)$/;
 /** News come in bursts: they are drawn together. Not by frames: hidden tabs have none. */
 const BURST_MS = 20;
 
@@ -81,18 +79,22 @@ export class WatchPage {
     const shownFailure = view === null || failure?.status === 401 ? failure : null;
     showFailure(shownFailure, { api, onToken });
     showHold(hold, { api, me, nowMs, onDone });
-    showLink(this.#state, nowMs);
+    showLink(this.#state, nowMs, view?.intervalMs ?? 0);
     showFoot(nowMs);
     this.#place.root.hidden = view === null;
     if (view === null) return;
     const known = { ...this.#state, view };
     showHead(this.#place, known, nowMs);
     const commands = commandsFor(view, hold ?? null, me);
+    const open = (/** @type {import('./types.d.ts').Command} */ command) => {
+      setText(this.#place.result, '');
+      ask(command, this.#id, { api, me, onDone });
+    };
+    const focused = verbOf(document.activeElement);
     fill(this.#place.commands, [commands, me], () =>
-      commands.flatMap((command) =>
-        commandButton(command, () => ask(command, this.#id, { api, me, onDone })),
-      ),
+      commands.flatMap((command) => commandButton(command, () => open(command))),
     );
+    if (focused !== undefined) refocus(focused);
     showTimeline(this.#place.timeline, this.#place.moments, view, nowMs);
     this.#cards.show(known);
     showActions(this.#place.actions, view);
@@ -106,10 +108,18 @@ export class WatchPage {
    * @param {string} title
    */
   #announce({ service, version }, title) {
-    const said = `${service} ${version}: ${title.replace(AGE, '')}`;
+    const said = `${service} ${version}: ${withoutAge(title)}`;
     if (this.#announced !== '' && said !== this.#announced) announce(said);
     this.#announced = said;
   }
+}
+
+/**
+ * @param {Element | null} element
+ * @returns {string | undefined}
+ */
+function verbOf(element) {
+  return element instanceof HTMLElement ? element.dataset['verb'] : undefined;
 }
 
 const KEY =
@@ -134,7 +144,7 @@ function stateCard() {
 }
 
 function layout() {
-  const title = h('h1', {});
+  const title = h('h1', { tabindex: '-1' });
   const state = stateCard();
   const commands = h('div', { class: 'commands', role: 'group', 'aria-label': 'Commands' });
   const result = h('p', { class: 'result' });
@@ -148,7 +158,6 @@ function layout() {
   const root = h(
     'div',
     { hidden: true },
-    h('p', { class: 'crumb' }, h('a', { href: '/' }, 'All watches')),
     title,
     state.card,
     commands,
@@ -166,7 +175,8 @@ function layout() {
     h('h2', {}, 'Details'),
     facts,
   );
-  byId('content', HTMLElement).replaceChildren(root);
+  const crumb = h('p', { class: 'crumb' }, h('a', { href: '/' }, 'All watches'));
+  byId('content', HTMLElement).replaceChildren(crumb, root);
   return {
     root,
     title,
@@ -198,7 +208,7 @@ function showHead(place, state, nowMs) {
   const { did, next } = deeds(state, nowMs);
   fill(place.did, did, () => did.map((deed) => h('li', {}, deed)));
   fill(place.next, next, () => [h('strong', {}, 'Next: '), next]);
-  document.title = `${title.replace(/ \d.*$/, '')}: ${view.service} ${view.version}`;
+  document.title = `${withoutAge(title)}: ${view.service} ${view.version}`;
 }
 
 /**
@@ -207,7 +217,9 @@ function showHead(place, state, nowMs) {
  */
 function commandButton({ label, refused, tone, verb }, onclick) {
   const why = refused === null ? null : `why-${verb}`;
-  const props = { type: 'button', class: `act ${tone}`, 'aria-describedby': why };
+  const props = {
+    ...{ type: 'button', class: `act ${tone}`, 'aria-describedby': why, 'data-verb': verb },
+  };
   return [
     h('button', { ...props, disabled: refused !== null, onclick }, label),
     why !== null && h('span', { class: 'refused', id: why }, `${label}: ${refused}`),

@@ -21,7 +21,7 @@ const PHASES = {
  * @returns {{ tone: Tone, text: string }}
  */
 export function phaseOf(view) {
-  const { phase, verification, stop, worst } = view;
+  const { phase, stop, worst } = view;
   if (phase === 'watching') {
     if (worst === null) return { tone: 'calm', text: PHASES.watching };
     const tone = worst.state === 'blind' ? 'blind' : 'warn';
@@ -29,8 +29,7 @@ export function phaseOf(view) {
   }
   if (phase === 'stopped') {
     if (stop !== null && stop.mode !== 'act') return { tone: 'bad', text: 'Would have stopped' };
-    const proof = VERIFIED[verification];
-    return { tone: 'bad', text: proof === undefined ? 'Stopped' : `Stopped, ${proof}` };
+    return { tone: 'bad', text: ['Stopped', howFar(view)].filter(Boolean).join(', ') };
   }
   const tone = phase === 'passed' ? 'good' : phase === 'inconclusive' ? 'warn' : 'calm';
   return { tone, text: PHASES[phase] };
@@ -45,25 +44,66 @@ const VERIFIED = {
 };
 
 /**
+ * How far a stop has come; what needs hands comes first.
+ * @param {WatchView} view
+ */
+function howFar({ verification, actions }) {
+  const undone = actions.filter(({ state }) => state === 'gave_up').map(({ action }) => action);
+  if (undone.length > 0) return `${undone.join(' and ')} NOT DONE`;
+  return VERIFIED[verification] ?? '';
+}
+
+/** An unanswered stop of last week is no news any more. */
+const NEEDED_MS = 7 * 24 * 3_600_000;
+
+/**
+ * A watch that ended, or is being rolled back, and that somebody has to look after.
+ * @param {WatchView} view
+ * @param {number} nowMs
+ */
+export function needsSomebody(view, nowMs) {
+  const { incident, closedAt, acknowledgedBy } = view;
+  if (closedAt === null || nowMs - ms(closedAt) > NEEDED_MS || incident === 'none') return false;
+  return acknowledgedBy === null || needsHands(view);
+}
+
+/** @param {WatchView} view */
+function needsHands({ phase, verification, stop, actions, incident }) {
+  if (phase !== 'stopped' || stop?.mode !== 'act' || incident !== 'critical') return false;
+  return verification === 'not_confirmed' || actions.some(({ state }) => state === 'gave_up');
+}
+
+/**
+ * A headline without its age: a screen reader is told of changes, not of time.
+ * @param {string} title
+ */
+export function withoutAge(title) {
+  return title.replace(/ (?:\d[^,]* ago|just now)(?=,|$)| for \d.*$/, '');
+}
+
+/**
  * What stands on top of the page.
  * @param {State & { view: WatchView }} state
  * @param {number} nowMs
  * @returns {{ tone: Tone, title: string, text: string }}
  */
-export function headline({ view, events }, nowMs) {
-  if (view.phase === 'watching') return watchingHeadline(view, nowMs);
+export function headline({ view, events, link, heardAtMs }, nowMs) {
+  if (view.phase === 'watching') return watchingHeadline(view, { link, heardAtMs }, nowMs);
   const when = view.closedAt === null ? '' : ` ${ago(nowMs - ms(view.closedAt))}`;
   switch (view.phase) {
     case 'stopped': {
       const would = view.stop !== null && view.stop.mode !== 'act';
-      const word = would ? 'Would have stopped' : 'Stopped';
-      return { tone: 'bad', title: `${word}${when}`, text: whyStopped(view) };
+      if (would) return { tone: 'bad', title: `Would have stopped${when}`, text: whyStopped(view) };
+      const far = howFar(view);
+      const title = `Stopped${when}${far === '' ? '' : `, ${far}`}`;
+      const act = needsHands(view) ? ': act now' : '';
+      return { tone: 'bad', title: `${title}${act}`, text: whyStopped(view) };
     }
     case 'passed':
       return { tone: 'good', title: `Passed${when}`, text: 'All conditions held long enough.' };
     case 'inconclusive': {
       const end = last(events, 'watch.inconclusive');
-      const because = end?.because.join('; ') ?? '';
+      const because = titled(end?.because.join('; ') ?? '', view);
       return { tone: 'warn', title: `Inconclusive${when}`, text: sentence(because) };
     }
     case 'cancelled': {
@@ -82,18 +122,27 @@ export function headline({ view, events }, nowMs) {
 /** @param {WatchView} view */
 function whyStopped(view) {
   if (view.stop?.cause === 'human') return `By ${view.stop.by}: ${view.reason ?? ''}`;
-  return view.worst?.text ?? view.reason ?? '';
+  const [cause] = view.stop?.causes ?? [];
+  return cause?.text ?? view.worst?.text ?? view.reason ?? '';
 }
 
 /**
  * @param {WatchView} view
+ * @param {Pick<State, 'link' | 'heardAtMs'>} line
  * @param {number} nowMs
  * @returns {{ tone: Tone, title: string, text: string }}
  */
-function watchingHeadline(view, nowMs) {
+function watchingHeadline(view, { link, heardAtMs }, nowMs) {
   const { worst, armed, conditions, lastTickAt, intervalMs } = view;
   const silentMs = lastTickAt === null ? 0 : nowMs - ms(lastTickAt);
-  if (silentMs > Math.max(30_000, 4 * intervalMs)) {
+  const isLong = silentMs > Math.max(30_000, 4 * intervalMs);
+  if (isLong && link === 'lost') {
+    const at = heardAtMs === null ? '' : ` At ${momentOf(heardAtMs, nowMs)} it was: `;
+    const known = watchingHeadline(view, { link, heardAtMs }, ms(lastTickAt));
+    const text = `This device does not reach canaryd; the watch goes on.${at}${known.title}.`;
+    return { tone: 'blind', title: `No connection for ${span(silentMs)}`, text };
+  }
+  if (isLong) {
     const text = `canaryd judges every ${span(intervalMs)}, but not since ${span(silentMs)}: is it running?`;
     return { tone: 'blind', title: `Not judged for ${span(silentMs)}`, text };
   }
@@ -130,11 +179,18 @@ function watchingHeadline(view, nowMs) {
 export function deeds({ view, events, hold }, nowMs) {
   /** @type {string[]} */
   const did = [];
+  const [, ...others] = view.stop?.causes ?? [];
+  for (const { text } of others) did.push(`Also: ${text}`);
   for (const event of events) {
     const deed = deedOf(event);
     if (deed !== null) did.push(deed);
   }
-  return { did, next: nextOf(view, hold ?? null, nowMs) };
+  const acknowledged = last(events, 'watch.acknowledged');
+  if (view.acknowledgedBy !== null && acknowledged !== undefined) {
+    const { by, reason, atMs } = acknowledged;
+    did.push(`Acknowledged by ${by} ${ago(nowMs - atMs)}: ${reason}`);
+  }
+  return { did, next: nextOf(view, events, hold ?? null, nowMs) };
 }
 
 /** @type {Readonly<Record<string, string>>} */
@@ -179,15 +235,22 @@ function stopWords(actions) {
 
 /**
  * @param {WatchView} view
+ * @param {readonly WatchEvent[]} events may be ahead of the view
  * @param {Hold | null} hold
  * @param {number} nowMs
  */
-function nextOf(view, hold, nowMs) {
+function nextOf(view, events, hold, nowMs) {
   const { phase, verification, mode, plan, stop, verifyUntil } = view;
   if (phase === 'watching') {
     const until = momentOf(ms(view.deadlineAt), nowMs);
     if (mode === 'observe') return `Nothing but watch, until ${until}: observe mode.`;
     if (hold !== null) return `Nothing but watch, until ${until}: hold fire is on.`;
+    const firesAtMs = firesAt(view);
+    if (firesAtMs !== null) {
+      const left = firesAtMs - nowMs;
+      const when = left < 1_000 ? 'now' : `in ${span(Math.floor(left / 1_000) * 1_000)}`;
+      return `${capital(stopWords(plan.actions))} ${when}, unless it recovers.`;
+    }
     return `Watches until ${until}; when a stop condition holds, canaryd ${stopWords(plan.actions)}.`;
   }
   if (phase !== 'stopped') return 'Nothing: the watch is over.';
@@ -202,7 +265,12 @@ function nextOf(view, hold, nowMs) {
     const what = unmet.length === 0 ? '' : `: ${unmet.join('; ')}`;
     return `Verifies the rollback until ${momentOf(ms(verifyUntil), nowMs)}${what}.`;
   }
-  if (verification === 'waiting') return 'Repeats the rollback until it is accepted.';
+  if (verification === 'waiting') {
+    const isAccepted = events.some(
+      (event) => event.type === 'action.accepted' && event.action === 'rollback',
+    );
+    return isAccepted ? 'Verifies the rollback.' : 'Repeats the rollback until it is accepted.';
+  }
   if (verification === 'not_confirmed') return 'Nothing more by itself. Look at the service now.';
   const open = view.actions.filter(({ state }) => state === 'pending').map(({ action }) => action);
   if (open.length > 0) return `Repeats until it is accepted: ${open.join(', ')}.`;
@@ -210,9 +278,34 @@ function nextOf(view, hold, nowMs) {
   return 'Nothing more; whether it helped is not verified.';
 }
 
+/**
+ * When the next stop condition fires, if it stays out of its limit.
+ * @param {WatchView} view
+ */
+function firesAt({ conditions }) {
+  const times = conditions
+    .filter(({ role, due, firesAt: at }) => role === 'stop' && due && at !== null)
+    .map(({ firesAt: at }) => ms(at));
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/**
+ * Conditions by what they are called, not by their ids.
+ * @param {string} text
+ * @param {WatchView} view
+ */
+function titled(text, { conditions }) {
+  return conditions.reduce((said, { condition, title }) => said.replaceAll(condition, title), text);
+}
+
+/** @param {string} text */
+function capital(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
 /** @param {string} text */
 function sentence(text) {
-  return text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return text === '' ? '' : `${capital(text)}.`;
 }
 
 /**

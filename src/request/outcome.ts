@@ -1,19 +1,12 @@
-// What came of an attempt, in the words of a delivery; the same for all channels that speak HTTP.
-// A detail never holds a URL, a header or a secret.
-import { createHash } from 'node:crypto';
-import type { Message, Outcome, SendContext } from '../core/delivery.ts';
+// What the end of one of our HTTP requests means for the delivery behind it: delivered, to be tried
+// again, or refused for good. For actions and messages alike; a detail never holds a secret.
+import type { Outcome } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import type { HttpAnswer, HttpFailure } from '../kit/http.ts';
 import { cutEnd, printable, redact } from '../kit/redact.ts';
 
-export type Send = (
-  message: Message,
-  signal: AbortSignal,
-  context?: SendContext,
-) => Promise<Outcome>;
-
-/** Services answer with a few words; a proxy may answer with a page. */
-export const ANSWER_BYTES_MAX = 256 * 1_024;
+/** Services answer with a few words; a proxy with a page. Too large an answer hides its status. */
+export const ANSWER_BYTES_MAX = 1_000_000;
 const SAID_MAX = 200;
 
 export function refused(reason: DeliveryReason, detail: string): Outcome {
@@ -34,7 +27,7 @@ export function retryable(
   };
 }
 
-/** What the service said, fit for a log: short, on one line, without what it must not repeat. */
+/** What the receiver said, fit for a log: short, on one line, without what it must not repeat. */
 export function saidBy(body: string, secrets: readonly string[]): string {
   return cutEnd(printable(redact(body, secrets)), SAID_MAX);
 }
@@ -43,7 +36,7 @@ export function httpDetail({ status }: HttpAnswer, said: string): string {
   return `HTTP ${status}${said === '' ? '' : `: ${said}`}`;
 }
 
-/** Failures before the request is sent: the service cannot have seen it. */
+/** Failures before the request is sent: the receiver cannot have seen it. */
 const NOT_SENT =
   /^(?:host name not found|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ENETDOWN|ETIMEDOUT|EMFILE)$/;
 /** A certificate is as wrong the next time; anything else of TLS may be a proxy that starts. */
@@ -89,28 +82,4 @@ export function outcomeOfStatus(
   const maybeDelivered = status === 502 || status === 504 || status > 505;
   if (status >= 500) return retryable('server_error', detail, { retryAfterMs, maybeDelivered });
   return refused('client_error', detail);
-}
-
-/** JSON that is an object, or nothing. */
-export function objectOf(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null
-      ? (value as Readonly<Record<string, unknown>>)
-      : {};
-  } catch {
-    return {};
-  }
-}
-
-/**
- * Names the delivery at the service: the same for each attempt, so that a repetition can be told.
- * No dots: they separate what a signature covers.
- */
-export function deliveryKey(message: Message, channel: string, context?: SendContext): string {
-  if (context !== undefined) return context.deliveryId;
-  // The lines are left out: a repetition may say in them that it is one.
-  const { watchId, kind, atMs, headline } = message;
-  const text = JSON.stringify([channel, watchId, kind, atMs, headline]);
-  return `msg-${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 }
