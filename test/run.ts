@@ -26,6 +26,7 @@ const vitest = spawn(
     '--config=test/vitest.config.ts',
     '--reporter=default',
     '--reporter=json',
+    '--reporter=./test/support/retried-reporter.ts',
     `--outputFile.json=${reportPath}`,
     ...process.argv.slice(2),
   ],

@@ -1,7 +1,8 @@
 // The series of a case: a name as Prometheus writes it, and its course. A histogram may be written
 // by what it observes ("+95/s of 200ms, +5/s of 3s") instead of bucket by bucket.
-import type { Indicator, Policy, Selector } from '../core/policy.ts';
+import type { Policy } from '../core/policy.ts';
 import { parseQuantity } from '../core/quantity.ts';
+import { selectorsOf } from '../core/select.ts';
 import {
   BEFORE_MS,
   bounded,
@@ -64,25 +65,6 @@ export function metricsOf(policy: Policy): readonly string[] {
         .map((s) => s.metric),
     ),
   ];
-}
-
-export function selectorsOf(indicator: Indicator): readonly Selector[] {
-  switch (indicator.kind) {
-    case 'ratio':
-      return [indicator.numerator, indicator.total];
-    case 'quantile':
-      return [indicator.histogram];
-    case 'rate':
-    case 'increase':
-      return [indicator.counter];
-    case 'gauge':
-      return [indicator.metric];
-    case 'promql':
-    case 'http':
-      return [];
-    default:
-      return indicator satisfies never;
-  }
 }
 
 export function histogramsOf(policy: Policy): ReadonlySet<string> {

@@ -1,6 +1,7 @@
 // Findings about indicators by themselves: what they count, over which range, with how much traffic.
 import type { Indicator, QuantileIndicator, RatioIndicator } from '../core/policy.ts';
 import { formatDuration, formatValue } from '../core/quantity.ts';
+import { selectorsOf } from '../core/select.ts';
 import { selectorText } from '../source/promql.ts';
 import {
   bareCounters,
@@ -11,7 +12,7 @@ import {
 } from './expressions.ts';
 import { type About, type Finding, finding } from './finding.ts';
 import { aboutCondition, aboutIndicator, type Judged, type Subject } from './subject.ts';
-import { selectorsOf, signOfPart } from './words.ts';
+import { signOfPart } from './words.ts';
 
 /** Below this even one event is a fifth of all. */
 export const GUARD_MIN = 5;

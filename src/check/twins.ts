@@ -2,10 +2,10 @@
 // cannot be sure: in other windows, or by way of another indicator.
 import { contains, direction, meet, type Region, regionOf } from '../config/limit-checks.ts';
 import type { Indicator } from '../core/policy.ts';
+import { selectorsOf } from '../core/select.ts';
 import { selectorText } from '../source/promql.ts';
 import { type Finding, finding } from './finding.ts';
 import { aboutCondition, isAlarm, type Judged, type Subject } from './subject.ts';
-import { selectorsOf } from './words.ts';
 
 export function twinFindings(subject: Subject): Finding[] {
   const { judged } = subject;

@@ -3,10 +3,11 @@
 import { BASELINE } from '../config/policy-draft.ts';
 import type { Indicator } from '../core/policy.ts';
 import { formatNumber, formatValue } from '../core/quantity.ts';
+import { selectorsOf } from '../core/select.ts';
 import { divisorsIn, isInPercent } from './expressions.ts';
 import { type Finding, finding } from './finding.ts';
 import { aboutCondition, isAlarm, type Judged, type Subject } from './subject.ts';
-import { isTime, selectorsOf, wordsOf } from './words.ts';
+import { isTime, wordsOf } from './words.ts';
 
 /** A latency of ten minutes is rather one in milliseconds. */
 const LATENCY_SECONDS_MAX = 600;

@@ -1,6 +1,7 @@
 // What names say: whether a figure is good or bad when it is high. Only hints: nothing here is
 // sure, so what is concluded from it is never more than a warning.
 import type { Indicator, Selector } from '../core/policy.ts';
+import { selectorsOf } from '../core/select.ts';
 
 export type Sign = 'good' | 'bad';
 
@@ -77,22 +78,6 @@ export function allWordsOf(indicator: Indicator): readonly string[] {
       ? metricsIn(indicator.promql)
       : selectorsOf(indicator).map(({ metric }) => metric);
   return [indicator.id, indicator.title, ...metrics].flatMap(wordsOf);
-}
-
-export function selectorsOf(indicator: Indicator): readonly Selector[] {
-  switch (indicator.kind) {
-    case 'ratio':
-      return [indicator.numerator, indicator.total];
-    case 'quantile':
-      return [indicator.histogram];
-    case 'rate':
-    case 'increase':
-      return [indicator.counter];
-    case 'gauge':
-      return [indicator.metric];
-    default:
-      return [];
-  }
 }
 
 /** What the indicator's own name says, else what its metric says. */

@@ -1,7 +1,7 @@
 // Which series a selector means. The rules are those of Prometheus: a missing label is an empty
 // one, and a regular expression must match the whole value.
 import { compilePattern } from './pattern.ts';
-import type { Matcher, Selector } from './policy.ts';
+import type { Indicator, Matcher, Selector } from './policy.ts';
 import type { Blind } from './sample.ts';
 import type { Series } from './series.ts';
 
@@ -51,4 +51,24 @@ const DETAIL_MAX = 300;
 /** At most as long as the detail of a reading may be. */
 export function cut(text: string, max: number = DETAIL_MAX): string {
   return text.length <= max ? text : `${text.slice(0, max - 3)}...`;
+}
+
+/** Which series an indicator is made of; those of PromQL stand in its text, a health check has none. */
+export function selectorsOf(indicator: Indicator): readonly Selector[] {
+  switch (indicator.kind) {
+    case 'ratio':
+      return [indicator.numerator, indicator.total];
+    case 'quantile':
+      return [indicator.histogram];
+    case 'rate':
+    case 'increase':
+      return [indicator.counter];
+    case 'gauge':
+      return [indicator.metric];
+    case 'promql':
+    case 'http':
+      return [];
+    default:
+      return indicator satisfies never;
+  }
 }

@@ -7,9 +7,9 @@ import {
   measure,
   metricNames,
 } from '../core/measure.ts';
-import type { Selector } from '../core/policy.ts';
 import type { ReadRequest } from '../core/read.ts';
 import type { Blind, Counts, Reading } from '../core/sample.ts';
+import { selectorsOf } from '../core/select.ts';
 import { cut, type Query, type QueryAnswer } from './prometheus-api.ts';
 import { rawSelector, selectorText, sharedMatchers } from './promql.ts';
 import { HISTORY_MS_MAX, RawHistory } from './raw-history.ts';
@@ -189,22 +189,6 @@ function longestRangeMs(indicators: readonly MeasuredIndicator[]): number {
 
 function needOf(indicators: readonly MeasuredIndicator[]) {
   return { metrics: indicators.flatMap(metricNames), selectors: indicators.flatMap(selectorsOf) };
-}
-
-function selectorsOf(indicator: MeasuredIndicator): readonly Selector[] {
-  switch (indicator.kind) {
-    case 'ratio':
-      return [indicator.numerator, indicator.total];
-    case 'quantile':
-      return [indicator.histogram];
-    case 'rate':
-    case 'increase':
-      return [indicator.counter];
-    case 'gauge':
-      return [indicator.metric];
-    default:
-      return indicator satisfies never;
-  }
 }
 
 /** What only the source knows: series left out by the request, native histograms, warnings. */

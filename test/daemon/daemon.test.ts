@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runDaemon } from '../../src/daemon/daemon.ts';
+import { until } from '../support/until.ts';
 
 const POLICY = `
 service: shop
@@ -129,7 +130,7 @@ describe('runDaemon', () => {
     await expect(fetch(first.url)).rejects.toThrow('fetch failed');
     expect(first.log()).toContain('shutting down');
     const second = await running(first.folder);
-    await vi.waitFor(async () => {
+    await until(async () => {
       const { text } = await get(`${second.url}/metrics`);
       expect(metric(text, 'canaryd_watches_active')).toBe('canaryd_watches_active 1');
     });

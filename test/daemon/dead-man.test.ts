@@ -1,10 +1,11 @@
 // The dead-man ping against a real monitor, at the pace of a virtual clock.
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Secret } from '../../src/config/secrets.ts';
 import { DeadMan } from '../../src/daemon/dead-man.ts';
 import type { Vitals } from '../../src/engine/vitals.ts';
 import { T0 } from '../support/build.ts';
 import { startReceiver } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const WELL: Vitals = {
@@ -31,18 +32,21 @@ async function monitored(vitals: Vitals = WELL) {
   });
   deadMan.start();
   onTestFinished(() => deadMan.stop());
+  /** The ping is over and the pause before the next has begun: only then may time go on. */
+  const rests = () => until(() => expect(clock.sleeping).toBe(1));
   const paths = () => monitor.requests.map(({ method, path }) => `${method} ${path}`);
-  return { monitor, clock, world, log, successes, deadMan, paths };
+  return { monitor, clock, world, log, successes, deadMan, paths, rests };
 }
 
 describe('DeadMan', () => {
   it('pings at its pace while canaryd is at work, and notes the last success', async () => {
-    const { clock, successes, paths, log } = await monitored();
-    await vi.waitFor(() => expect(successes).toEqual([T0]));
+    const { clock, successes, paths, log, rests } = await monitored();
+    await until(() => expect(successes).toEqual([T0]));
+    await rests();
     await clock.advance(59_000);
     expect(paths()).toEqual(['GET /ping/hunter2']);
     await clock.advance(1_000);
-    await vi.waitFor(() => expect(successes).toEqual([T0, T0 + 60_000]));
+    await until(() => expect(successes).toEqual([T0, T0 + 60_000]));
     expect(log).toEqual(['{"state":"sent"}']);
   });
 
@@ -74,21 +78,23 @@ describe('DeadMan', () => {
     expect(log).toEqual([JSON.stringify({ state })]);
     world.vitals = WELL;
     await clock.advance(1_000);
-    await vi.waitFor(() => expect(successes).toHaveLength(1));
+    await until(() => expect(successes).toHaveLength(1));
   });
 
   it('takes only 2xx for an answer, logs each change once, and never the URL', async () => {
-    const { monitor, clock, world, log, successes, paths } = await monitored();
-    await vi.waitFor(() => expect(successes).toHaveLength(1));
+    const { monitor, clock, world, log, successes, paths, rests } = await monitored();
+    await until(() => expect(successes).toHaveLength(1));
+    await rests();
     monitor.respond(500);
     for (const pings of [2, 3, 4]) {
       await clock.advance(60_000);
-      await vi.waitFor(() => expect(paths()).toHaveLength(pings));
-      await vi.waitFor(() => expect(log.at(-1)).toBe('{"state":"failed: HTTP 500"}'));
+      await until(() => expect(paths()).toHaveLength(pings));
+      await until(() => expect(log.at(-1)).toBe('{"state":"failed: HTTP 500"}'));
+      await rests();
     }
     world.url = 'http://127.0.0.1:9/hunter2';
     await clock.advance(61_000);
-    await vi.waitFor(() => expect(log).toHaveLength(3));
+    await until(() => expect(log).toHaveLength(3));
     expect(log.slice(1)).toEqual([
       '{"state":"failed: HTTP 500"}',
       '{"state":"failed: connection refused"}',

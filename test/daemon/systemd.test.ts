@@ -7,13 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Systemd } from '../../src/daemon/systemd.ts';
 import type { Vitals } from '../../src/engine/vitals.ts';
 import {
   MIGRATE_WITHIN_MS,
   MIGRATION_LOCK_WITHIN_MS,
 } from '../../src/journal/postgres/migrations.ts';
+import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const UNIT = fileURLToPath(new URL('../../config/systemd/canaryd.service', import.meta.url));
@@ -71,14 +72,14 @@ describe('Systemd', () => {
     const { env, told: lines } = faked();
     const { told, clock } = systemd({ ...env, WATCHDOG_USEC: '60000000', WATCHDOG_PID: '42' });
     await told.ready();
-    await vi.waitFor(() => expect(lines()).toHaveLength(2));
+    await until(() => expect(clock.sleeping).toBe(1));
     await clock.advance(29_999);
     expect(lines()).toEqual([
       'READY=1 STATUS=watching 3 deploys',
       'WATCHDOG=1 STATUS=watching 3 deploys',
     ]);
     await clock.advance(1);
-    await vi.waitFor(() => expect(lines()).toHaveLength(3));
+    await until(() => expect(lines()).toHaveLength(3));
     await told.stopping();
     expect(lines().at(-1)).toBe('STOPPING=1 STATUS=shutting down');
   });
@@ -89,7 +90,7 @@ describe('Systemd', () => {
     const checks = { ...WELL.checks, watches: 'no tick has ended: w_1' };
     world.vitals = { ...WELL, isLive: false, checks };
     await told.ready();
-    await vi.waitFor(() => expect(lines()).toHaveLength(2));
+    await until(() => expect(lines()).toHaveLength(2));
     expect(lines()[1]).toBe('STATUS=hangs: watches: no tick has ended: w_1');
   });
 
@@ -101,7 +102,7 @@ describe('Systemd', () => {
     const { env, told: lines } = faked();
     const { told } = systemd({ ...env, ...more });
     await told.ready();
-    await vi.waitFor(() => expect(lines()).toHaveLength(2));
+    await until(() => expect(lines()).toHaveLength(2));
     expect(lines().join()).not.toContain('WATCHDOG');
   });
 
@@ -141,7 +142,7 @@ describe('Systemd', () => {
       });
       const lines: string[] = [];
       createInterface({ input: receiver.stdout }).on('line', (line) => void lines.push(line));
-      await vi.waitFor(() => expect(lines).toContain('bound'), { timeout: 5_000 });
+      await until(() => expect(lines).toContain('bound'));
       const env = {
         PATH: process.env['PATH'] ?? '',
         NOTIFY_SOCKET: path,
@@ -151,7 +152,7 @@ describe('Systemd', () => {
       await told.ready();
       await told.stopping();
       const said = () => lines.filter((line) => line.includes('STATUS='));
-      await vi.waitFor(() => expect(said()).toHaveLength(3), { timeout: 5_000 });
+      await until(() => expect(said()).toHaveLength(3));
       expect(said()).toEqual([
         expect.stringContaining('READY=1'),
         expect.stringContaining('WATCHDOG=1'),

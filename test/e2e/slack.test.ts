@@ -1,9 +1,10 @@
 // Slack in the real daemon: the message of a watch has buttons; one is pressed, and after a kill the
 // same message goes on.
 import { createHmac } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aStart, auroraPolicy, type Canaryd, startCanaryd } from '../support/daemon.ts';
 import { type FakeSlackApi, startFakeSlackApi } from '../support/fake-slack-api.ts';
+import { until } from '../support/until.ts';
 
 const SECRET = 'signing-secret-0123456789';
 const DEAD = 'http://127.0.0.1:9';
@@ -71,24 +72,21 @@ describe('Slack', { timeout: 60_000 }, () => {
     const begun = await canaryd.post('/v1/watches', aStart('aurora'));
     expect(begun).toMatchObject({ status: 201 });
     const id = String(begun.body['id']);
-    await vi.waitFor(() => expect(slack.channelMessages()).toHaveLength(1), 20_000);
+    await until(() => expect(slack.channelMessages()).toHaveLength(1), 20_000);
     const [head] = slack.channelMessages();
     const stop = buttonsOf(head?.payload).find(({ action_id }) => action_id === 'canaryd.stop');
     // Killed before the receipt was written down, it would rightly begin a new message.
-    await vi.waitFor(async () => {
+    await until(async () => {
       const { body } = await canaryd.get(`/v1/watches/${id}/deliveries`);
       expect(JSON.stringify(body)).toContain('"state":"delivered"');
     }, 20_000);
     await canaryd.kill9();
     await canaryd.start();
     expect(await press({ action_id: 'canaryd.stop', value: stop?.value ?? '' })).toBe(200);
-    await vi.waitFor(
-      async () => expect(await canaryd.journal(id)).toContain('watch.stopped'),
-      20_000,
-    );
+    await until(async () => expect(await canaryd.journal(id)).toContain('watch.stopped'), 20_000);
     const { body: story } = await canaryd.get(`/v1/watches/${id}/journal`);
     expect(JSON.stringify(story)).toContain('slack:ann (U0123456789)');
-    await vi.waitFor(() => {
+    await until(() => {
       const thread = slack.thread(head?.ts ?? '').map(({ notification }) => notification);
       expect(thread.join()).toContain('STOPPED aurora');
     }, 20_000);

@@ -19,6 +19,7 @@ import {
   stopped,
   T0,
 } from '../support/build.ts';
+import { until } from '../support/until.ts';
 
 const DELIVERED: Outcome = { kind: 'delivered', detail: 'HTTP 202' };
 const FOR_EVER = Number.MAX_SAFE_INTEGER;
@@ -117,7 +118,7 @@ describe('Dispatcher', () => {
       }),
     ]);
     await dispatcher().sweep();
-    await vi.waitFor(() => expect(sent).toHaveLength(2));
+    await until(() => expect(sent).toHaveLength(2));
     expect(sent.toSorted()).toEqual(['stop', 'w_1.rollback']);
   });
 
@@ -134,10 +135,10 @@ describe('Dispatcher', () => {
     const one = dispatcher({ journal: broken, onError });
     const poke = vi.spyOn(one, 'poke');
     await one.sweep();
-    await vi.waitFor(() => expect(onError).toHaveBeenCalledOnce());
+    await until(() => expect(onError).toHaveBeenCalledOnce());
     expect(poke).not.toHaveBeenCalled();
     await one.sweep();
-    await vi.waitFor(() => expect(startAttempt).toHaveBeenCalledTimes(2));
+    await until(() => expect(startAttempt).toHaveBeenCalledTimes(2));
     expect(sent).toEqual([]);
   });
 
@@ -168,7 +169,7 @@ describe('Dispatcher', () => {
       onAttempt: () => recorded.resolve(),
     });
     await one.sweep();
-    await vi.waitFor(async () => expect((await deliveryOf('m')).inFlight).toBe(true));
+    await until(async () => expect((await deliveryOf('m')).inFlight).toBe(true));
     // The attempt fails for now, after it was read as under way and before it is looked at.
     afterRead = async () => {
       answer.resolve({

@@ -1,6 +1,6 @@
 // What a channel gave out is shown to it again, across restarts and replicas: the real Slack bot
 // against a Slack that keeps its messages.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/core/delivery.ts';
 import { LEASE_MS } from '../../src/engine/share.ts';
 import { systemClock } from '../../src/kit/clock.ts';
@@ -8,6 +8,7 @@ import { createSlackBot } from '../../src/notify/slack-bot.ts';
 import { anEngine, type Engine, type EngineOptions, tempJournal } from '../support/engine.ts';
 import { type FakeSlackApi, startFakeSlackApi } from '../support/fake-slack-api.ts';
 import { SharedJournal } from '../support/shared-journal.ts';
+import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 let slack: FakeSlackApi;
@@ -38,7 +39,7 @@ function withBot(options: EngineOptions): Engine & { readonly sent: string[] } {
 
 /** Sockets are real, so that time is pushed on until all messages have gone out. */
 async function allDelivered(engine: Engine, watchId: string): Promise<void> {
-  await vi.waitFor(async () => {
+  await until(async () => {
     await engine.clock.advance(500);
     const all = await engine.journal.deliveries(watchId);
     expect(all.map(({ state }) => state)).toEqual(all.map(() => 'delivered'));
@@ -78,7 +79,7 @@ describe('the message of a watch in Slack', () => {
     const before = withBot({ clock, journal });
     before.start();
     const id = await before.watch();
-    await vi.waitFor(async () => {
+    await until(async () => {
       await clock.advance(20);
       const [first] = await journal.deliveries(id);
       expect(first).toMatchObject({ state: 'pending', lastReason: 'rate_limited' });

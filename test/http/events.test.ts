@@ -1,8 +1,9 @@
 import { get, type IncomingMessage } from 'node:http';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { STREAM_LIMITS } from '../../src/http/routes/events.ts';
 import { T0 } from '../support/fake-control.ts';
 import { api, listening } from '../support/http-server.ts';
+import { until } from '../support/until.ts';
 
 async function withWatch(stream = STREAM_LIMITS) {
   const server = api({ limits: { stream } });
@@ -47,13 +48,11 @@ describe('GET /v1/watches/{id}/events', () => {
     control.happen(id, { type: 'watch.armed', armed: 1, total: 1 });
     const client = await listen(url);
     expect(client.response.headers['content-type']).toBe('text/event-stream; charset=utf-8');
-    await vi.waitFor(() =>
-      expect(client.names()).toEqual(['watch.started', 'watch.armed', 'tick']),
-    );
+    await until(() => expect(client.names()).toEqual(['watch.started', 'watch.armed', 'tick']));
     control.happen(id, { type: 'watch.resumed', awayMs: 7 });
-    await vi.waitFor(() => expect(client.ids()).toEqual([1, 2, 3]));
+    await until(() => expect(client.ids()).toEqual([1, 2, 3]));
     await control.cancel(id, { by: 'alice', reason: 'enough' });
-    await vi.waitFor(() => expect(client.ended()).toBe(true));
+    await until(() => expect(client.ended()).toBe(true));
     expect(client.ids()).toEqual([1, 2, 3, 4]);
     expect(client.names().at(-1)).toBe('end');
     expect(control.listeners.size).toBe(0);
@@ -64,7 +63,7 @@ describe('GET /v1/watches/{id}/events', () => {
     control.happen(id, { type: 'watch.resumed', awayMs: 1 });
     control.happen(id, { type: 'watch.resumed', awayMs: 2 });
     const client = await listen(url, { 'last-event-id': '2' });
-    await vi.waitFor(() => expect(client.ids()).toEqual([3]));
+    await until(() => expect(client.ids()).toEqual([3]));
   });
 
   it('stays open while a rollback is being verified', async () => {
@@ -81,23 +80,23 @@ describe('GET /v1/watches/{id}/events', () => {
       verifies: true,
     });
     const client = await listen(url);
-    await vi.waitFor(() => expect(client.names()).toContain('tick'));
+    await until(() => expect(client.names()).toContain('tick'));
     control.happen(id, {
       type: 'rollback.not_confirmed',
       action: 'rollback',
       reason: 'not_accepted',
       because: [],
     });
-    await vi.waitFor(() => expect(client.ended()).toBe(true));
+    await until(() => expect(client.ended()).toBe(true));
     expect(client.names().slice(-2)).toEqual(['rollback.not_confirmed', 'end']);
   });
 
   it('shows the watch after each tick', async () => {
     const { control, id, url } = await withWatch();
     const client = await listen(url);
-    await vi.waitFor(() => expect(client.names()).toContain('tick'));
+    await until(() => expect(client.names()).toContain('tick'));
     control.tick(id, { atMs: T0 + 5_000, readings: {} });
-    await vi.waitFor(() => expect(client.text()).toContain('"last_tick_at":"2026-03-01T12:00:05'));
+    await until(() => expect(client.text()).toContain('"last_tick_at":"2026-03-01T12:00:05'));
   });
 
   it('sends every event once and in order, however they arrive', async () => {
@@ -107,13 +106,13 @@ describe('GET /v1/watches/{id}/events', () => {
       control.happen(id, { type: 'watch.resumed', awayMs: index });
     }
     const all = Array.from({ length: 1_501 }, (_, index) => index + 1);
-    await vi.waitFor(() => expect(client.ids()).toEqual(all));
+    await until(() => expect(client.ids()).toEqual(all));
   });
 
   it('sends comments while nothing happens', async () => {
     const { url } = await withWatch({ ...STREAM_LIMITS, heartbeatMs: 20 });
     const client = await listen(url);
-    await vi.waitFor(() => expect(client.text()).toContain(': heartbeat\n\n'));
+    await until(() => expect(client.text()).toContain(': heartbeat\n\n'));
   });
 
   it('serves a bounded number of clients, and another one when one has left', async () => {
@@ -123,7 +122,7 @@ describe('GET /v1/watches/{id}/events', () => {
     expect(refused.response.statusCode).toBe(503);
     expect(refused.response.headers['retry-after']).toBe('10');
     first.response.destroy();
-    await vi.waitFor(async () => expect((await listen(url)).response.statusCode).toBe(200));
+    await until(async () => expect((await listen(url)).response.statusCode).toBe(200));
   });
 
   it('cuts off a client that does not read', async () => {
@@ -138,22 +137,22 @@ describe('GET /v1/watches/{id}/events', () => {
       reason: 'not_verified',
       because,
     });
-    await vi.waitFor(() => expect(control.listeners.size).toBe(0));
+    await until(() => expect(control.listeners.size).toBe(0));
   });
 
   it('lets go of a client that left', async () => {
     const { control, url } = await withWatch();
     const client = await listen(url);
-    await vi.waitFor(() => expect(control.listeners.size).toBe(1));
+    await until(() => expect(control.listeners.size).toBe(1));
     client.response.destroy();
-    await vi.waitFor(() => expect(control.listeners.size).toBe(0));
+    await until(() => expect(control.listeners.size).toBe(0));
   });
 
   it('ends when the server shuts down', async () => {
     const { app, url } = await withWatch();
     const client = await listen(url);
     await app.close();
-    await vi.waitFor(() => expect(client.ended()).toBe(true));
+    await until(() => expect(client.ended()).toBe(true));
     // An orderly end, not a cut connection.
     expect(client.response.complete).toBe(true);
   });

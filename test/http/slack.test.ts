@@ -1,7 +1,7 @@
 // The buttons of Slack over real HTTP: signed as Slack signs, answered as Slack wants it, and what
 // came of it told by the response_url.
 import { createHmac } from 'node:crypto';
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { slackActionId, slackValue } from '../../src/core/slack-button.ts';
 import type { WatchView } from '../../src/engine/control.ts';
 import { slackProof } from '../../src/http/slack-proof.ts';
@@ -9,6 +9,7 @@ import type { SlackChannelSetup } from '../../src/http/slack-setup.ts';
 import { FakeControl } from '../support/fake-control.ts';
 import { startFakeService } from '../support/fake-service.ts';
 import { api, listening } from '../support/http-server.ts';
+import { until } from '../support/until.ts';
 
 const SECRET = ['8f742231', 'b10e8888', 'abcd99ab', 'cd0ef1e2'].join('');
 const OTHER = 'another-signing-secret-0123';
@@ -99,7 +100,7 @@ describe('a button in Slack', () => {
       const { press, control } = await pressable();
       const answer = await press(button);
       expect([answer.status, await answer.text()]).toEqual([200, '']);
-      await vi.waitFor(() => expect(told()).toEqual([expect.stringContaining(text)]));
+      await until(() => expect(told()).toEqual([expect.stringContaining(text)]));
       expect(control.commands.slice(1)).toEqual([{ name, argument: BY }]);
       expect(hooks.requests[0]).toMatchObject({
         path: '/actions/T1/1/secret',
@@ -111,7 +112,7 @@ describe('a button in Slack', () => {
   it('tells the journal who pressed, and why', async () => {
     const { press, control, watch } = await pressable();
     await press('stop');
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     expect((await control.events(watch.id)).at(-1)).toMatchObject({
       type: 'watch.stopped',
       cause: 'human',
@@ -131,7 +132,7 @@ describe('a button in Slack', () => {
     expect((await press('stop')).status).toBe(200);
     expect(await types()).toEqual(['watch.started']);
     gate.resolve();
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     expect(await types()).toEqual(['watch.started', 'watch.stopped']);
   });
 
@@ -147,7 +148,7 @@ describe('a button in Slack', () => {
     const { press, control } = await pressable();
     for (const actionTs of ['1', '2']) {
       await press('hold', { actionTs });
-      await vi.waitFor(() => expect(told()).toHaveLength(Number(actionTs)));
+      await until(() => expect(told()).toHaveLength(Number(actionTs)));
     }
     expect(control.commands.map(({ name }) => name)).toEqual(['start', 'setHold']);
     expect(told()[1]).toContain('Hold fire is on already, by slack:ann (U0123456789)');
@@ -161,7 +162,7 @@ describe('a button in Slack', () => {
     const { press, control, watch } = await pressable();
     await control.cancel(watch.id, { by: 'bob', reason: 'done' });
     await press(button);
-    await vi.waitFor(() => expect(told()).toEqual([expect.stringContaining(text)]));
+    await until(() => expect(told()).toEqual([expect.stringContaining(text)]));
     expect(told()[0]).toContain('Nothing was done: shop 2 (production) has ended (cancelled)');
     expect(control.commands.map(({ name }) => name)).toEqual(['start', 'cancel']);
   });
@@ -170,9 +171,9 @@ describe('a button in Slack', () => {
     const { press, control } = await pressable();
     await control.setHold({ by: 'bob', reason: 'audit' });
     await press('stop');
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     await press('stop', { value: '["ops","w_none"]' });
-    await vi.waitFor(() => expect(told()).toHaveLength(2));
+    await until(() => expect(told()).toHaveLength(2));
     expect(told()).toEqual([
       'Nothing was done. hold fire is on; release first',
       'Nothing was done: the watch is no longer in the journal. This message is too old.',
@@ -183,7 +184,7 @@ describe('a button in Slack', () => {
     const { press, control, log } = await pressable();
     control.failure = new TypeError('x of undefined');
     await press('acknowledge');
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     expect(told()[0]).toContain('canaryd itself failed, its log says why');
     expect(log.join()).toContain('x of undefined');
   });
@@ -191,7 +192,7 @@ describe('a button in Slack', () => {
   it('is refused to people who are not among the users', async () => {
     const { press, control } = await pressable([ops({ users: ['U0000000001'] })]);
     expect((await press('stop')).status).toBe(200);
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     expect(told()[0]).toContain('Nothing was done: you (ann, U0123456789) are not among the users');
     expect(hooks.requests[0]?.body).toMatchObject({ response_type: 'ephemeral' });
     expect(control.commands.map(({ name }) => name)).toEqual(['start']);
@@ -202,11 +203,11 @@ describe('a button in Slack', () => {
     const listed = ops({ name: 'listed', users: [guest.id] });
     const { press, control } = await pressable([ops(), listed]);
     await press('stop', { user: guest });
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     expect(told()[0]).toContain('you (eve, U0000000009) are of another workspace');
     expect(control.commands).toHaveLength(1);
     await press('acknowledge', { user: guest, channel: 'listed' });
-    await vi.waitFor(() => expect(told()).toHaveLength(2));
+    await until(() => expect(told()).toHaveLength(2));
     expect(control.commands.map(({ name }) => name)).toEqual(['start', 'acknowledge']);
   });
 
@@ -216,7 +217,7 @@ describe('a button in Slack', () => {
   ])('is obeyed in its own channel of Slack only (%s)', async (channelId, wanted) => {
     const { press, control } = await pressable([ops({ channelId })]);
     await press('acknowledge');
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     expect(control.commands.map(({ name }) => name)).toEqual(wanted);
   });
 
@@ -224,18 +225,16 @@ describe('a button in Slack', () => {
     const strict = ops({ name: 'strict', users: ['U0000000001'] });
     const { press, control } = await pressable([ops(), strict]);
     await press('acknowledge', { channel: 'strict' });
-    await vi.waitFor(() => expect(told()[0]).toContain("canaryd's channel strict"));
+    await until(() => expect(told()[0]).toContain("canaryd's channel strict"));
     await press('acknowledge', { channel: 'removed', actionTs: '2' });
-    await vi.waitFor(() =>
-      expect(told()[1]).toContain('no longer has buttons in its channel removed'),
-    );
+    await until(() => expect(told()[1]).toContain('no longer has buttons in its channel removed'));
     expect(control.commands).toHaveLength(1);
   });
 
   it('neither pings nor links by a foreign name', async () => {
     const { press, control } = await pressable([ops({ users: ['U0000000001'] })]);
     await press('stop', { user: { id: 'U2', username: '<!channel>\n& \u202e' } });
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     expect(told()[0]).toContain('you (&lt;!channel&gt; &amp;, U2)');
     expect(control.commands).toHaveLength(1);
   });
@@ -243,9 +242,9 @@ describe('a button in Slack', () => {
   it('leaves it to canaryd whether a second acknowledgement says something new', async () => {
     const { press, control } = await pressable();
     await press('acknowledge');
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await until(() => expect(told()).toHaveLength(1));
     await press('acknowledge', { actionTs: '2' });
-    await vi.waitFor(() => expect(told()).toHaveLength(2));
+    await until(() => expect(told()).toHaveLength(2));
     const commands = control.commands.map(({ name }) => name);
     expect(commands).toEqual(['start', 'acknowledge', 'acknowledge']);
   });
@@ -256,7 +255,7 @@ describe('what Slack is told later', () => {
     hooks.respondOnce(500, 'trouble');
     const { press } = await pressable();
     await press('acknowledge');
-    await vi.waitFor(() => expect(hooks.requests).toHaveLength(2), 5_000);
+    await until(() => expect(hooks.requests).toHaveLength(2), 5_000);
     expect(new Set(told()).size).toBe(1);
   });
 
@@ -264,7 +263,7 @@ describe('what Slack is told later', () => {
     hooks.respondOnce(404, 'used_url');
     const { press, types, log, app } = await pressable();
     await press('acknowledge');
-    await vi.waitFor(() => expect(log.join()).toContain('could not be told'));
+    await until(() => expect(log.join()).toContain('could not be told'));
     await app.close();
     expect(hooks.requests).toHaveLength(1);
     expect(await types()).toContain('watch.acknowledged');
@@ -281,7 +280,7 @@ describe('what Slack is told later', () => {
   ])('goes to Slack only: not to %s', async (responseUrl) => {
     const { press, types, log } = await pressable();
     await press('acknowledge', { responseUrl });
-    await vi.waitFor(() => expect(log.join()).toContain('its response_url is not of Slack'));
+    await until(() => expect(log.join()).toContain('its response_url is not of Slack'));
     expect(await types()).toContain('watch.acknowledged');
     expect(hooks.requests).toEqual([]);
   });
@@ -290,7 +289,7 @@ describe('what Slack is told later', () => {
     hooks.respondOnce(302, '', { location: `${hooks.url}/elsewhere` });
     const { press, log } = await pressable();
     await press('acknowledge');
-    await vi.waitFor(() => expect(log.join()).toContain('HTTP 302'));
+    await until(() => expect(log.join()).toContain('HTTP 302'));
     expect(hooks.requests).toHaveLength(1);
   });
 });

@@ -7,6 +7,7 @@ import type { Reading } from '../../src/core/sample.ts';
 import type { Clock } from '../../src/kit/clock.ts';
 import { createScrapeSource, type ScrapeOptions } from '../../src/source/scrape.ts';
 import { SERIES_MAX } from '../../src/source/scrape-history.ts';
+import { until } from '../support/until.ts';
 
 const DEPLOY = 1_000;
 
@@ -352,7 +353,7 @@ describe('Several watches', () => {
     const abort = new AbortController();
     const aborted = source.read(request(1005, [gauge], { signal: abort.signal }));
     const patient = source.read(request(1005, [gauge], { watchId: 'w_2' }));
-    await vi.waitFor(() => expect(aurora.requests).toHaveLength(1));
+    await until(() => expect(aurora.requests).toHaveLength(1));
     abort.abort();
     expect(await aborted).toEqual({ positions: blind('unreachable', 'tick ended') });
     source.forget('w_1');

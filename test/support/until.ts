@@ -2,7 +2,7 @@
 import { vi } from 'vitest';
 
 export function until(check: () => Promise<void> | void, timeoutMs = 30_000): Promise<void> {
-  return vi.waitFor(check, { timeout: timeoutMs, interval: 200 });
+  return vi.waitFor(check, { timeout: timeoutMs, interval: 50 });
 }
 
 /** Every target has been scraped a few times: the time before a deploy is known. */

@@ -1,13 +1,12 @@
 // A service's own `/metrics`, looked at for `check --live`. Counters need time to count: the source
 // of production is read twice, and what needs more than these few seconds is said to be blind.
 import type { ReadRequest } from '../../core/read.ts';
-import { select } from '../../core/select.ts';
+import { select, selectorsOf } from '../../core/select.ts';
 import type { Series } from '../../core/series.ts';
 import { send } from '../../kit/http.ts';
 import { headerSecrets, redact } from '../../kit/redact.ts';
 import { parseMetrics, TEXT_LENGTH_MAX, typesIn } from '../../source/metrics-text.ts';
 import { createScrapeSource, type ScrapeOptions } from '../../source/scrape.ts';
-import { selectorsOf } from '../words.ts';
 import { familiesOf, kindIn, type Sight } from './sight.ts';
 
 type Text = {

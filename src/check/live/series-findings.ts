@@ -2,12 +2,12 @@
 // and are sampled often enough.
 import type { Indicator, Matcher, Selector } from '../../core/policy.ts';
 import { formatDuration, formatValue } from '../../core/quantity.ts';
-import { select, selectorText } from '../../core/select.ts';
+import { select, selectorsOf, selectorText } from '../../core/select.ts';
 import type { Series } from '../../core/series.ts';
 import { type About, type Finding, finding } from '../finding.ts';
 import { rangeOf, SAMPLES_IN_RANGE_MIN } from '../indicators.ts';
 import { aboutCondition, aboutIndicator, type Subject } from '../subject.ts';
-import { metricsIn, selectorsOf } from '../words.ts';
+import { metricsIn } from '../words.ts';
 import { gaugeFindings } from './kind-findings.ts';
 import { alike, nearest, nearestText } from './nearest.ts';
 import { aboutMetric, type Seen } from './seen.ts';
