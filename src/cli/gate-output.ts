@@ -1,11 +1,14 @@
 // What `gate` prints: progress while checks run, the decision with its reasons, a gate in words.
 
+import {
+  type CriterionRecord,
+  type GateRecord,
+  LEVELS,
+  type Outcome,
+} from '../core/gate-record.ts';
 import { formatDuration } from '../core/quantity.ts';
-import type { Outcome } from '../gate/check.ts';
 import { DECISION_WORDS, headline, resultOf } from '../gate/decision-text.ts';
 import type { Approvals, DecisionRule, Gate } from '../gate/gate.ts';
-import { LEVELS } from '../gate/gate.ts';
-import type { CriterionRecord, GateRecord } from '../gate/record.ts';
 import { exemptionJson } from '../gate/record-json.ts';
 import type { Progress } from '../gate/run.ts';
 import { timeText } from '../gate/signed.ts';

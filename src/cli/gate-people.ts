@@ -1,7 +1,8 @@
 // `gate sign`, `gate override` and `gate verify`: what people add to a gate, and whether evidence is
 // still what it was.
 
-import { APPROVAL_IDS, type Gate, type SignOff } from '../gate/gate.ts';
+import type { SignOff } from '../core/gate-record.ts';
+import { APPROVAL_IDS, type Gate } from '../gate/gate.ts';
 import { verifyEvidence } from '../gate/manifest.ts';
 import type { GateFile } from '../gate/read.ts';
 import { signOffJson } from '../gate/record-json.ts';

@@ -1,17 +1,18 @@
 // `gate`: carries a gate out on this machine, decides, and writes the evidence. Without evidence
 // that could be written there is no GO.
+
 import { appendFileSync, existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../config/load.ts';
 import { problemsText } from '../config/problems.ts';
 import { createSecrets } from '../config/secrets.ts';
+import type { GateRecord } from '../core/gate-record.ts';
 import { prometheusOptions, scrapeOptions } from '../daemon/sources.ts';
 import { headline, summaryText } from '../gate/decision-text.ts';
 import { type WrittenEvidence, writeEvidence } from '../gate/evidence.ts';
 import { type Judged, judge } from '../gate/judge.ts';
 import type { GateSource, GateSources } from '../gate/kinds.ts';
 import { type AskedDeploy, type GateFile, readGateFile, unknownIds } from '../gate/read.ts';
-import type { GateRecord } from '../gate/record.ts';
 import { criterionJson, recordJson } from '../gate/record-json.ts';
 import { signOffFile } from '../gate/sign-off-file.ts';
 import { messageOf } from '../kit/errors.ts';

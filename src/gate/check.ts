@@ -1,9 +1,7 @@
 // What every check of a gate is and gives. A check looks at one thing, says in one sentence what it
 // found and what is wanted, and keeps what it looked at as evidence. It never decides about the gate.
+import type { Outcome } from '../core/gate-record.ts';
 import type { Clock } from '../kit/clock.ts';
-
-/** `unknown`: it could not be carried out. Unknown is not GO. */
-export type Outcome = 'pass' | 'fail' | 'unknown';
 
 /** What was looked at, for a file of the evidence. Without secrets. */
 export type Exhibit = {

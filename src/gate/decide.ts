@@ -1,19 +1,18 @@
 // From what was found to GO, review or NO-GO, with the reasons. Pure: records, signatures,
 // exemptions, rules and a time in; a decision out. `unknown` counts as not met, everywhere: only
 // people turn it into GO, in writing and by name.
+import type {
+  CheckRecord,
+  CriterionRecord,
+  Exemption,
+  GateDeploy,
+  GateRecord,
+  Level,
+  Outcome,
+  SignOff,
+} from '../core/gate-record.ts';
 import { cutEnd } from '../kit/redact.ts';
-import type { Outcome } from './check.ts';
-import {
-  APPROVAL_IDS,
-  type Criterion,
-  type DecisionRule,
-  type Exemption,
-  type Gate,
-  type GateDeploy,
-  type Level,
-  type SignOff,
-} from './gate.ts';
-import type { CheckRecord, CriterionRecord, GateRecord } from './record.ts';
+import { APPROVAL_IDS, type Criterion, type DecisionRule, type Gate } from './gate.ts';
 import { approvedOf, type Signatures, signedOf, timeText } from './signed.ts';
 
 const REASON_CHARS_MAX = 800;

@@ -1,9 +1,15 @@
 // The decision as people read it: decision.md of the evidence, and the summary of a CI job.
 // Everything foreign in it is escaped: it may not format, link or end a cell.
+import {
+  type CheckRecord,
+  type CriterionRecord,
+  type Decision,
+  type GateRecord,
+  LEVELS,
+  type Level,
+} from '../core/gate-record.ts';
 import { formatDuration } from '../core/quantity.ts';
 import { cutEnd, printable } from '../kit/redact.ts';
-import { LEVELS, type Level } from './gate.ts';
-import type { CheckRecord, CriterionRecord, Decision, GateRecord } from './record.ts';
 
 export const DECISION_WORDS: Readonly<Record<Decision, string>> = {
   go: 'GO',

@@ -1,14 +1,14 @@
 // The evidence of one run as a folder that can be shown later: the decision for people and for
 // machines, the gate as it was read, the signatures, what each check looked at, and a manifest with
 // the hash of every file. It appears whole or not at all. Never overwrites anything.
+
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { GateRecord, SignOff } from '../core/gate-record.ts';
 import { messageOf } from '../kit/errors.ts';
 import { decisionText } from './decision-text.ts';
 import { type EvidenceFile, sha256 } from './exhibits.ts';
-import type { SignOff } from './gate.ts';
 import { MANIFEST, MANIFEST_HASH, manifestText } from './manifest.ts';
-import type { GateRecord } from './record.ts';
 import { recordJson, signOffJson } from './record-json.ts';
 
 /** Runs of one gate in one second. */

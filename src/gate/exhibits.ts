@@ -1,7 +1,8 @@
 // The raw evidence of a check as files: names that are safe in any folder, and hashes.
+
 import { createHash } from 'node:crypto';
+import type { CheckRecord } from '../core/gate-record.ts';
 import { EXHIBIT_BYTES_MAX, type Exhibit } from './check.ts';
-import type { CheckRecord } from './record.ts';
 
 export const EXHIBITS_PER_CHECK_MAX = 50;
 /** Of one run; what does not fit is named, and left out. */

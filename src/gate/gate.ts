@@ -1,13 +1,6 @@
 // A gate after validation: what must be true before a deploy, and how GO or NO-GO follows from it.
+import type { Exemption, Level, SignOff } from '../core/gate-record.ts';
 import type { Check } from './check.ts';
-
-/**
- * - `green`: must pass
- * - `yellow`: a warning; may be mitigated in writing
- * - `red`: a stop condition; its checks pass while it does not hold, and nothing waives it
- */
-export const LEVELS = ['green', 'yellow', 'red'] as const;
-export type Level = (typeof LEVELS)[number];
 
 /** One line of a checklist. It passes when all its checks and sign-offs do. */
 export type Criterion = {
@@ -27,18 +20,6 @@ export type SignOffNeeded = {
   readonly statement: string;
   /** It counts this long. */
   readonly validForMs: number;
-};
-
-export type SignOff = {
-  readonly gate: string;
-  readonly criterion: string;
-  readonly role: string;
-  readonly name: string;
-  /** Where that version is to go: a signature for a testnet does not count for production. */
-  readonly environment: string;
-  readonly version: string;
-  readonly atMs: number;
-  readonly note: string | null;
 };
 
 /** Instead of the id of a criterion: the approval of a review, and of an override. */
@@ -61,15 +42,6 @@ export type SignOffAdded =
   | { readonly kind: 'failed'; readonly reason: string };
 
 export const SIGN_OFFS_MAX = 10_000;
-
-/** In writing: who, why, until when. A waiver of a green criterion, a mitigation of a yellow one. */
-export type Exemption = {
-  readonly kind: 'waiver' | 'mitigation';
-  readonly criterion: string;
-  readonly by: string;
-  readonly reason: string;
-  readonly untilMs: number;
-};
 
 export type DecisionRule =
   /** All green pass, no red holds; so many yellows may be left unmitigated (null: any number). */
@@ -110,11 +82,4 @@ export type Gate = {
   readonly checksAtOnce: number;
   /** sha256 of the file it was read from. */
   readonly hash: string;
-};
-
-export type GateDeploy = {
-  readonly service: string;
-  readonly environment: string;
-  readonly version: string;
-  readonly parameters: Readonly<Record<string, number | string>>;
 };

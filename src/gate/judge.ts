@@ -1,12 +1,12 @@
 // One run of a gate, from its file to the record: checks, signatures, decision. An interrupted run,
 // and one of some criteria only, decide nothing: half a checklist is no GO.
+import type { CriterionRecord, GateRecord, SignOff } from '../core/gate-record.ts';
 import { newGateRunId } from '../kit/random.ts';
 import { VERSION } from '../kit/version.ts';
 import { criterionRecords, decide } from './decide.ts';
 import type { EvidenceFile } from './exhibits.ts';
-import type { SignOff, SignOffStore } from './gate.ts';
+import type { SignOffStore } from './gate.ts';
 import type { GateFile } from './read.ts';
-import type { CriterionRecord, GateRecord } from './record.ts';
 import { type RunTools, runGate } from './run.ts';
 
 export type Judged =

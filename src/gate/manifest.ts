@@ -1,12 +1,13 @@
 // The manifest of an evidence folder, and its verification: every file, its size and its hash; the
 // hash of the manifest itself in a file beside it. Verifying finds any byte that was changed, added
 // or taken away. Whoever rewrites all of it is found by the hash that was printed at the time.
+
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { GateRecord } from '../core/gate-record.ts';
 import { type EvidenceFile, sha256 } from './exhibits.ts';
-import type { GateRecord } from './record.ts';
 
 export const MANIFEST = 'manifest.json';
 export const MANIFEST_HASH = 'manifest.sha256';

@@ -1,5 +1,6 @@
 // A gate file → a gate that can be carried out, for one deploy: all of it, or every mistake at once.
 // Asks nobody: sources, files and secrets are looked at when the checks are carried out.
+
 import { createHash } from 'node:crypto';
 import { ms } from '../config/fields.ts';
 import {
@@ -14,10 +15,11 @@ import { found, type Path, problem, schemaProblems, uniqueProblems } from '../co
 import type { Secrets } from '../config/secrets.ts';
 import { policyNameOf } from '../config/to-policy.ts';
 import { parseYaml, readYamlText } from '../config/yaml-file.ts';
+import { type GateDeploy, LEVELS, type Level } from '../core/gate-record.ts';
 import { fill, type TemplateValues } from '../core/template.ts';
 import type { Problem } from '../kit/errors.ts';
 import type { Check } from './check.ts';
-import { type Criterion, type Gate, type GateDeploy, LEVELS, type Level } from './gate.ts';
+import type { Criterion, Gate } from './gate.ts';
 import { type GateSources, MAKERS, type MadeCheck, type MakeTools } from './kinds.ts';
 import { exemptionsOf, gateProblems, overrideOf, placeholderProblems, ruleOf } from './rules.ts';
 

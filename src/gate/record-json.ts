@@ -1,6 +1,11 @@
 // The record for machines: decision.json of the evidence, `--json` and the API have these fields.
-import type { Exemption, SignOff } from './gate.ts';
-import type { CheckRecord, CriterionRecord, GateRecord } from './record.ts';
+import type {
+  CheckRecord,
+  CriterionRecord,
+  Exemption,
+  GateRecord,
+  SignOff,
+} from '../core/gate-record.ts';
 
 export type RecordJson = ReturnType<typeof recordJson>;
 

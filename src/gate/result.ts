@@ -1,7 +1,8 @@
 // What a check gives back, in one shape: a line that is bounded, details that are bounded, exhibits
 // that are cut and say so.
+import type { Outcome } from '../core/gate-record.ts';
 import { cutEnd, printable } from '../kit/redact.ts';
-import { type CheckResult, EXHIBIT_BYTES_MAX, type Exhibit, type Outcome } from './check.ts';
+import { type CheckResult, EXHIBIT_BYTES_MAX, type Exhibit } from './check.ts';
 
 const TEXT_CHARS_MAX = 500;
 const DETAILS_MAX = 50;

@@ -1,20 +1,14 @@
 // What decides in a gate, from its file: rule, override, waivers and mitigations, and the mistakes
 // that the schema cannot see. Works on what was written, so that all mistakes are told together.
+
 import { ms } from '../config/fields.ts';
 import type { GateInput } from '../config/gate-schema.ts';
 import { entriesOf, fieldOf, itemsOf } from '../config/policy-draft.ts';
 import { didYouMean, found, type Path, problem } from '../config/problems.ts';
+import { type Exemption, LEVELS, type Level } from '../core/gate-record.ts';
 import { placeholdersOf } from '../core/template.ts';
 import type { Problem } from '../kit/errors.ts';
-import {
-  APPROVAL_IDS,
-  type Approval,
-  type DecisionRule,
-  type Exemption,
-  LEVELS,
-  type Level,
-  type Override,
-} from './gate.ts';
+import { APPROVAL_IDS, type Approval, type DecisionRule, type Override } from './gate.ts';
 
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const DAY_MS = 86_400_000;

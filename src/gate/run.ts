@@ -2,14 +2,14 @@
 // all together with one. Decides nothing. A check that hangs, throws or is interrupted is `unknown`;
 // what it still gives after it was cut off does not count.
 
+import type { CheckRecord, Outcome } from '../core/gate-record.ts';
 import { formatDuration } from '../core/quantity.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
 import { within } from '../kit/within.ts';
-import type { Check, CheckResult, Outcome } from './check.ts';
+import type { Check, CheckResult } from './check.ts';
 import { type EvidenceFile, EXHIBITS_BYTES_MAX, keepExhibits } from './exhibits.ts';
 import type { Criterion, Gate } from './gate.ts';
-import type { CheckRecord } from './record.ts';
 import { unknown } from './result.ts';
 
 /** A check that was cut off has so long to end its processes and say how far it came. */

@@ -1,9 +1,11 @@
 // Signatures in a file of JSON lines, for gates without a daemon. Lines are only added. A line that
 // is no signature is told, never passed over: it could be the one that somebody relies on.
+
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { SignOff } from '../core/gate-record.ts';
 import { messageOf } from '../kit/errors.ts';
-import { SIGN_OFFS_MAX, type SignOff, type SignOffStore } from './gate.ts';
+import { SIGN_OFFS_MAX, type SignOffStore } from './gate.ts';
 import { signOffJson } from './record-json.ts';
 
 const FILE_BYTES_MAX = 10_000_000;

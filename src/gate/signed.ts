@@ -1,7 +1,8 @@
 // Whose signature counts: for this gate, version and environment, by the role that is wanted, not
 // from the future and not expired. Pure. What does not count is named with the reason.
+import type { GateDeploy, SignOff } from '../core/gate-record.ts';
 import { formatDuration } from '../core/quantity.ts';
-import type { Approvals, GateDeploy, SignOff, SignOffNeeded } from './gate.ts';
+import type { Approvals, SignOffNeeded } from './gate.ts';
 
 /** Clocks of two machines may differ by so much. */
 const SKEW_MS = 5 * 60_000;

@@ -1,8 +1,8 @@
 // What holds of every decision, whatever was found: for the rules of all checklists.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Outcome } from '../../src/gate/check.ts';
-import type { Decision } from '../../src/gate/record.ts';
+import type { Decision, Outcome } from '../../src/core/gate-record.ts';
 import { decided, line } from '../support/gate.ts';
 
 const GREEN = ['g1', 'g2', 'g3', 'g4'];

@@ -12,10 +12,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { GateRecord } from '../../src/core/gate-record.ts';
 import { type EvidenceParts, writeEvidence } from '../../src/gate/evidence.ts';
 import { keepExhibits } from '../../src/gate/exhibits.ts';
 import { verifyEvidence } from '../../src/gate/manifest.ts';
-import type { GateRecord } from '../../src/gate/record.ts';
 import { checkRecord, decided, gateFile, line, signOff } from '../support/gate.ts';
 
 /** While set, a write of the exhibit fails with this code, after a part of the others is there. */

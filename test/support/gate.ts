@@ -1,10 +1,9 @@
 // Gates as they are written, and what was found, in a few words: for the scenarios of decisions.
+
 import { createSecrets } from '../../src/config/secrets.ts';
-import type { Outcome } from '../../src/gate/check.ts';
+import type { CheckRecord, Outcome, SignOff } from '../../src/core/gate-record.ts';
 import { type Decided, decide } from '../../src/gate/decide.ts';
-import type { SignOff } from '../../src/gate/gate.ts';
 import { type GateFile, type GateResult, readGate } from '../../src/gate/read.ts';
-import type { CheckRecord } from '../../src/gate/record.ts';
 import { T0 } from './build.ts';
 
 export const HOUR = 3_600_000;

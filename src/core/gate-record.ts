@@ -1,6 +1,48 @@
-// What one run of a gate found and decided: the same data for people, machines, the API and the page.
-import type { Outcome } from './check.ts';
-import type { Exemption, GateDeploy, Level, SignOff } from './gate.ts';
+// A decision of a gate and the signatures for it, as they are kept: the same data for people, machines,
+// the journal, the API and the page. How it is decided is in src/gate/.
+
+/** `unknown`: it could not be carried out. Unknown is not GO. */
+export type Outcome = 'pass' | 'fail' | 'unknown';
+
+/**
+ * - `green`: must pass
+ * - `yellow`: a warning; may be mitigated in writing
+ * - `red`: a stop condition; its checks pass while it does not hold, and nothing waives it
+ */
+export const LEVELS = ['green', 'yellow', 'red'] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** In writing: who, why, until when. A waiver of a green criterion, a mitigation of a yellow one. */
+export type Exemption = {
+  readonly kind: 'waiver' | 'mitigation';
+  readonly criterion: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly untilMs: number;
+};
+
+export type SignOff = {
+  readonly gate: string;
+  readonly criterion: string;
+  readonly role: string;
+  readonly name: string;
+  /** Where that version is to go: a signature for a testnet does not count for production. */
+  readonly environment: string;
+  readonly version: string;
+  readonly atMs: number;
+  readonly note: string | null;
+  /** The token by which it came over the API; absent: written by hand, or without tokens. */
+  readonly via?: string;
+  /** It takes back what the same person has signed before in this role; absent: it signs. */
+  readonly isWithdrawn?: true;
+};
+
+export type GateDeploy = {
+  readonly service: string;
+  readonly environment: string;
+  readonly version: string;
+  readonly parameters: Readonly<Record<string, number | string>>;
+};
 
 /** `review`: somebody named has to approve before it is GO. */
 export type Decision = 'go' | 'no_go' | 'review';
