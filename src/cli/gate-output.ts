@@ -6,10 +6,10 @@ import {
   LEVELS,
   type Outcome,
 } from '../core/gate-record.ts';
+import { exemptionJson } from '../core/gate-record-json.ts';
 import { formatDuration } from '../core/quantity.ts';
 import { DECISION_WORDS, headline, resultOf } from '../gate/decision-text.ts';
 import type { Approvals, DecisionRule, Gate } from '../gate/gate.ts';
-import { exemptionJson } from '../gate/record-json.ts';
 import type { Progress } from '../gate/run.ts';
 import { timeText } from '../gate/signed.ts';
 import type { CliIo, Output } from './output.ts';

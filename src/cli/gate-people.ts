@@ -2,10 +2,10 @@
 // still what it was.
 
 import type { SignOff } from '../core/gate-record.ts';
+import { signOffJson } from '../core/gate-record-json.ts';
 import { APPROVAL_IDS, type Gate } from '../gate/gate.ts';
 import { verifyEvidence } from '../gate/manifest.ts';
 import type { GateFile } from '../gate/read.ts';
-import { signOffJson } from '../gate/record-json.ts';
 import { printable } from '../kit/redact.ts';
 import { EXIT, type ExitCode, usage } from './exit.ts';
 import { type GatePlace, readGateOf, storeOf } from './gate.ts';

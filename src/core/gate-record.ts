@@ -26,6 +26,8 @@ export type SignOff = {
   readonly criterion: string;
   readonly role: string;
   readonly name: string;
+  /** absent: written without one; it counts for any service of this gate. */
+  readonly service?: string;
   /** Where that version is to go: a signature for a testnet does not count for production. */
   readonly environment: string;
   readonly version: string;

@@ -5,11 +5,11 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { GateRecord, SignOff } from '../core/gate-record.ts';
+import { recordJson, signOffJson } from '../core/gate-record-json.ts';
 import { messageOf } from '../kit/errors.ts';
 import { decisionText } from './decision-text.ts';
 import { type EvidenceFile, sha256 } from './exhibits.ts';
 import { MANIFEST, MANIFEST_HASH, manifestText } from './manifest.ts';
-import { recordJson, signOffJson } from './record-json.ts';
 
 /** Runs of one gate in one second. */
 const FOLDERS_MAX = 100;

@@ -4,9 +4,9 @@
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { SignOff } from '../core/gate-record.ts';
+import { signOffJson } from '../core/gate-record-json.ts';
 import { messageOf } from '../kit/errors.ts';
 import { SIGN_OFFS_MAX, type SignOffStore } from './gate.ts';
-import { signOffJson } from './record-json.ts';
 
 const FILE_BYTES_MAX = 10_000_000;
 const FIELD_CHARS_MAX = 4_000;

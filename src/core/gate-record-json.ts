@@ -1,11 +1,12 @@
-// The record for machines: decision.json of the evidence, `--json` and the API have these fields.
+// The record for machines: decision.json of the evidence, `--json` and the API have these fields. The
+// way back, with its limits, is in src/http/gate-bodies.ts.
 import type {
   CheckRecord,
   CriterionRecord,
   Exemption,
   GateRecord,
   SignOff,
-} from '../core/gate-record.ts';
+} from './gate-record.ts';
 
 export type RecordJson = ReturnType<typeof recordJson>;
 
@@ -60,8 +61,10 @@ export function exemptionJson({ untilMs, ...rest }: Exemption) {
   return { ...rest, until: timeJson(untilMs) };
 }
 
-export function signOffJson({ atMs, ...rest }: SignOff) {
-  return { ...rest, at: timeJson(atMs) };
+export type SignOffJson = ReturnType<typeof signOffJson>;
+
+export function signOffJson({ atMs, isWithdrawn, ...rest }: SignOff) {
+  return { ...rest, at: timeJson(atMs), ...(isWithdrawn ? { withdrawn: true as const } : {}) };
 }
 
 function timeJson(atMs: number): string {
