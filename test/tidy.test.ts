@@ -146,8 +146,8 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   zod: /^src\/(?:config|http|journal|cli)\//,
   'p-retry': /^src\/kit\/retry\.ts$/,
   sax: /^src\/gate\/report\/xml\.ts$/,
-  ajv: /^src\/gate\/report\/json-schema\.ts$/,
-  'ajv-formats': /^src\/gate\/report\/json-schema\.ts$/,
+  ajv: /^src\/source\/audit-log\/json-schema\.ts$/,
+  'ajv-formats': /^src\/source\/audit-log\/json-schema\.ts$/,
 };
 
 /** `ajv/dist/2020.js` → `ajv` */

@@ -4,15 +4,22 @@ import { ms } from '../../config/fields.ts';
 import type { AuditLogInput } from '../../config/gate-checks/audit-log.ts';
 import { pathsOf } from '../../config/gate-checks/common.ts';
 import { formatNumber, parseQuantity } from '../../core/quantity.ts';
+import { jsonAt, type Mapping } from '../../kit/json.ts';
+import { timeIn } from '../../kit/written-time.ts';
+import {
+  FAULTS,
+  type Fault,
+  readEvent,
+  serializationProblem,
+} from '../../source/audit-log/events.ts';
+import { type Compiled, compileSchema } from '../../source/audit-log/json-schema.ts';
+import type { Line } from '../../source/audit-log/lines.ts';
 import type { CheckResult, CheckTools } from '../check.ts';
-import { jsonAt } from '../json-path.ts';
 import type { MadeCheck, MakeTools } from '../kinds.ts';
-import { ageOf, timeIn } from '../report/age.ts';
-import { FAULTS, type Fault, readEvent, serializationProblem } from '../report/events.ts';
+import { ageOf } from '../report/age.ts';
 import { Flows } from '../report/flows.ts';
-import { type Mapping, parseReport } from '../report/json.ts';
-import { type Compiled, compileSchema } from '../report/json-schema.ts';
-import { type Line, type LinesRead, readLines } from '../report/lines.ts';
+import { parseReport } from '../report/json.ts';
+import { type LinesRead, readLines } from '../report/lines.ts';
 import { findPaths, type Refused, readReports, refused } from '../report/read.ts';
 import { exhibit, fail, pass, unknown } from '../result.ts';
 

@@ -9,9 +9,9 @@ import { compileSearch } from '../../core/pattern.ts';
 import { formatDuration, roughDuration } from '../../core/quantity.ts';
 import { fill, type TemplateValues } from '../../core/template.ts';
 import type { HttpAnswer } from '../../kit/http.ts';
+import { jsonAt, jsonText } from '../../kit/json.ts';
 import { cutEnd } from '../../kit/redact.ts';
 import { comparisonOf, judgeFigure } from '../figure.ts';
-import { jsonAt, jsonText } from '../json-path.ts';
 import { parseJson } from '../request.ts';
 
 /** A found value is quoted up to this length: it may be anything. */

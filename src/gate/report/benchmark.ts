@@ -1,7 +1,7 @@
 // Figures of benchmarks: JSON of pytest-benchmark, or named places in the JSON of any other tool.
 import type { SCALES, STATISTICS } from '../../config/gate-checks/benchmark.ts';
-import { jsonAt } from '../json-path.ts';
-import { timeIn } from './age.ts';
+import { jsonAt } from '../../kit/json.ts';
+import { timeIn } from '../../kit/written-time.ts';
 import { field, listIn, numberIn, numberOf, parseReport, textIn } from './json.ts';
 import { type Refused, type ReportFile, refused } from './read.ts';
 

@@ -1,7 +1,8 @@
 // Coverage reports, file by file: Cobertura XML, lcov, the json-summary of Istanbul and the JSON of
 // coverage.py. Counts, not rounded percentages: 89.996 % is not 90 %.
-import { timeIn } from './age.ts';
-import { countIn, entriesIn, field, isMapping, parseReport } from './json.ts';
+import { isMapping } from '../../kit/json.ts';
+import { timeIn } from '../../kit/written-time.ts';
+import { countIn, entriesIn, field, parseReport } from './json.ts';
 import { decode, type Refused, type ReportFile, refused } from './read.ts';
 import { type Element, visitXml } from './xml.ts';
 

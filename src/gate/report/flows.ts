@@ -3,11 +3,10 @@
 import { ms, shareValue } from '../../config/fields.ts';
 import type { AuditLogInput } from '../../config/gate-checks/audit-log.ts';
 import { formatNumber } from '../../core/quantity.ts';
-import { jsonAt } from '../json-path.ts';
-import type { Mapping } from './json.ts';
+import { jsonAt, type Mapping } from '../../kit/json.ts';
+import { wordOf } from '../../source/audit-log/events.ts';
 
 export const FLOWS_MAX = 300_000;
-const KEY_CHARS_MAX = 200;
 const SHOWN_MAX = 20;
 
 type TraceInput = NonNullable<AuditLogInput['trace']>;
@@ -116,11 +115,4 @@ export class Flows {
     const problem = flow.problem ?? (missing.length > 0 ? `no ${missing.join(', ')}` : null);
     this.#count(problem === null ? null : `flow ${key.slice(0, 60)}`, problem ?? '');
   }
-}
-
-/** A text or number that says something. */
-function wordOf(value: unknown): string | null {
-  if (typeof value === 'number') return String(value);
-  if (typeof value !== 'string' || value.trim() === '') return null;
-  return value.slice(0, KEY_CHARS_MAX);
 }

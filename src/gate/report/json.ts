@@ -1,4 +1,5 @@
 // JSON reports: parsed once, then looked at piece by piece, so that nothing in them can surprise.
+import { isMapping } from '../../kit/json.ts';
 import { decode, type Refused, type ReportFile, refused } from './read.ts';
 
 export type Json = { readonly kind: 'json'; readonly value: unknown } | Refused;
@@ -21,12 +22,6 @@ function jsonProblem(text: string): string {
   return !begins || /[}\]]$/.test(text.trimEnd())
     ? 'is no JSON; write it again'
     : 'is truncated JSON; write it again';
-}
-
-export type Mapping = Readonly<Record<string, unknown>>;
-
-export function isMapping(value: unknown): value is Mapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A field of its own; undefined when there is none. */

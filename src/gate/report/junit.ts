@@ -1,5 +1,5 @@
 // JUnit XML of pytest, vitest, surefire, gradle, `node --test` and others, test by test.
-import { timeIn } from './age.ts';
+import { timeIn } from '../../kit/written-time.ts';
 import { type Refused, refused } from './read.ts';
 import { type Element, visitXml } from './xml.ts';
 

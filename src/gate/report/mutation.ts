@@ -1,7 +1,7 @@
 // Mutation scores: Stryker and every tool that writes its schema, the counts of mutmut, or a score
 // somewhere in any JSON.
-import { jsonAt } from '../json-path.ts';
-import { countIn, entriesIn, field, isMapping, listIn, numberOf, textIn } from './json.ts';
+import { isMapping, jsonAt } from '../../kit/json.ts';
+import { countIn, entriesIn, field, listIn, numberOf, textIn } from './json.ts';
 import { isInPackage } from './packages.ts';
 import { type Refused, refused } from './read.ts';
 

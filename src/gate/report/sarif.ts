@@ -1,6 +1,7 @@
 // SARIF 2.1.0: of CodeQL, semgrep, ruff, eslint, gosec and many others.
-import { timeIn } from './age.ts';
-import { field, isMapping, listIn, numberIn, numberOf, textIn } from './json.ts';
+import { isMapping } from '../../kit/json.ts';
+import { timeIn } from '../../kit/written-time.ts';
+import { field, listIn, numberIn, numberOf, textIn } from './json.ts';
 import type { Finding, ScanRead, Severity } from './scan.ts';
 
 const BY_LEVEL: Readonly<Record<string, Severity>> = {

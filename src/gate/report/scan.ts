@@ -1,8 +1,10 @@
 // What the scanners' reports have in common: findings with a severity, and signs that the scanner did
 // not look at everything. Texts and code of findings are left where they are: they may show a
 // password that was found.
+
 import type { SCANNERS, SEVERITIES } from '../../config/gate-checks/scan.ts';
-import { field, isMapping, parseReport } from './json.ts';
+import { isMapping } from '../../kit/json.ts';
+import { field, parseReport } from './json.ts';
 import { decode, type Refused, type ReportFile, refused } from './read.ts';
 import { readSarif } from './sarif.ts';
 import {

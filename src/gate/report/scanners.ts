@@ -1,15 +1,7 @@
 // The scanners' own JSON: bandit, Trivy, npm audit, pip-audit, safety, pylint, mypy, OWASP ZAP.
-import { timeIn } from './age.ts';
-import {
-  countIn,
-  entriesIn,
-  field,
-  isMapping,
-  listIn,
-  numberIn,
-  numberOf,
-  textIn,
-} from './json.ts';
+import { isMapping } from '../../kit/json.ts';
+import { timeIn } from '../../kit/written-time.ts';
+import { countIn, entriesIn, field, listIn, numberIn, numberOf, textIn } from './json.ts';
 import { byScore } from './sarif.ts';
 import type { Finding, ScanRead, Severity } from './scan.ts';
 

@@ -1,7 +1,8 @@
 // One event of an audit log: whether it is JSON, whole, and free of what a serializer leaves behind
 // when it was given something that JSON does not have.
-import { jsonAt } from '../json-path.ts';
-import { isMapping, type Mapping } from './json.ts';
+import { isMapping, jsonAt, type Mapping } from '../../kit/json.ts';
+
+const WORD_CHARS_MAX = 200;
 
 export const FAULTS = ['no JSON', 'serialization', 'schema', 'time'] as const;
 export type Fault = (typeof FAULTS)[number];
@@ -60,4 +61,11 @@ export function serializationProblem(event: Mapping, numbers: readonly string[])
     }
   }
   return null;
+}
+
+/** A text or number that says something. */
+export function wordOf(value: unknown): string | null {
+  if (typeof value === 'number') return String(value);
+  if (typeof value !== 'string' || value.trim() === '') return null;
+  return value.slice(0, WORD_CHARS_MAX);
 }

@@ -5,8 +5,13 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { compileSchemaPattern } from '../../core/pattern.ts';
-import { textIn } from './json.ts';
-import { type Refused, refused } from './read.ts';
+import { isMapping } from '../../kit/json.ts';
+
+type Refused = { readonly kind: 'refused'; readonly reason: string };
+
+function refused(reason: string): Refused {
+  return { kind: 'refused', reason };
+}
 
 export type Compiled = {
   readonly kind: 'compiled';
@@ -26,13 +31,12 @@ function regExp(source: string): Tester {
 regExp.code = 'regExp';
 
 export function compileSchema(schema: unknown): Compiled | Refused {
-  const dialect = textIn(schema, '$schema') ?? '';
+  const dialect =
+    isMapping(schema) && typeof schema['$schema'] === 'string' ? schema['$schema'] : '';
   if (/draft-0[346]/.test(dialect)) {
     return refused('is of a draft before 07; write it as draft-07 or later');
   }
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
-    return refused('is no JSON Schema');
-  }
+  if (!isMapping(schema)) return refused('is no JSON Schema');
   const Dialect = /2020-12/.test(dialect) ? Ajv2020 : /2019-09/.test(dialect) ? Ajv2019 : Ajv;
   try {
     const ajv = new Dialect({ strict: false, logger: false, code: { regExp } });

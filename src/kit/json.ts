@@ -1,6 +1,14 @@
-// A place in a JSON document: names joined by dots, or a JSON pointer (RFC 6901).
+// Parsed JSON of any shape: what is a mapping, and what is at a place in it.
 
-/** undefined when nothing is there. */
+export type Mapping = Readonly<Record<string, unknown>>;
+
+export function isMapping(value: unknown): value is Mapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A place: names joined by dots, or a JSON pointer (RFC 6901). undefined when nothing is there.
+ */
 export function jsonAt(document: unknown, path: string): unknown {
   const parts = path.startsWith('/')
     ? path
