@@ -1,0 +1,170 @@
+// What people add to a gate: the signatures it wants, who gave them, and the approvals that turn a
+// review or a NO-GO into GO. What was signed since the decision is told apart from what it counted.
+/** @import { Approval } from './gate-words.js' */
+/** @import { Deps } from './gate-dialogs.js' */
+/** @import { Place, Signature } from './gate-types.d.ts' */
+import { forbidden } from './commands.js';
+import { h } from './dom.js';
+import { askApprove, askSign, askWithdraw } from './gate-dialogs.js';
+import { badge, cut, foreign } from './gate-dom.js';
+import {
+  approvalsOf,
+  isMissing,
+  isTakenBack,
+  placesOf,
+  placesText,
+  roleText,
+  signedText,
+  standing,
+  validText,
+} from './gate-words.js';
+
+/**
+ * @param {Deps} deps
+ * @param {number} nowMs
+ */
+export function signaturesOf(deps, nowMs) {
+  const places = placesOf(deps.record);
+  if (places.length === 0) return [];
+  const refused = forbidden(deps.me);
+  return [
+    h('h2', { id: 'signatures-title' }, `Signatures (${placesText(places)})`),
+    refused !== null && h('p', { class: 'refused' }, `Signing: ${refused}.`),
+    h(
+      'ul',
+      { class: 'places', 'aria-labelledby': 'signatures-title' },
+      ...places.map((place) => placeItem(place, refused !== null, deps, nowMs)),
+    ),
+  ];
+}
+
+/**
+ * @param {Place} place
+ * @param {boolean} isRefused
+ * @param {Deps} deps
+ * @param {number} nowMs
+ */
+function placeItem(place, isRefused, deps, nowMs) {
+  const { key, title, role, statement, signed, since, text, isWithdrawn } = place;
+  const missing = isMissing(place);
+  const as = roleText(role);
+  const sign = {
+    ...{ type: 'button', class: 'act main', 'data-verb': `sign ${key}`, disabled: isRefused },
+    'aria-label': `Sign as ${as}: ${cut(title)}`,
+    onclick: () => askSign(place, deps),
+  };
+  const word = missing ? 'missing' : since.length > 0 ? 'signed since' : 'signed';
+  return h(
+    'li',
+    { class: `place tone-${missing ? 'warn' : 'good'}` },
+    h(
+      'div',
+      { class: 'place-what' },
+      h('p', {}, badge(missing ? 'warn' : 'good', word), h('strong', {}, as)),
+      h('p', {}, foreign(title === statement ? title : statement)),
+      title !== statement &&
+        !title.includes(statement) &&
+        h('p', { class: 'soft' }, foreign(title)),
+      missing && !isWithdrawn && text !== `nobody has signed as ${role}`
+        ? h('p', { class: 'soft' }, foreign(text))
+        : null,
+      signed !== null && signatureLine(signed, validText(text, nowMs), isRefused, deps, nowMs),
+      ...since.map((one) => signatureLine(one, 'not yet counted', isRefused, deps, nowMs)),
+    ),
+    missing && h('button', sign, 'Sign'),
+  );
+}
+
+/**
+ * @param {Signature} signature
+ * @param {string} more
+ * @param {boolean} isRefused
+ * @param {Deps} deps
+ * @param {number} nowMs
+ */
+function signatureLine(signature, more, isRefused, deps, nowMs) {
+  const { criterion, role, name, note } = signature;
+  const isBack = isTakenBack(signature, deps.record);
+  const props = {
+    ...{ type: 'button', class: 'small', 'data-verb': `withdraw ${criterion}/${role}/${name}` },
+    'aria-label': `Take back the signature of ${cut(name)} as ${roleText(role)}`,
+    onclick: () => askWithdraw(signature, deps),
+  };
+  const said = [signedText(signature, nowMs), isBack ? 'TAKEN BACK since' : more];
+  return h(
+    'div',
+    { class: 'signature' },
+    h(
+      'p',
+      {},
+      h('strong', {}, foreign(name)),
+      ` ${said.filter((part) => part !== '').join(', ')}`,
+      note !== null && note !== '' && h('span', { class: 'note' }, ' “', foreign(note), '”'),
+    ),
+    !isRefused && !isBack && h('button', props, 'Take back'),
+  );
+}
+
+/**
+ * Approvals that counted, those given since, and how to approve.
+ * @param {Deps} deps
+ * @param {number} nowMs
+ */
+export function approvalPartsOf(deps, nowMs) {
+  const { record } = deps;
+  const refused = forbidden(deps.me);
+  const ways = approvalsOf(record);
+  const counted = record.override?.approvals ?? record.approvals;
+  const since = standing(record).filter(({ criterion }) => APPROVALS.includes(criterion));
+  if (ways.length === 0 && counted.length === 0 && since.length === 0) return [];
+  const isRefused = refused !== null;
+  const lines = [
+    ...counted.map((one) => signatureLine(one, '', isRefused, deps, nowMs)),
+    ...since.map((one) => signatureLine(one, sinceWords(one), isRefused, deps, nowMs)),
+  ];
+  const title = record.override === null ? 'Approvals' : 'Emergency override';
+  return [
+    h('h2', { id: 'approvals-title' }, title),
+    record.override !== null &&
+      h('p', { class: 'risk' }, h('strong', {}, 'The risk: '), foreign(record.override.risk)),
+    ...lines,
+    ...ways.map((way) => approvalWay(way, refused, deps)),
+  ];
+}
+
+const APPROVALS = ['review', 'override'];
+
+/** @param {Signature} signature */
+const sinceWords = ({ criterion }) => `for the ${criterion}, since the decision: not yet counted`;
+
+/**
+ * @param {Approval} way
+ * @param {string | null} refused
+ * @param {Deps} deps
+ */
+function approvalWay(way, refused, deps) {
+  const { id, wanted } = way;
+  const isOverride = id === 'override';
+  const why = way.refused ?? refused;
+  const whyId = `why-${id}`;
+  const props = {
+    ...{ type: 'button', class: isOverride ? 'act' : 'act main', disabled: why !== null },
+    ...{ 'data-verb': `approve ${id}`, 'aria-describedby': whyId },
+    onclick: () => askApprove(way, deps),
+  };
+  const text = isOverride
+    ? 'Only if the gate has an override: with its approvals and the risk in writing it becomes GO.'
+    : 'With the approval that the gate wants it becomes GO.';
+  return h(
+    'div',
+    { class: 'way' },
+    h('button', props, isOverride ? 'Approve an override…' : 'Approve the review…'),
+    h(
+      'p',
+      { class: 'soft', id: whyId },
+      why === null ? text : `Not possible: ${why}.`,
+      wanted !== null && ' ',
+      wanted !== null && foreign(`Found: ${wanted}`),
+    ),
+  );
+}
