@@ -110,15 +110,18 @@ function wordOf({ decision, override, approvals }: GateRecord): string {
 function countsOf({ criteria }: GateRecord): string {
   const notMet = criteria.filter(({ outcome, exemption }) => outcome !== 'pass' && !exemption);
   const exempted = criteria.filter(({ outcome, exemption }) => outcome !== 'pass' && exemption);
-  const reds = notMet.filter(({ level }) => level === 'red').length;
   const what = criteria.length === 1 ? 'criterion' : 'criteria';
   const waived = exempted.length === 0 ? '' : `, ${exempted.length} waived or mitigated`;
   if (notMet.length === 0) {
     const all = exempted.length === 0 ? `all ${criteria.length}` : `${metOf(criteria)}`;
     return `${all} ${what} met${waived}`;
   }
-  const red = reds === 0 ? '' : ` (${reds} red)`;
-  return `${notMet.length} of ${criteria.length} ${what} not met${red}${waived}`;
+  const levels = (['red', 'yellow'] as const).flatMap((level) => {
+    const count = notMet.filter((one) => one.level === level).length;
+    return count === 0 ? [] : [`${count} ${level}`];
+  });
+  const which = levels.length === 0 ? '' : ` (${levels.join(', ')})`;
+  return `${notMet.length} of ${criteria.length} ${what} not met${which}${waived}`;
 }
 
 function metOf(criteria: readonly CriterionRecord[]): string {
