@@ -79,6 +79,28 @@ export class JournalGuard {
       pendingDeliveries: (...args) => read(() => journal.pendingDeliveries(...args)),
       hold: () => read(() => journal.hold()),
       counts: () => read(() => journal.counts()),
+      addSignOff: (signOff) => this.#write(() => journal.addSignOff(signOff)),
+      addGateRecord: (...args) =>
+        this.#write(
+          () => journal.addGateRecord(...args),
+          (isNew) => !isNew,
+        ),
+      startGateAttempt: (...args) =>
+        this.#write(
+          () => journal.startGateAttempt(...args),
+          (isBegun) => !isBegun,
+        ),
+      // It may rightly change nothing, and says nothing of it.
+      endGateAttempt: (update) =>
+        this.#write(
+          () => journal.endGateAttempt(update),
+          () => true,
+        ),
+      signOffs: (filter) => read(() => journal.signOffs(filter)),
+      gateRecord: (id) => read(() => journal.gateRecord(id)),
+      gateRecords: (filter) => read(() => journal.gateRecords(filter)),
+      pendingGateMessages: (...args) => read(() => journal.pendingGateMessages(...args)),
+      gateMessages: (recordId) => read(() => journal.gateMessages(recordId)),
       // Not every store writes to say so: no proof that it takes writes.
       announce: (replica, ttlMs) => read(() => journal.announce(replica, ttlMs)),
       retire: (replicaId) => read(() => journal.retire(replicaId)),

@@ -3,6 +3,7 @@
 import type { Message } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import type { GateRecord, SignOff } from '../core/gate-record.ts';
+import type { CanarydError } from '../kit/errors.ts';
 
 /** A decision as it was reported by whoever carried the gate out. */
 export type StoredGateRecord = GateRecord & {
@@ -44,6 +45,9 @@ export type GateMessage = NewGateMessage & {
   readonly attempts: number;
   /** When the last attempt began; null before the first. */
   readonly attemptedAtMs: number | null;
+  /** What came of the last attempt that has ended; null: nothing yet, or (the reason) it was told. */
+  readonly lastReason: DeliveryReason | null;
+  readonly lastDetail: string | null;
 };
 
 export type GateMessageUpdate = {
@@ -69,8 +73,14 @@ export interface GateStore {
   gateRecord(id: string): Promise<StoredGateRecord | null>;
   /** In the order in which they were received, newest first. */
   gateRecords(filter: GateFilter): Promise<readonly StoredGateRecord[]>;
-  /** Oldest first. */
-  pendingGateMessages(limit: number): Promise<readonly GateMessage[]>;
+  /**
+   * Oldest first. A row that is damaged is left out and told, so that it hides no other; with
+   * nobody to tell, the call throws.
+   */
+  pendingGateMessages(
+    limit: number,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly GateMessage[]>;
   /** All of one decision, by channel. */
   gateMessages(recordId: string): Promise<readonly GateMessage[]>;
   /** Marks an attempt as begun, before anything is sent; false: it has ended, or somebody else did. */
