@@ -257,6 +257,15 @@ function addHuman(program: Command, io: CliIo, done: (code: number) => void): vo
     .action((id: string, options: verbs.HumanOptions & { byDuration: string } & Remote) =>
       run(options, (session) => verbs.command(session, 'extend', id, options)),
     );
+  remote(program, 'sign <watch>', 'Sign what the policy asks people for')
+    .requiredOption('--role <role>', 'the role in which you sign')
+    .requiredOption('--name <name>', 'your name')
+    .option('--note <text>', 'what else there is to say')
+    .option('--by <name>', 'who gives it to canaryd; default: as the machine or the token says')
+    .addHelpText('after', examples('sign w_0123456789abcdef --role engineering_lead --name Ada'))
+    .action((id: string, options: verbs.SignOptions & Remote) =>
+      run(options, (session) => verbs.sign(session, id, options)),
+    );
   human(
     'hold',
     'Hold fire: observe only, everywhere, until released',

@@ -42,6 +42,7 @@ export function policyProblems(raw: unknown): Problem[] {
     ...boundProblems(draft),
     ...parameterProblems(draft.parameters),
     ...stepProblems(raw),
+    ...signOffProblems(raw, draft),
     ...placeholderProblems(raw, [...PLACEHOLDERS, ...draft.parameters.keys()]),
   ];
 }
@@ -241,6 +242,16 @@ function waitOf(draft: Draft, id: string): number {
   const input = draft.indicators.get(id)?.input;
   if (input?.promql !== undefined) return fixedRangeMs(input.promql);
   return input?.early === 'wait' ? (parseDuration(input.over ?? '1m') ?? 0) : 0;
+}
+
+/** After the last window nobody judges the watch: nobody would be asked. */
+function signOffProblems(raw: unknown, draft: Draft): Problem[] {
+  const after = fieldOf(fieldOf(raw, 'sign_offs'), 'after');
+  const afterMs = typeof after === 'string' ? parseDuration(after) : null;
+  const endMs = draft.windows.at(-1)?.untilMs ?? null;
+  if (afterMs === null || endMs === null || afterMs < endMs) return [];
+  const wanted = `less than ${formatDuration(endMs)}, the end of the last window; shorten it`;
+  return [problem(['sign_offs', 'after'], `"${after}"`, wanted)];
 }
 
 const STEPS: readonly string[] = ['disarm', 'rollback', VERIFY];

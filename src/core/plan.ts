@@ -118,6 +118,9 @@ function isSaidBySibling(event: WatchEvent, siblings: readonly WatchEvent[]): bo
   const says = (type: WatchEvent['type']) => siblings.some((sibling) => sibling.type === type);
   if (event.type === 'conditions.sighted') return says('watch.armed');
   if (event.type === 'action.gave_up') return says('rollback.not_confirmed');
+  // The verdict names who is missing.
+  if (event.type === 'watch.sign_off_due')
+    return says('watch.passed') || says('watch.inconclusive');
   return false;
 }
 

@@ -10,6 +10,7 @@ import type { Reading, Tick } from '../core/sample.ts';
 import type { WatchState } from '../core/watch.ts';
 import { fold, isActive } from '../core/watch.ts';
 import type { SendAction } from '../engine/action-sender.ts';
+import type { LoadedPolicy } from '../engine/commands.ts';
 import type { Control, StartCommand } from '../engine/control.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { Subscribers } from '../engine/subscribers.ts';
@@ -163,7 +164,7 @@ export class Replay {
       healthBefore: healthBefore ?? (() => undefined),
       publicUrl: null,
       commands: {
-        policies,
+        policies: policies.map(withoutGate),
         newWatchId: () => {
           this.#watches += 1;
           return `w_${this.#watches}`;
@@ -180,6 +181,12 @@ export class Replay {
       onError: (error) => void this.#errors.push(error),
     });
   }
+}
+
+/** No gate has decided on a deploy of the past, or of a story. */
+function withoutGate({ policy, ...loaded }: LoadedPolicy): LoadedPolicy {
+  const { requires: _, ...rest } = policy;
+  return { ...loaded, policy: rest };
 }
 
 function stillWhileReading(

@@ -131,6 +131,11 @@ const verified: Evidence = {
   limit: 12,
 };
 
+const UNSIGNED = (auroraPolicy().signOffs?.needed ?? []).filter(({ role }) => role !== 'qa_lead');
+const signed = (role: string) => {
+  return { type: 'watch.signed', role, name: 'Ada', by: 'ada', note: null } as const;
+};
+
 /** The event behind each example, and what came before it. */
 const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
   'watch.started': [],
@@ -202,6 +207,7 @@ const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
   ],
   'watch.passed': [
     { type: 'condition.warned', evidence: warned },
+    ...['engineering_lead', 'qa_lead', 'devops_lead'].map((role) => signed(role)),
     { type: 'watch.passed', conditions: [passed], coverage: {} },
   ],
   'watch.inconclusive': [
@@ -228,6 +234,8 @@ const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
     stopped({ conditions: [fill], verifies: true }),
     { type: 'watch.acknowledged', by: 'alice (on-call)', reason: 'looking at it' },
   ],
+  'watch.sign_off_due': [signed('qa_lead'), { type: 'watch.sign_off_due', missing: UNSIGNED }],
+  'watch.signed': [signed('qa_lead'), signed('engineering_lead')],
   'watch.extended': [
     {
       type: 'watch.extended',
@@ -249,7 +257,7 @@ const failure =
 const OTHERS: Readonly<Record<OutageKind | typeof GATE_KIND, () => Message>> = {
   'gate.decided': () => {
     const coverage = ['fail', 'lines 88 %, at least 90 % wanted'] as const;
-    const log = ['unknown', 'logs/testnet_session_*/aurora_events.jsonl: no such file'] as const;
+    const log = ['unknown', 'no file of the last 24h'] as const;
     return gateMessage(
       aDecision({ found: { test_coverage: coverage, xai_log_integrity: log } }),
       null,
@@ -266,6 +274,8 @@ function isOther(kind: MessageKind): kind is keyof typeof OTHERS {
 const AFTER_MS: Readonly<Partial<Record<MessageKind, number>>> = {
   'watch.started': 0,
   'watch.passed': 65 * 60_000,
+  'watch.sign_off_due': 15 * 60_000,
+  'watch.signed': 17 * 60_000,
 };
 
 export function exampleOf(kind: MessageKind): Message {

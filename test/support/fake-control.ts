@@ -10,6 +10,7 @@ import type {
   ConditionView,
   Control,
   HumanCommand,
+  SignCommand,
   StartCommand,
   WatchView,
 } from '../../src/engine/control.ts';
@@ -205,6 +206,12 @@ export class FakeControl implements Control {
     return this.watch(id);
   }
 
+  async sign(id: string, command: SignCommand): Promise<WatchView> {
+    this.#record('sign', command);
+    this.happen(id, { type: 'watch.signed', ...command });
+    return this.watch(id);
+  }
+
   async extend(id: string, command: HumanCommand & { byMs: number }): Promise<WatchView> {
     this.#record('extend', command);
     const { by, reason, byMs } = command;
@@ -299,6 +306,11 @@ export class FakeControl implements Control {
       acknowledgedBy: state.acknowledgedBy,
       incident: incidentOf(state),
       rollbackOf: state.rollbackOf,
+      withoutGo: state.withoutGo,
+      signOffs: state.signed.map(({ role, name, by, note, atMs }) => ({
+        ...{ role, statement: `${role} says so`, dueAt: iso(T0) },
+        signed: { name, by, note, at: iso(atMs) },
+      })),
       lastTickAt: lastTick === undefined ? null : iso(lastTick.atMs),
       url: null,
       intervalMs: 1_000,

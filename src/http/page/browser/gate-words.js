@@ -135,8 +135,18 @@ export function reasonsOf({ reasons, criteria }) {
   });
 }
 
-/** @param {string} name */
-const personOf = (name) => name.normalize('NFKC').trim().replaceAll(/\s+/g, ' ').toLowerCase();
+/**
+ * Names are compared as src/core/signature.ts does.
+ * @param {string} name
+ */
+function personOf(name) {
+  return name
+    .normalize('NFKC')
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (one) => (/\s/.test(one) ? ' ' : ''))
+    .trim()
+    .replaceAll(/\s+/g, ' ')
+    .toLowerCase();
+}
 
 /**
  * @param {Signature} a
