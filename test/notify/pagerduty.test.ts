@@ -92,6 +92,7 @@ describe('the PagerDuty channel', () => {
       'watch.extended',
       'watch.held',
       'watch.released',
+      'gate.decided change',
       'journal.failed trigger',
       'journal.recovered resolve resolve',
     ]);
