@@ -21,23 +21,34 @@ const HASH_SHOWN = 12;
 export const anchorOf = (id) => `criterion-${id}`;
 
 /**
+ * What decides, opened.
  * @param {RecordView} record
  * @param {number} nowMs
  */
-export function criteriaOf(record, nowMs) {
-  const { unmet, exempt, sections } = sorted(record.criteria);
-  const cards = (/** @type {readonly CriterionView[]} */ all, /** @type {boolean} */ isOpen) =>
-    all.map((one) => criterionCard(one, isOpen, nowMs));
+export function unmetOf(record, nowMs) {
+  const { unmet, exempt } = sorted(record.criteria);
   return [
-    unmet.length > 0 && h('h2', { id: 'unmet-title' }, `Not met (${unmet.length})`),
-    ...cards(unmet, true),
+    unmet.length > 0 && h('h2', {}, `Not met (${unmet.length})`),
+    ...unmet.map((one) => criterionCard(one, true, nowMs)),
     exempt.length > 0 && h('h2', {}, `Waived or mitigated (${exempt.length})`),
-    ...cards(exempt, true),
-    sections.length > 0 &&
-      h('h2', {}, unmet.length + exempt.length === 0 ? 'Criteria' : 'The rest'),
-    ...sections.map((section) =>
-      fold(section.name, sectionText(section), false, ...cards(section.criteria, false)),
-    ),
+    ...exempt.map((one) => criterionCard(one, true, nowMs)),
+  ];
+}
+
+/**
+ * Everything else, folded by section.
+ * @param {RecordView} record
+ * @param {number} nowMs
+ */
+export function sectionsOf(record, nowMs) {
+  const { unmet, exempt, sections } = sorted(record.criteria);
+  if (sections.length === 0) return [];
+  return [
+    h('h2', {}, unmet.length + exempt.length === 0 ? 'Criteria' : 'The other criteria'),
+    ...sections.map((section) => {
+      const cards = section.criteria.map((one) => criterionCard(one, false, nowMs));
+      return fold(section.name, sectionText(section), ...cards);
+    }),
   ];
 }
 

@@ -81,13 +81,12 @@ export function badge(tone, text) {
 /**
  * @param {string} title
  * @param {string} text beside it
- * @param {boolean} isOpen
  * @param {...Child} children
  */
-export function fold(title, text, isOpen, ...children) {
+export function fold(title, text, ...children) {
   return h(
     'details',
-    { class: 'fold', open: isOpen },
+    { class: 'fold' },
     h('summary', {}, h('h3', {}, h('bdi', {}, cut(title))), h('span', { class: 'soft' }, text)),
     ...children,
   );

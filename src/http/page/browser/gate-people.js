@@ -27,14 +27,25 @@ export function signaturesOf(deps, nowMs) {
   const places = placesOf(deps.record);
   if (places.length === 0) return [];
   const refused = forbidden(deps.me);
+  const isRefused = refused !== null;
+  const missing = places.filter(isMissing);
+  const given = places.filter((place) => !isMissing(place));
+  const named = { 'aria-labelledby': 'signatures-title' };
   return [
     h('h2', { id: 'signatures-title' }, `Signatures (${placesText(places)})`),
-    refused !== null && h('p', { class: 'refused' }, `Signing: ${refused}.`),
-    h(
-      'ul',
-      { class: 'places', 'aria-labelledby': 'signatures-title' },
-      ...places.map((place) => placeItem(place, refused !== null, deps, nowMs)),
-    ),
+    isRefused && h('p', { class: 'refused' }, `Signing: ${refused}.`),
+    missing.length > 0 &&
+      h(
+        'ul',
+        { class: 'places', ...named },
+        ...missing.map((place) => missingItem(place, isRefused, deps, nowMs)),
+      ),
+    given.length > 0 &&
+      h(
+        'ul',
+        { class: 'places given', ...named },
+        ...given.map((place) => givenItem(place, isRefused, deps, nowMs)),
+      ),
   ];
 }
 
@@ -44,35 +55,55 @@ export function signaturesOf(deps, nowMs) {
  * @param {Deps} deps
  * @param {number} nowMs
  */
-function placeItem(place, isRefused, deps, nowMs) {
-  const { key, title, role, statement, signed, since, text, isWithdrawn } = place;
-  const missing = isMissing(place);
+function missingItem(place, isRefused, deps, nowMs) {
+  const { key, title, role, signed, text, isWithdrawn } = place;
   const as = roleText(role);
   const sign = {
     ...{ type: 'button', class: 'act main', 'data-verb': `sign ${key}`, disabled: isRefused },
     'aria-label': `Sign as ${as}: ${cut(title)}`,
     onclick: () => askSign(place, deps),
   };
-  const word = missing ? 'missing' : since.length > 0 ? 'signed since' : 'signed';
+  const isKnown = isWithdrawn || text === `nobody has signed as ${role}`;
   return h(
     'li',
-    { class: `place tone-${missing ? 'warn' : 'good'}` },
+    { class: 'place tone-warn' },
     h(
       'div',
       { class: 'place-what' },
-      h('p', {}, badge(missing ? 'warn' : 'good', word), h('strong', {}, as)),
-      h('p', {}, foreign(title === statement ? title : statement)),
-      title !== statement &&
-        !title.includes(statement) &&
-        h('p', { class: 'soft' }, foreign(title)),
-      missing && !isWithdrawn && text !== `nobody has signed as ${role}`
-        ? h('p', { class: 'soft' }, foreign(text))
-        : null,
-      signed !== null && signatureLine(signed, validText(text, nowMs), isRefused, deps, nowMs),
-      ...since.map((one) => signatureLine(one, 'not yet counted', isRefused, deps, nowMs)),
+      h('p', {}, badge('warn', 'missing'), h('strong', {}, as)),
+      ...statementLines(place),
+      !isKnown && h('p', { class: 'soft' }, foreign(text)),
+      signed !== null && signatureLine(signed, '', isRefused, deps, nowMs),
     ),
-    missing && h('button', sign, 'Sign'),
+    h('button', sign, 'Sign'),
   );
+}
+
+/**
+ * @param {Place} place
+ * @param {boolean} isRefused
+ * @param {Deps} deps
+ * @param {number} nowMs
+ */
+function givenItem(place, isRefused, deps, nowMs) {
+  const { signed, since, text } = place;
+  return h(
+    'li',
+    {},
+    ...statementLines(place),
+    signed !== null && signatureLine(signed, validText(text, nowMs), isRefused, deps, nowMs),
+    ...since.map((one) => signatureLine(one, NOT_COUNTED, isRefused, deps, nowMs)),
+  );
+}
+
+const NOT_COUNTED = 'since the decision, not yet counted';
+
+/** Titles often say the statement again. @param {Place} place */
+function statementLines({ title, statement }) {
+  const isSame = title.toLowerCase().includes(statement.toLowerCase());
+  return isSame
+    ? [h('p', {}, foreign(title))]
+    : [h('p', {}, foreign(title), ': ', h('span', { class: 'soft' }, foreign(statement)))];
 }
 
 /**
@@ -86,17 +117,18 @@ function signatureLine(signature, more, isRefused, deps, nowMs) {
   const { criterion, role, name, note } = signature;
   const isBack = isTakenBack(signature, deps.record);
   const props = {
-    ...{ type: 'button', class: 'small', 'data-verb': `withdraw ${criterion}/${role}/${name}` },
+    ...{ type: 'button', class: 'plain', 'data-verb': `withdraw ${criterion}/${role}/${name}` },
     'aria-label': `Take back the signature of ${cut(name)} as ${roleText(role)}`,
     onclick: () => askWithdraw(signature, deps),
   };
-  const said = [signedText(signature, nowMs), isBack ? 'TAKEN BACK since' : more];
+  const said = [signedText(signature, nowMs), isBack ? 'taken back since' : more];
   return h(
     'div',
     { class: 'signature' },
     h(
       'p',
       {},
+      badge(isBack ? 'warn' : 'good', isBack ? 'taken back' : 'signed'),
       h('strong', {}, foreign(name)),
       ` ${said.filter((part) => part !== '').join(', ')}`,
       note !== null && note !== '' && h('span', { class: 'note' }, ' “', foreign(note), '”'),
@@ -135,7 +167,7 @@ export function approvalPartsOf(deps, nowMs) {
 const APPROVALS = ['review', 'override'];
 
 /** @param {Signature} signature */
-const sinceWords = ({ criterion }) => `for the ${criterion}, since the decision: not yet counted`;
+const sinceWords = ({ criterion }) => `for the ${criterion}, ${NOT_COUNTED}`;
 
 /**
  * @param {Approval} way

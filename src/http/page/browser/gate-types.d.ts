@@ -8,7 +8,10 @@ import type {
 } from '../../../core/gate-record.ts';
 import type { Tone } from './types.d.ts';
 
-export type Signature = Omit<CoreSignOff, 'atMs'> & { readonly at: string };
+export type Signature = Omit<CoreSignOff, 'atMs' | 'isWithdrawn'> & {
+  readonly at: string;
+  readonly withdrawn?: true;
+};
 
 export type Exemption = Omit<CoreExemption, 'untilMs'> & { readonly until: string };
 

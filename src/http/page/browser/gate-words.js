@@ -173,7 +173,7 @@ function lastWords(signatures) {
  * @param {Pick<RecordView, 'signedSince'>} record
  */
 export function standing({ signedSince }) {
-  return lastWords(signedSince).filter(({ isWithdrawn }) => isWithdrawn !== true);
+  return lastWords(signedSince).filter(({ withdrawn }) => withdrawn !== true);
 }
 
 /**
@@ -182,7 +182,7 @@ export function standing({ signedSince }) {
  */
 export function isTakenBack(signed, { signedSince }) {
   const last = lastWords(signedSince).find((one) => isSamePlace(one, signed));
-  return last?.isWithdrawn === true;
+  return last?.withdrawn === true;
 }
 
 /**

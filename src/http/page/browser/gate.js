@@ -8,7 +8,7 @@ import { refocus } from './dialog.js';
 import { byId, fill, h, setText } from './dom.js';
 import { ago, momentOf, span } from './format.js';
 import { announce, showFailure, showFoot, showLink } from './frame.js';
-import { anchorOf, criteriaOf } from './gate-criteria.js';
+import { anchorOf, sectionsOf, unmetOf } from './gate-criteria.js';
 import { command, cut, foreign } from './gate-dom.js';
 import { approvalPartsOf, signaturesOf } from './gate-people.js';
 import { againCommand, decisionOf, reasonsOf, sinceText, verifyCommand } from './gate-words.js';
@@ -21,7 +21,7 @@ const AGE_STEP_MS = 60_000;
 /** So many reasons are read at a glance. */
 const REASONS_SHOWN = 8;
 
-/** @typedef {{ records: readonly DecisionRow[] }} Records */
+/** @typedef {{ gateRecords: readonly DecisionRow[] }} Records */
 
 export class GatePage {
   #id;
@@ -92,7 +92,7 @@ export class GatePage {
     const query = new URLSearchParams({ gate, service, environment, version, limit: '1' });
     const path = `/v1/gate-records?${query}`;
     const found = await /** @type {Promise<Answer<Records>>} */ (this.#api.get(path));
-    const newest = found.ok ? found.value.records[0] : undefined;
+    const newest = found.ok ? found.value.gateRecords[0] : undefined;
     return newest === undefined || newest.id === id ? null : newest;
   }
 
@@ -109,7 +109,8 @@ export class GatePage {
     const onDone = (/** @type {string} */ text) => this.#onDone(text);
     const deps = { api, me: this.#me, record, onDone };
     showHead(this.#place, record, this.#newer, nowMs);
-    fill(this.#place.criteria, record.id, () => criteriaOf(record, nowMs));
+    fill(this.#place.unmet, record.id, () => unmetOf(record, nowMs));
+    fill(this.#place.sections, record.id, () => sectionsOf(record, nowMs));
     const focused = verbOf(document.activeElement);
     const minute = Math.floor(nowMs / AGE_STEP_MS);
     const key = [record.id, record.signedSince, this.#me, minute];
@@ -174,7 +175,8 @@ function layout() {
     next,
   );
   const result = h('p', { class: 'result' });
-  const criteria = h('div', { class: 'criteria' });
+  const unmet = h('div', {});
+  const sections = h('div', {});
   const signatures = h('section', { 'aria-label': 'Signatures' });
   const approvals = h('section', { 'aria-label': 'Approvals' });
   const evidence = h('div', {});
@@ -187,9 +189,10 @@ function layout() {
     since,
     card,
     result,
+    unmet,
     signatures,
     approvals,
-    criteria,
+    sections,
     h('h2', {}, 'Evidence'),
     evidence,
     facts,
@@ -198,7 +201,7 @@ function layout() {
   byId('content', HTMLElement).replaceChildren(crumb, root);
   return {
     ...{ root, title, card, word, age, what, newer, since, reasons, next, result },
-    ...{ criteria, signatures, approvals, evidence, facts },
+    ...{ unmet, sections, signatures, approvals, evidence, facts },
   };
 }
 
@@ -225,7 +228,8 @@ function showHead(place, record, newer, nowMs) {
   fill(place.reasons, record.id, () => reasonList(record));
   showNewer(place.newer, newer, nowMs);
   showSince(place.since, record);
-  fill(place.next, [record.id, newer?.id], () => nextOf(record, newer));
+  const isOver = newer !== null || sinceText(record) !== null;
+  fill(place.next, [record.id, isOver], () => (isOver ? [] : nextOf(record)));
   document.title = `${word}: ${service} ${version} (${environment})`;
 }
 
@@ -305,12 +309,8 @@ function reveal(criterion) {
   found?.querySelector('summary')?.focus();
 }
 
-/**
- * @param {RecordView} record
- * @param {DecisionRow | null} newer
- */
-function nextOf(record, newer) {
-  if (newer !== null) return [];
+/** @param {RecordView} record */
+function nextOf(record) {
   if (record.decision === 'go') {
     if (record.next === null) return [];
     return [h('p', {}, h('strong', {}, 'Next:')), command(record.next, 'the next step')];
@@ -343,7 +343,6 @@ function showEvidence(place, record, nowMs) {
       ['Received', momentOf(Date.parse(record.receivedAt), nowMs)],
       ['Reported by', record.reportedBy],
       ['Record', record.id],
-      ['Evidence', record.evidenceSha256 === null ? null : `sha256 ${record.evidenceSha256}`],
       ['Gate file', `sha256 ${record.gateSha256}`],
       ...entries(record.deploy.parameters),
       ['canaryd', record.canaryd],

@@ -7,7 +7,7 @@ import { byId, fill, h, setText } from './dom.js';
 import { ago } from './format.js';
 import { showFailure, showFoot, showLink } from './frame.js';
 import { command, cut } from './gate-dom.js';
-import { decisionOf, newestOf, reasonsOf } from './gate-words.js';
+import { decisionOf, newestOf } from './gate-words.js';
 import { Poller } from './poller.js';
 
 const POLL_MS = 15_000;
@@ -17,7 +17,7 @@ const LOOKED_THROUGH = 200;
 /** From so many on it pays to search. */
 const SEARCHED = 8;
 
-/** @typedef {{ records: readonly DecisionRow[], nextBefore?: string | null }} Records */
+/** @typedef {{ gateRecords: readonly DecisionRow[], nextBefore: string | null }} Records */
 
 export class GatesPage {
   #api;
@@ -105,15 +105,19 @@ async function readRecords(api) {
     /** @type {Answer<Records>} */
     const page = await api.get(`/v1/gate-records?${query}`);
     if (!page.ok) return page;
-    found.push(...page.value.records);
-    before = page.value.records.length < PAGE ? null : (found.at(-1)?.id ?? null);
+    found.push(...page.value.gateRecords);
+    before = page.value.nextBefore;
   } while (before !== null && found.length < LOOKED_THROUGH);
   return { ok: true, value: found };
 }
 
 function layout() {
   const now = h('ul', { class: 'watches', 'aria-label': 'Newest decisions' });
-  const beforeTitle = h('h2', { id: 'before-title', hidden: true }, 'Earlier versions');
+  const beforeTitle = h(
+    'h2',
+    { id: 'before-title', hidden: true },
+    'Other versions, decided before',
+  );
   const before = h('ul', { class: 'watches', 'aria-labelledby': 'before-title' });
   const searched = h('input', { type: 'search', name: 'search', autocomplete: 'off' });
   const search = h('label', { class: 'search', hidden: true }, h('span', {}, 'Find'), searched);
@@ -166,8 +170,7 @@ function rowOf(record) {
   const { service, version, environment } = record.deploy;
   const { tone, word } = decisionOf(record);
   // The first says how the rule counts, the second what decided.
-  const reasons = reasonsOf({ reasons: record.reasons, criteria: [] });
-  const [first] = reasons;
+  const [counts, decided] = record.reasons;
   return h(
     'li',
     { 'data-id': record.id },
@@ -179,11 +182,14 @@ function rowOf(record) {
       h(
         'span',
         { class: 'where' },
-        h('bdi', {}, cut(`${environment} · ${record.title}`)),
-        ' · ',
         h('span', { class: 'age' }),
+        ' · ',
+        h('bdi', {}, cut(`${environment} · ${record.title}`)),
       ),
-      first !== undefined && h('span', { class: 'why' }, h('bdi', {}, cut(first.text))),
+      counts !== undefined && h('span', { class: 'why' }, h('bdi', {}, cut(counts))),
+      decided !== undefined &&
+        record.decision !== 'go' &&
+        h('span', { class: 'why' }, h('bdi', {}, cut(decided))),
     ),
   );
 }
