@@ -8,6 +8,7 @@ import { healthWithSecrets, missingSecrets } from '../config/secrets.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
+import { GateDesk } from '../engine/gate-desk.ts';
 import type { Channel } from '../engine/lanes.ts';
 import { Observer } from '../engine/observe.ts';
 import { OutageAlarm } from '../engine/outage.ts';
@@ -214,6 +215,7 @@ function assemble(
   const scrape = new Scrape({ clock, metrics, journal: guard.journal, here, logger });
   const server = buildServer({
     control: engine.commands,
+    gates: gateDesk(config.publicUrl, engine),
     metricsText: () => scrape.text(),
     tokens: config.tokens.map(({ name, scopes, token }) => ({
       name,
@@ -231,6 +233,14 @@ function assemble(
   };
   const watchdogs = watchdogsOf({ config, engine, channels, metrics, logger, env });
   return { server, engine, standBy, drain, watchdogs };
+}
+
+function gateDesk(publicUrl: string | null, { guard }: Engine): GateDesk {
+  return new GateDesk({
+    ...{ clock: systemClock, store: guard.journal, publicUrl },
+    planMessages: () => [],
+    onAdded: () => {},
+  });
 }
 
 /** Who watches the watcher: on-call, an outside monitor, systemd. */
