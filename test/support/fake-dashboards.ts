@@ -14,6 +14,8 @@ export type FakeDashboards = FakeService & {
   readonly uid: string;
   /** `panels`, `templating` and whatever else the dashboard has. */
   setDashboard(dashboard: Json): void;
+  /** Until one is set again. */
+  removeDashboard(): void;
   setLibrary(uid: string, model: Json): void;
   /** What each expression gives; others give nothing. */
   readonly values: Map<string, readonly (number | null)[]>;
@@ -24,19 +26,18 @@ const SOURCES: readonly Json[] = [
   { id: 2, uid: 'logs', name: 'Loki', type: 'loki', isDefault: false },
 ];
 
-export async function startFakeDashboards(): Promise<FakeDashboards> {
+export async function startFakeDashboards(uid = 'risk-idempotency-pitr'): Promise<FakeDashboards> {
   const token = ['glsa', 'dashboardsdashboards', '1a2b3c4d'].join('_');
-  const uid = 'risk-idempotency-pitr';
   const values = new Map<string, readonly (number | null)[]>();
   const library = new Map<string, Json>();
-  let dashboard: Json = { uid, panels: [] };
+  let dashboard: Json | null = { uid, panels: [] };
 
   function answer({ method, path, headers, body }: ServiceRequest): ServiceAnswer {
     if (path === '/api/health') return { status: 200, body: { database: 'ok', version: '11.3.0' } };
     if (headers.authorization === undefined) return no(401, 'Unauthorized');
     if (headers.authorization !== `Bearer ${token}`) return no(401, 'Invalid API key');
     if (path === '/api/datasources') return { status: 200, body: SOURCES };
-    if (path === `/api/dashboards/uid/${uid}`) {
+    if (dashboard !== null && path === `/api/dashboards/uid/${uid}`) {
       return { status: 200, body: { meta: { slug: 'risk' }, dashboard } };
     }
     if (path.startsWith('/api/dashboards/uid/')) return no(404, 'Dashboard not found');
@@ -75,6 +76,9 @@ export async function startFakeDashboards(): Promise<FakeDashboards> {
     values,
     setDashboard(more) {
       dashboard = { uid, title: 'Risk', schemaVersion: 39, ...more };
+    },
+    removeDashboard() {
+      dashboard = null;
     },
     setLibrary: (name, model) => void library.set(name, model),
   };

@@ -25,9 +25,11 @@ export type FakeGithub = FakeService & {
   setRuns(runs: readonly Run[]): void;
 };
 
-export async function startFakeGithub(prefix = ''): Promise<FakeGithub> {
+export async function startFakeGithub(
+  prefix = '',
+  repository = 'acme/aurora',
+): Promise<FakeGithub> {
   const token = ['ghp', 'abcdefghijklmnopqrstuvwxyz0123456789'].join('_');
-  const repository = 'acme/aurora';
   let runs: readonly (Run & { readonly number: number })[] = [];
   let files: readonly string[] = [];
 
