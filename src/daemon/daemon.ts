@@ -8,7 +8,6 @@ import { healthWithSecrets, missingSecrets } from '../config/secrets.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
-import { GateDesk } from '../engine/gate-desk.ts';
 import type { Channel } from '../engine/lanes.ts';
 import { Observer } from '../engine/observe.ts';
 import { OutageAlarm } from '../engine/outage.ts';
@@ -27,9 +26,11 @@ import { within } from '../kit/within.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createLogChannel } from '../notify/log.ts';
 import { createHealthReader } from '../source/health.ts';
+import { createAuditLogs } from '../source/audit-log/reader.ts';
 import { queryOf } from '../source/promql.ts';
 import { createChannels } from './channels.ts';
 import { DeadMan } from './dead-man.ts';
+import { createGates } from './gates.ts';
 import { Health } from './health.ts';
 import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
@@ -81,12 +82,20 @@ export async function runDaemon(options: DaemonOptions): Promise<'ended' | 'cut_
   onEnd('log', closeLog);
   const journal = await openJournal(loaded.config.journal);
   onEnd('journal', () => journal[Symbol.asyncDispose]());
-  const { server, engine, standBy, drain, watchdogs } = assemble(loaded, journal, logger, options);
+  const { server, engine, teller, standBy, drain, watchdogs } = assemble(
+    loaded,
+    journal,
+    logger,
+    options,
+  );
   onEnd('retention', startHousekeeping(journal, loaded.config.retention, systemClock, logger));
   standBy.start();
   onEnd('stand-by', () => standBy.stop());
   engine.start();
-  onEnd('engine', () => engine.stop(DRAIN_MS), SHUTDOWN_WITHIN_MS);
+  teller.start();
+  // At once: one after the other they would take twice the time.
+  const stopSending = () => Promise.all([engine.stop(DRAIN_MS), teller.stop(DRAIN_MS)]);
+  onEnd('engine', stopSending, SHUTDOWN_WITHIN_MS);
   watchdogs.start();
   onEnd('watchdogs', watchdogs.stop);
   const url = await listen(server, loaded.config.listen);
@@ -176,6 +185,7 @@ function assemble(
     routing: config.routing,
     sendAction: createAct({ resolveSecret: secrets.resolve, clock, version: VERSION }),
     readHealth,
+    auditLogs: createAuditLogs({ clock, folder: process.cwd() }),
     healthBefore: (key, beforeMs) => standBy.healthBefore(key, beforeMs),
     publicUrl: config.publicUrl,
     commands: {
@@ -212,10 +222,15 @@ function assemble(
     isDraining: () => isDraining,
   });
   const here = () => ({ watches: engine.keeper.size, replicas: living().length });
+  const gates = createGates({
+    ...{ clock, random: systemRandom, store: guard.journal, channels, observer, logger },
+    ...{ routing: config.routing, publicUrl: config.publicUrl },
+    onError: (error) => onError(error, null),
+  });
   const scrape = new Scrape({ clock, metrics, journal: guard.journal, here, logger });
   const server = buildServer({
     control: engine.commands,
-    gates: gateDesk(config.publicUrl, engine),
+    gates: gates.desk,
     metricsText: () => scrape.text(),
     tokens: config.tokens.map(({ name, scopes, token }) => ({
       name,
@@ -232,15 +247,7 @@ function assemble(
     isDraining = true;
   };
   const watchdogs = watchdogsOf({ config, engine, channels, metrics, logger, env });
-  return { server, engine, standBy, drain, watchdogs };
-}
-
-function gateDesk(publicUrl: string | null, { guard }: Engine): GateDesk {
-  return new GateDesk({
-    ...{ clock: systemClock, store: guard.journal, publicUrl },
-    planMessages: () => [],
-    onAdded: () => {},
-  });
+  return { server, engine, teller: gates.teller, standBy, drain, watchdogs };
 }
 
 /** Who watches the watcher: on-call, an outside monitor, systemd. */

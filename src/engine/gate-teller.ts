@@ -15,6 +15,7 @@ import type { DeliveryReason } from '../core/event.ts';
 import { messageTerms } from '../core/plan.ts';
 import type { GateMessage, GateMessageUpdate, GateStore } from '../journal/gate-store.ts';
 import type { Clock } from '../kit/clock.ts';
+import type { CanarydError } from '../kit/errors.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
 import type { Random } from '../kit/random.ts';
 import { within } from '../kit/within.ts';
@@ -32,8 +33,11 @@ export const UNDER_WAY_MS = 120_000;
 const HELD_MAX_MS = 25 * 3_600_000;
 /** The outcome is written again after these waits, before the attempt counts as unknown. */
 const OUTCOME_AGAIN_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
+/** What was cut off may still be written down. */
+const CUT_OFF_MS = 500;
 /** Messages whose last try may have arrived. */
 const UNSURE_MAX = 1_000;
+const DAMAGED_TOLD_MAX = 1_000;
 
 export type GateTellerOptions = {
   readonly clock: Clock;
@@ -60,6 +64,7 @@ export class GateTeller {
   /** When a channel may be used again (monotonic). */
   readonly #freeAt = new Map<string, number>();
   readonly #unsure = new Set<string>();
+  readonly #damaged = new Set<string>();
   readonly #aborting = new AbortController();
   #loop: Loop | null = null;
 
@@ -81,7 +86,7 @@ export class GateTeller {
   async look(): Promise<undefined> {
     const { store, clock } = this.#options;
     const busy = new Set(this.#flying.keys());
-    const pending = await store.pendingGateMessages(PENDING_MAX);
+    const pending = await store.pendingGateMessages(PENDING_MAX, this.#onDamaged);
     for (const message of pending) {
       const { channel } = message;
       // What has ended since was read before it did.
@@ -92,6 +97,13 @@ export class GateTeller {
       this.#fly(message);
     }
   }
+
+  /** One row that cannot be read must not hold up the others; it is told once. */
+  readonly #onDamaged = (error: CanarydError): void => {
+    if (this.#damaged.has(error.message) || this.#damaged.size >= DAMAGED_TOLD_MAX) return;
+    this.#damaged.add(error.message);
+    this.#options.onError(error);
+  };
 
   #fly(message: GateMessage): void {
     const { channel } = message;
@@ -239,7 +251,7 @@ export class GateTeller {
     const all = () => Promise.allSettled([...this.#flying.values()]);
     await within(clock, withinMs, all, () => null);
     this.#aborting.abort();
-    await all();
+    await within(clock, CUT_OFF_MS, all, () => null);
   }
 }
 
