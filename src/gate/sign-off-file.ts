@@ -96,7 +96,21 @@ function parseLine(line: string): SignOff | null {
   const note = fields['note'] ?? null;
   if (!gate || !criterion || !role || !name || !environment || !version || at === null) return null;
   if (note !== null && typeof note !== 'string') return null;
+  const [service, via] = ['service', 'via'].map((name) => fields[name]);
+  const { withdrawn } = fields;
+  if (![service, via].every(isTextOrAbsent)) return null;
+  // A word that is not understood here could turn "no" into "yes".
+  if (withdrawn !== undefined && typeof withdrawn !== 'boolean') return null;
   const atMs = /T.*(?:Z|[+-]\d\d:\d\d)$/.test(at) ? Date.parse(at) : Number.NaN;
   if (Number.isNaN(atMs)) return null;
-  return { gate, criterion, role, name, environment, version, atMs, note };
+  return {
+    ...{ gate, criterion, role, name, environment, version, atMs, note },
+    ...(typeof service === 'string' ? { service } : {}),
+    ...(typeof via === 'string' ? { via } : {}),
+    ...(withdrawn === true ? { isWithdrawn: true } : {}),
+  };
+}
+
+function isTextOrAbsent(value: unknown): boolean {
+  return value === undefined || (typeof value === 'string' && value.length <= FIELD_CHARS_MAX);
 }

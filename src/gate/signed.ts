@@ -1,7 +1,9 @@
-// Whose signature counts: for this gate, version and environment, by the role that is wanted, not
-// from the future and not expired. Pure. What does not count is named with the reason.
+// Whose signature counts: for this gate, service, version and environment, by the role that is
+// wanted, not taken back, not from the future and not expired. Pure. What does not count is named
+// with the reason.
 import type { GateDeploy, SignOff } from '../core/gate-record.ts';
 import { formatDuration } from '../core/quantity.ts';
+import { personOf, takenBackBy } from '../core/signature.ts';
 import type { Approvals, SignOffNeeded } from './gate.ts';
 
 /** Clocks of two machines may differ by so much. */
@@ -10,6 +12,7 @@ const SKEW_MS = 5 * 60_000;
 export type Signatures = {
   readonly gate: string;
   readonly deploy: GateDeploy;
+  /** Oldest first. */
   readonly signOffs: readonly SignOff[];
   readonly nowMs: number;
 };
@@ -22,16 +25,28 @@ export function timeText(atMs: number): string {
     : 'a time that is none';
 }
 
-/** What is wrong with a signature; null: it counts. */
+/**
+ * What is wrong with a signature; null: it counts.
+ * @param entries signatures of its criterion, and what takes some of them back
+ */
 function flawOf(
   signOff: SignOff,
   validForMs: number,
   { deploy, nowMs }: Signatures,
+  entries: readonly SignOff[],
 ): string | null {
-  const { name, version, environment, atMs } = signOff;
+  const { name, service, version, environment, atMs } = signOff;
   if (version !== deploy.version) return `${name} has signed version ${version}, not this one`;
   if (environment !== deploy.environment) {
     return `${name} has signed for ${environment}, not for ${deploy.environment}`;
+  }
+  if (service !== undefined && service !== deploy.service) {
+    return `${name} has signed for the service ${service}, not for ${deploy.service}`;
+  }
+  const back = takenBackBy(signOff, entries);
+  if (back !== null) {
+    const why = back.note === null ? '' : `: ${back.note}`;
+    return `${name} has taken the signature back on ${timeText(back.atMs)}${why}`;
   }
   if (!(atMs <= nowMs + SKEW_MS)) return `${name} has signed in the future: ${timeText(atMs)}`;
   if (atMs + validForMs > nowMs) return null;
@@ -42,19 +57,21 @@ function flawOf(
 /** The newest signature that counts for a criterion, or why there is none. */
 export function signedOf(needed: SignOffNeeded, criterion: string, signatures: Signatures): Signed {
   const { role, validForMs } = needed;
-  const candidates = signatures.signOffs
+  const entries = signatures.signOffs
     .filter((one) => one.gate === signatures.gate && one.criterion === criterion)
-    .filter((one) => one.role === role)
+    .filter((one) => one.role === role);
+  const candidates = entries
+    .filter(({ isWithdrawn }) => isWithdrawn !== true)
     .toSorted((a, b) => b.atMs - a.atMs);
-  const signed = candidates.find((one) => flawOf(one, validForMs, signatures) === null);
+  const flaw = (one: SignOff) => flawOf(one, validForMs, signatures, entries);
+  const signed = candidates.find((one) => flaw(one) === null);
   if (signed !== undefined) {
     const until = timeText(signed.atMs + validForMs);
     return { signed, text: `signed by ${signed.name} as ${role}, valid until ${until}` };
   }
   const [newest] = candidates;
-  const flaw = newest === undefined ? null : flawOf(newest, validForMs, signatures);
   const nobody = `nobody has signed as ${role}`;
-  return { signed: null, text: flaw === null ? nobody : `${nobody}: ${flaw}` };
+  return { signed: null, text: newest === undefined ? nobody : `${nobody}: ${flaw(newest)}` };
 }
 
 export type Approved = {
@@ -64,18 +81,15 @@ export type Approved = {
   readonly text: string | null;
 };
 
-/** Two signatures of one person count once, whatever the roles; names are compared as people do. */
-function personOf(name: string): string {
-  return name.normalize('NFKC').trim().replaceAll(/\s+/g, ' ').toLowerCase();
-}
-
-/** Whether the approvals of a review or an override are complete, each by another person. */
+/** Whether the approvals of a review or an override are complete, each by another person: two signatures of one count once. */
 export function approvedOf(wanted: Approvals, criterion: string, signatures: Signatures): Approved {
-  const own = signatures.signOffs.filter(
+  const entries = signatures.signOffs.filter(
     (one) => one.gate === signatures.gate && one.criterion === criterion,
   );
-  const flaws = own.flatMap((one) => flawOf(one, wanted.validForMs, signatures) ?? []);
-  const valid = own.filter((one) => flawOf(one, wanted.validForMs, signatures) === null);
+  const own = entries.filter(({ isWithdrawn }) => isWithdrawn !== true);
+  const flawed = own.map((one) => flawOf(one, wanted.validForMs, signatures, entries));
+  const flaws = flawed.filter((flaw) => flaw !== null);
+  const valid = own.filter((_, index) => flawed[index] === null);
   const places = wanted.approvals.flatMap(({ role, people }) =>
     Array.from({ length: people }, () => role),
   );

@@ -58,7 +58,12 @@ export const signOffBody = z
     ...place,
     name: typed(100, 'Who signs'),
     service,
-    note: typed(2_000, 'What to add; for an override the risk assessment').optional(),
+    note: z
+      .string()
+      .max(2_000)
+      .transform(oneLine)
+      .describe('What to add; for an override the risk assessment')
+      .optional(),
     withdrawn: z.boolean().describe('Takes back what this person has signed here').optional(),
   })
   .describe('A signature for a criterion of a gate');

@@ -41,10 +41,10 @@ function signRoute({ gates, logger }: RouteDeps): RouteSpec {
       problems: ['conflict'],
     },
     async ({ body, token, reply }) => {
-      const { service, note = null, withdrawn = false, ...rest } = body;
+      const { service, note = '', withdrawn = false, ...rest } = body;
       const signOff = await gates.sign({
         ...rest,
-        note,
+        note: note === '' ? null : note,
         ...(service === undefined ? {} : { service }),
         ...(token === null ? {} : { via: token }),
         ...(withdrawn ? { isWithdrawn: true } : {}),
