@@ -141,10 +141,17 @@ function fieldsOf(record: ReportedDecision): Message['fields'] {
     ['Gate', gate],
     ['Version', deploy.version],
     ['Environment', deploy.environment],
-    ['Decided', `${endedAt.slice(0, 19).replace('T', ' ')} UTC`],
+    ['Decided', utc(endedAt)],
     ['Evidence', evidenceHash === null ? 'none' : `sha256 ${evidenceHash.slice(0, HASH_SHOWN)}…`],
     ...(reportedBy === null ? [] : [['Reported by', reportedBy] as const]),
   ];
+}
+
+/** It was written by another machine, perhaps with an offset of its own. */
+function utc(time: string): string {
+  const atMs = Date.parse(time);
+  if (Number.isNaN(atMs)) return time;
+  return `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 function nextOf({ decision, next, gate }: GateRecord): string {

@@ -117,6 +117,11 @@ describe('the message of a decision', () => {
     });
   });
 
+  it('says the time in UTC, whatever the offset of the machine that decided', () => {
+    const { fields } = gateMessage(aDecision({}, { endedAt: '2026-01-01T02:00:00+02:00' }), null);
+    expect(fields).toContainEqual(['Decided', '2026-01-01 00:00:00 UTC']);
+  });
+
   it('says that there is no evidence, and links nowhere without an address', () => {
     const message = gateMessage(aDecision({}, { evidenceHash: null, reportedBy: null }), null);
     expect(message.fields.slice(4)).toEqual([['Evidence', 'none']]);
