@@ -3,12 +3,14 @@
 
 import type { SignOff } from '../core/gate-record.ts';
 import { signOffJson } from '../core/gate-record-json.ts';
-import { APPROVAL_IDS, type Gate } from '../gate/gate.ts';
+import { isSamePlace, standing } from '../core/signature.ts';
+import { APPROVAL_IDS, type Gate, type SignOffStore } from '../gate/gate.ts';
 import { verifyEvidence } from '../gate/manifest.ts';
 import type { GateFile } from '../gate/read.ts';
 import { printable } from '../kit/redact.ts';
-import { EXIT, type ExitCode, usage } from './exit.ts';
+import { CliExit, EXIT, type ExitCode, usage } from './exit.ts';
 import { type GatePlace, readGateOf, storeOf } from './gate.ts';
+import { gateDaemon } from './gate-daemon.ts';
 import type { CliIo, Output } from './output.ts';
 
 const NAME_CHARS_MAX = 100;
@@ -18,11 +20,14 @@ export type SignOptions = GatePlace & {
   readonly role: string;
   readonly name: string;
   readonly version: string;
+  readonly service?: string;
   readonly environment?: string;
   readonly note?: string;
+  /** Takes back what this person has signed before. */
+  readonly withdraw?: boolean;
 };
 
-export type OverrideOptions = Omit<SignOptions, 'note'> & { readonly risk: string };
+export type OverrideOptions = Omit<SignOptions, 'note'> & { readonly risk?: string };
 
 export async function gateSign(
   io: CliIo,
@@ -52,8 +57,11 @@ export async function gateOverride(
   if (override === null) throw usage(`the gate ${file.gate.name} has no override`);
   const roles = override.approvals.map(({ role }) => role);
   needRole(roles, APPROVAL_IDS.override, options.role);
-  if (options.risk.trim() === '') throw usage('--risk: found nothing, wanted the risk in words');
-  return add(io, output, file, APPROVAL_IDS.override, options, options.risk);
+  const { risk = '', withdraw = false } = options;
+  if (risk.trim() === '' && !withdraw) {
+    throw usage('--risk: found nothing, wanted the risk in words');
+  }
+  return add(io, output, file, APPROVAL_IDS.override, options, risk.trim() === '' ? null : risk);
 }
 
 /** Placeholders need no values: nothing is carried out. */
@@ -61,10 +69,10 @@ function fileOf(
   io: CliIo,
   output: Output,
   named: string,
-  options: GatePlace & { readonly environment?: string },
+  options: GatePlace & Pick<SignOptions, 'service' | 'environment'>,
 ): GateFile | null {
-  const { environment = null } = options;
-  const asked = { version: null, service: null, environment, parameters: {} };
+  const { service = null, environment = null } = options;
+  const asked = { version: null, service, environment, parameters: {} };
   return readGateOf(io, output, named, asked, options);
 }
 
@@ -90,32 +98,54 @@ function needRole(roles: readonly string[], criterion: string, role: string): vo
 }
 
 async function add(
-  { clock }: CliIo,
+  io: CliIo,
   output: Output,
   { gate, deploy }: GateFile,
   criterion: string,
-  options: GatePlace & { readonly role: string; readonly name: string; readonly version: string },
+  options: Omit<SignOptions, 'note'>,
   note: string | null,
 ): Promise<ExitCode> {
+  const { withdraw = false } = options;
   const signOff: SignOff = {
     ...{ gate: gate.name, criterion, role: options.role },
     name: bounded('--name', options.name, NAME_CHARS_MAX),
-    environment: deploy.environment,
+    ...{ service: deploy.service, environment: deploy.environment },
     version: bounded('--version', options.version, NAME_CHARS_MAX),
-    atMs: clock.now(),
+    atMs: io.clock.now(),
     note: note === null ? null : bounded('the note', note, NOTE_CHARS_MAX),
+    ...(withdraw ? { isWithdrawn: true } : {}),
   };
-  const added = await storeOf(options).add(signOff);
+  const daemon = gateDaemon(io, options);
+  const store = storeOf(daemon, options, { ...deploy, version: signOff.version });
+  // A daemon looks itself.
+  if (withdraw && daemon === null) await demandSignature(store, signOff);
+  const added = await store.add(signOff);
   if (added.kind === 'failed') {
     output.error(`not signed: ${added.reason}`);
-    return EXIT.inconclusive;
+    return added.isUnreachable === true ? EXIT.unreachable : EXIT.inconclusive;
   }
-  if (output.isJson) output.json(signOffJson(signOff));
+  if (output.isJson) output.json(signOffJson(added.signOff ?? signOff));
   const { name, role, version, environment } = signOff;
+  const done = withdraw ? 'taken back' : 'signed';
   output.line(
-    `signed: ${criterion} of ${gate.name} ${version} (${environment}), ${name} as ${role}`,
+    `${done}: ${criterion} of ${gate.name} ${version} (${environment}), ${name} as ${role}`,
   );
   return EXIT.passed;
+}
+
+/** A mistyped name would else leave the signature where it is, and say nothing. */
+async function demandSignature(store: SignOffStore, withdrawal: SignOff): Promise<void> {
+  const { gate, criterion, role, name, version, environment } = withdrawal;
+  const found = await store.list(gate);
+  if (found.kind === 'failed')
+    throw new CliExit(EXIT.inconclusive, `not taken back: ${found.reason}`);
+  const stand = standing(found.signOffs);
+  if (stand.some((one) => isSamePlace(one, withdrawal))) return;
+  const who = stand.filter((one) => one.criterion === criterion && one.version === version);
+  const names = who.map((one) => `${one.name} (${one.role})`).join(', ') || 'nobody';
+  throw usage(
+    `--withdraw: ${name} has no signature as ${role} for ${criterion} of ${gate} ${version} (${environment}); signed have: ${names}`,
+  );
 }
 
 function bounded(what: string, written: string, max: number): string {

@@ -1,5 +1,6 @@
 // The verb `gate` with its options and help; what it does is in `gate.ts` and `gate-people.ts`.
 import type { Command } from 'commander';
+import { DEFAULT_SERVER } from './client.ts';
 import type { GateOptions } from './gate.ts';
 import type { OverrideOptions, SignOptions } from './gate-people.ts';
 import { collect, examples } from './help.ts';
@@ -9,7 +10,8 @@ import { DEFAULT_CONFIG } from './parse.ts';
 const EXIT_HELP = `
 
 Exit codes: 0 GO, 1 NO-GO or a review without its approval, 2 usage or config, 3 nothing decided:
-interrupted, only a part was carried out, or the evidence of a GO could not be written.`;
+interrupted, only a part was carried out, the evidence of a GO could not be written, or the daemon
+does not take it; 4 the daemon is not reachable.`;
 
 type Json = { readonly json?: boolean };
 type Done = (code: number) => void;
@@ -33,6 +35,7 @@ export function addGate(program: Command, io: CliIo, done: Done): void {
       examples(
         'gate aurora-testnet --version 2.1.0',
         'gate config/gates/aurora-testnet.yaml --explain',
+        'gate aurora-testnet --version 2.1.0 --daemon',
         'gate aurora-testnet --version 2.1.0 --only unit_tests,health',
       ) + EXIT_HELP,
     )
@@ -47,7 +50,10 @@ function place(command: Command): Command {
   return command
     .option('-c, --config <file>', `the config, when a check names a source (${DEFAULT_CONFIG})`)
     .option('--evidence <folder>', 'where evidence is written (default evidence)')
-    .option('--sign-offs <file>', 'the signatures (default sign-offs.jsonl beside the evidence)');
+    .option('--sign-offs <file>', 'the signatures (default sign-offs.jsonl beside the evidence)')
+    .option('--daemon', 'signatures are those of a daemon, and decisions are reported to it')
+    .option('--server <url>', `where that is (env CANARYD_URL, default ${DEFAULT_SERVER})`)
+    .option('--token-file <file>', 'file with its token (or env CANARYD_TOKEN)');
 }
 
 function person(command: Command): Command {
@@ -55,7 +61,9 @@ function person(command: Command): Command {
     .requiredOption('--role <role>', 'the role in which you sign')
     .requiredOption('--name <name>', 'your name')
     .requiredOption('--version <version>', 'the version that you sign')
+    .option('--service <name>', "default: the gate's")
     .option('--environment <name>', "default: the gate's, else production")
+    .option('--withdraw', 'take back what you have signed before')
     .option('--json', 'print JSON');
 }
 
@@ -78,6 +86,7 @@ function addPeople(gate: Command, io: CliIo, done: Done): void {
       'after',
       examples(
         'gate sign aurora-testnet code_review --role engineering_lead --name "Ada" --version 2.1.0',
+        'gate sign aurora-testnet code_review --role engineering_lead --name "Ada" --version 2.1.0 --daemon',
       ),
     )
     .action(async (named: string, criterion: string, options: SignOptions & Json) => {
@@ -89,7 +98,7 @@ function addPeople(gate: Command, io: CliIo, done: Done): void {
     .description(
       'Approve that a NO-GO becomes GO all the same; with the others that the gate wants',
     )
-    .requiredOption('--risk <text>', 'the risk assessment')
+    .option('--risk <text>', 'the risk assessment; needed, but to take an approval back')
     .addHelpText(
       'after',
       examples(

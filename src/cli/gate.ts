@@ -1,22 +1,32 @@
-// `gate`: carries a gate out on this machine, decides, and writes the evidence. Without evidence
-// that could be written there is no GO.
+// `gate`: carries a gate out on this machine, decides, writes the evidence, and reports the decision
+// when a daemon is asked for. Without evidence that could be written, or without the daemon that was
+// asked for, there is no GO.
 
 import { appendFileSync, existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadConfig } from '../config/load.ts';
+import { type ConfigSources, loadConfigSources } from '../config/config-sources.ts';
+import type { SourceConfig } from '../config/daemon-config.ts';
 import { problemsText } from '../config/problems.ts';
 import { createSecrets } from '../config/secrets.ts';
-import type { GateRecord } from '../core/gate-record.ts';
+import type { GateDeploy, GateRecord } from '../core/gate-record.ts';
 import { criterionJson, recordJson } from '../core/gate-record-json.ts';
 import { prometheusOptions, scrapeOptions } from '../daemon/sources.ts';
 import { headline, summaryText } from '../gate/decision-text.ts';
 import { type WrittenEvidence, writeEvidence } from '../gate/evidence.ts';
+import type { SignOffStore } from '../gate/gate.ts';
 import { type Judged, judge } from '../gate/judge.ts';
 import type { GateSource, GateSources } from '../gate/kinds.ts';
 import { type AskedDeploy, type GateFile, readGateFile, unknownIds } from '../gate/read.ts';
 import { signOffFile } from '../gate/sign-off-file.ts';
 import { messageOf } from '../kit/errors.ts';
 import { EXIT, type ExitCode, usage } from './exit.ts';
+import {
+  type DaemonOptions,
+  evidenceJson,
+  type GateDaemon,
+  gateDaemon,
+  type Reported,
+} from './gate-daemon.ts';
 import {
   explainGate,
   gateJson,
@@ -32,7 +42,7 @@ export const DEFAULT_EVIDENCE = 'evidence';
 const GATES_FOLDER = 'config/gates';
 
 /** Where a gate and the signatures for it are found. */
-export type GatePlace = {
+export type GatePlace = DaemonOptions & {
   readonly config?: string;
   readonly evidence?: string;
   readonly signOffs?: string;
@@ -75,32 +85,37 @@ export function readGateOf(
 /** The config is only read when a check names a source: many gates need none. */
 function sourcesOf(io: CliIo, named: string | undefined) {
   const secrets = createSecrets({ env: io.env });
-  let loaded: Readonly<Record<string, GateSource>> | null = null;
+  let loaded: ConfigSources | null = null;
   const all = () => {
     loaded ??= loadSources(io, named);
     return loaded;
   };
   const sources: GateSources = {
-    find: (name) => (Object.hasOwn(all(), name) ? (all()[name] ?? null) : null),
-    names: () => Object.keys(all()),
+    find: (name) => sourceOf(all().find(name), io),
+    names: () => all().names,
   };
   return { secrets, sources };
 }
 
-function loadSources(io: CliIo, named: string | undefined): Readonly<Record<string, GateSource>> {
-  if (named === undefined && !existsSync(DEFAULT_CONFIG)) return {};
-  const { config } = loadConfig(named ?? DEFAULT_CONFIG, { env: io.env });
-  return Object.fromEntries(
-    Object.entries(config.sources).map(([name, source]): [string, GateSource] => [
-      name,
-      source.kind === 'prometheus'
-        ? { kind: 'prometheus', options: prometheusOptions(source, io.clock) }
-        : { kind: 'scrape', options: scrapeOptions(source, io.clock) },
-    ]),
-  );
+function loadSources({ env }: CliIo, named: string | undefined): ConfigSources {
+  if (named === undefined && !existsSync(DEFAULT_CONFIG)) return { names: [], find: () => null };
+  return loadConfigSources(named ?? DEFAULT_CONFIG, { env });
 }
 
-export function storeOf(place: GatePlace) {
+function sourceOf(source: SourceConfig | null, { clock }: CliIo): GateSource | null {
+  if (source === null) return null;
+  return source.kind === 'prometheus'
+    ? { kind: 'prometheus', options: prometheusOptions(source, clock) }
+    : { kind: 'scrape', options: scrapeOptions(source, clock) };
+}
+
+/** Of the daemon, when one is asked for; else the file. */
+export function storeOf(
+  daemon: GateDaemon | null,
+  place: GatePlace,
+  deploy: GateDeploy,
+): SignOffStore {
+  if (daemon !== null) return daemon.signOffs(deploy);
   const file = place.signOffs ?? join(place.evidence ?? DEFAULT_EVIDENCE, 'sign-offs.jsonl');
   return signOffFile(resolve(file));
 }
@@ -115,6 +130,7 @@ export async function gate(
   if (version === null && options.explain !== true) {
     throw usage('--version: found nothing, wanted the version that is decided on');
   }
+  const daemon = gateDaemon(io, options);
   const parameters = parametersOf(options.param ?? []);
   const asked: AskedDeploy = { version, service, environment, parameters };
   const file = readGateOf(io, output, named, asked, options);
@@ -130,9 +146,12 @@ export async function gate(
   const { clock, env, signal } = io;
   const run = { clock, env, signal, folder: process.cwd(), onProgress: display.onProgress };
   output.line(`${file.gate.name}: ${file.gate.title}`);
-  const judged = await judge(file, storeOf(options), only === null ? run : { ...run, only });
+  const store = storeOf(daemon, options, file.deploy);
+  const judged = await judge(file, store, only === null ? run : { ...run, only });
   display.end();
-  return finish(io, output, file, judged, options);
+  if (judged.kind === 'failed') return notJudged(output, judged);
+  if (judged.kind === 'undecided') return undecided(output, judged);
+  return finish(io, output, file, judged, { ...options, reportTo: daemon });
 }
 
 function onlyOf({ gate: read }: GateFile, only: string | undefined): readonly string[] | null {
@@ -143,23 +162,26 @@ function onlyOf({ gate: read }: GateFile, only: string | undefined): readonly st
   return ids;
 }
 
+function notJudged(
+  output: Output,
+  { reason, isUnreachable }: Extract<Judged, { kind: 'failed' }>,
+): ExitCode {
+  if (output.isJson) output.json({ decision: null, why: 'sign_offs', reason });
+  output.error(`nothing decided: the sign-offs cannot be read: ${reason}`);
+  return isUnreachable === true ? EXIT.unreachable : EXIT.usage;
+}
+
 async function finish(
   io: CliIo,
   output: Output,
   file: GateFile,
-  judged: Judged,
-  options: GateOptions,
+  { record, files, signOffs }: Extract<Judged, { kind: 'decided' }>,
+  options: GateOptions & { readonly reportTo: GateDaemon | null },
 ): Promise<ExitCode> {
-  if (judged.kind === 'failed') {
-    if (output.isJson) output.json({ decision: null, why: 'sign_offs', reason: judged.reason });
-    output.error(`nothing decided: the sign-offs cannot be read: ${judged.reason}`);
-    return EXIT.usage;
-  }
-  if (judged.kind === 'undecided') return undecided(output, judged);
-  const { record, files, signOffs } = judged;
   const parent = resolve(options.evidence ?? DEFAULT_EVIDENCE);
   const evidence = await writeEvidence(parent, { record, source: file.source, signOffs, files });
-  if (output.isJson) output.json({ ...recordJson(record), evidence: evidenceJson(evidence) });
+  const reported = (await options.reportTo?.report(record, evidence)) ?? null;
+  if (output.isJson) output.json(resultJson(record, evidence, reported));
   printRecord(output, record);
   if (evidence.kind === 'written') {
     output.line(`Evidence: ${evidence.folder}`);
@@ -167,9 +189,34 @@ async function finish(
   } else {
     output.error(`the evidence cannot be written: ${evidence.reason}; without it nothing is GO`);
   }
-  tellGithub(io, record, evidence, options.githubSummary === true);
-  if (evidence.kind === 'failed' && record.decision === 'go') return EXIT.inconclusive;
-  return record.decision === 'go' ? EXIT.passed : EXIT.stopped;
+  if (reported?.kind === 'reported') output.line(`Reported: ${reported.url}`);
+  if (reported?.kind === 'failed') {
+    output.error(`the decision is not reported: ${reported.reason}; without that nothing is GO`);
+  }
+  const exitCode = exitCodeOf(record, evidence, reported);
+  tellGithub(io, record, { evidence, stands: exitCode <= EXIT.stopped }, options);
+  return exitCode;
+}
+
+/** A GO is one when its evidence is kept, and the daemon that was asked for knows of it. */
+function exitCodeOf(
+  { decision }: GateRecord,
+  evidence: WrittenEvidence,
+  reported: Reported | null,
+): ExitCode {
+  if (decision !== 'go') return EXIT.stopped;
+  if (evidence.kind === 'failed') return EXIT.inconclusive;
+  return reported?.kind === 'failed' ? reported.exitCode : EXIT.passed;
+}
+
+function resultJson(record: GateRecord, evidence: WrittenEvidence, reported: Reported | null) {
+  const json = { ...recordJson(record), evidence: evidenceJson(evidence) };
+  if (reported === null) return json;
+  const daemon =
+    reported.kind === 'reported'
+      ? { reported: true, url: reported.url }
+      : { reported: false, reason: reported.reason };
+  return { ...json, daemon };
 }
 
 function undecided(
@@ -184,31 +231,26 @@ function undecided(
   return why === 'only' && isBad ? EXIT.stopped : EXIT.inconclusive;
 }
 
-function evidenceJson(evidence: WrittenEvidence) {
-  return evidence.kind === 'written'
-    ? { folder: evidence.folder, sha256: evidence.hash }
-    : { folder: null, reason: evidence.reason };
-}
-
 /** What cannot be written is said, and changes no exit code. */
 function tellGithub(
   io: CliIo,
   record: GateRecord,
-  evidence: WrittenEvidence,
-  isAsked: boolean,
+  { evidence, stands }: { readonly evidence: WrittenEvidence; readonly stands: boolean },
+  { githubSummary = false }: GateOptions,
 ): void {
   const inActions = Boolean(io.env['GITHUB_ACTIONS']);
-  if (!inActions && !isAsked) return;
+  if (!inActions && !githubSummary) return;
   const isWritten = evidence.kind === 'written';
   if (inActions) {
-    const kind = record.decision === 'go' && isWritten ? 'notice' : 'error';
+    const kind = record.decision === 'go' && stands ? 'notice' : 'error';
     const text = escapeData(plain(`${headline(record)}: ${record.reasons[0] ?? ''}`));
     io.stderr.write(`::${kind} title=canaryd gate::${text}\n`);
     const folder = isWritten ? `evidence=${plain(evidence.folder)}\n` : '';
-    append(io, 'GITHUB_OUTPUT', `decision=${record.decision}\n${folder}`);
+    append(io, 'GITHUB_OUTPUT', `decision=${stands ? record.decision : 'undecided'}\n${folder}`);
   }
   const where = isWritten ? `${evidence.folder}, sha256 ${evidence.hash}` : null;
-  append(io, 'GITHUB_STEP_SUMMARY', summaryText(record, where));
+  const told = stands ? '' : '\n**This GO does not count**: the log of the job says why.\n';
+  append(io, 'GITHUB_STEP_SUMMARY', `${summaryText(record, where)}${told}`);
 }
 
 function append(io: CliIo, variable: string, text: string): void {

@@ -35,11 +35,18 @@ export interface SignOffStore {
 
 export type SignOffsResult =
   | { readonly kind: 'sign_offs'; readonly signOffs: readonly SignOff[] }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | SignOffsFailed;
+
+export type SignOffsFailed = {
+  readonly kind: 'failed';
+  readonly reason: string;
+  /** Nobody answers there: trying again may help. */
+  readonly isUnreachable?: true;
+};
 
 export type SignOffAdded =
-  | { readonly kind: 'added' }
-  | { readonly kind: 'failed'; readonly reason: string };
+  /** `signOff`: as it was kept, when the store has its own clock. */
+  { readonly kind: 'added'; readonly signOff?: SignOff } | SignOffsFailed;
 
 export const SIGN_OFFS_MAX = 10_000;
 

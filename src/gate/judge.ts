@@ -5,7 +5,7 @@ import { newGateRunId } from '../kit/random.ts';
 import { VERSION } from '../kit/version.ts';
 import { criterionRecords, decide } from './decide.ts';
 import type { EvidenceFile } from './exhibits.ts';
-import type { SignOffStore } from './gate.ts';
+import type { SignOffStore, SignOffsFailed } from './gate.ts';
 import type { GateFile } from './read.ts';
 import { type RunTools, runGate } from './run.ts';
 
@@ -23,7 +23,7 @@ export type Judged =
       readonly criteria: readonly CriterionRecord[];
     }
   /** The signatures cannot be read. */
-  | { readonly kind: 'failed'; readonly reason: string };
+  | SignOffsFailed;
 
 /** Never rejects. */
 export async function judge(
@@ -35,7 +35,8 @@ export async function judge(
   const early = await store.list(gate.name);
   if (early.kind === 'failed') return early;
   const ran = await runGate(gate, tools);
-  const late = await store.list(gate.name);
+  // Whoever interrupts waits for nothing more.
+  const late = ran.wasInterrupted ? early : await store.list(gate.name);
   if (late.kind === 'failed') return late;
   const { signOffs } = late;
   const { only } = tools;
