@@ -4,7 +4,7 @@ import { ALWAYS } from '../core/policy.ts';
 import { formatDuration, parseDuration } from '../core/quantity.ts';
 import { PLACEHOLDERS } from '../core/template.ts';
 import type { Problem } from '../kit/errors.ts';
-import type { IndicatorKind } from './indicator-schema.ts';
+import type { IndicatorInput, IndicatorKind } from './indicator-schema.ts';
 import { boundProblems, twinProblems } from './limit-checks.ts';
 import { parameterProblems } from './parameters.ts';
 import {
@@ -23,9 +23,9 @@ import { placeholderProblems } from './text-checks.ts';
 
 /** Which kinds an indicator's common field means something for. */
 const FIELD_KINDS: Readonly<Record<'over' | 'min_total' | 'early', readonly IndicatorKind[]>> = {
-  over: ['ratio', 'quantile', 'rate', 'increase', 'promql'],
-  min_total: ['ratio', 'quantile'],
-  early: ['ratio', 'quantile', 'rate', 'increase'],
+  over: ['ratio', 'quantile', 'rate', 'increase', 'promql', 'audit_log'],
+  min_total: ['ratio', 'quantile', 'audit_log'],
+  early: ['ratio', 'quantile', 'rate', 'increase', 'audit_log'],
 };
 
 /** Every mistake that the schema alone cannot see. */
@@ -67,10 +67,28 @@ function indicatorProblems(draft: Draft): Problem[] {
       const at = [...path, 'quantile', 'histogram'];
       problems.push(problem(at, found(input.quantile.histogram), wanted));
     }
+    if (input.audit_log !== undefined) problems.push(...logProblems(input.audit_log, path));
     if (input.promql !== undefined)
       problems.push(...promqlProblems(input.promql, input.over, path));
   }
   return problems;
+}
+
+type LogInput = NonNullable<IndicatorInput['audit_log']>;
+
+function logProblems({ bad, ...given }: LogInput, path: string[]): Problem[] {
+  const at = [...path, 'audit_log'];
+  if (bad === 'untraced' && given.trace === undefined) {
+    const wanted = 'trace with it, such as { id: trace_id }; add it';
+    return [problem([...at, 'bad'], 'untraced without a trace to look for', wanted)];
+  }
+  const of = bad === 'untraced' ? 'invalid' : 'untraced';
+  const others = bad === 'untraced' ? (['schema', 'numbers'] as const) : (['trace'] as const);
+  return others.flatMap((field) => {
+    if (given[field] === undefined) return [];
+    const wanted = `it only with bad: ${of}; remove it, or write another indicator with bad: ${of}`;
+    return [problem([...at, field], `${field} with bad: ${bad}`, wanted)];
+  });
 }
 
 function promqlProblems(promql: string, over: string | undefined, path: string[]): Problem[] {

@@ -170,7 +170,25 @@ function toIndicator(id: string, { input, unit }: DraftIndicator): Indicator {
     const overMs = readsRange(promql) ? ranged.overMs : null;
     return { ...common, kind: 'promql', promql, overMs, waitMs: fixedRangeMs(promql) };
   }
+  if (input.audit_log !== undefined) {
+    const log = auditLogOf(input.audit_log);
+    return { ...common, ...ranged, minTotal, ...log, kind: 'audit_log' };
+  }
   return toHttpIndicator(common, must(input.http, id));
+}
+
+function auditLogOf({
+  max_age: maxAge,
+  ...input
+}: NonNullable<DraftIndicator['input']['audit_log']>) {
+  const { report, bad, time, trace, schema, numbers } = input;
+  return {
+    ...{ report, bad, time },
+    trace: trace === undefined ? null : { ...trace, of: trace.of ?? null },
+    schema: schema ?? null,
+    numbers: numbers ?? [],
+    maxAgeMs: maxAge === undefined ? null : ms(maxAge),
+  };
 }
 
 function toHttpIndicator(

@@ -15,7 +15,7 @@ function epochMs(value: number): number | null {
  * The time that a report carries: ISO 8601, or a number since 1970. Without a zone it is the time of
  * this machine, as the tools mean it.
  */
-export function timeIn(value: unknown): number | null {
+export function writtenTime(value: unknown): number | null {
   if (typeof value === 'number') return epochMs(value);
   if (typeof value !== 'string' || value.length > 64) return null;
   const text = value.trim();

@@ -5,7 +5,7 @@ import { checkParameters } from '../config/parameters.ts';
 import type { Delivery, Message, Outcome } from '../core/delivery.ts';
 import type { WatchEvent } from '../core/event.ts';
 import type { Policy } from '../core/policy.ts';
-import type { ReadHealth, Source } from '../core/read.ts';
+import type { AuditLogs, ReadHealth, Source } from '../core/read.ts';
 import type { Reading, Tick } from '../core/sample.ts';
 import type { WatchState } from '../core/watch.ts';
 import { fold, isActive } from '../core/watch.ts';
@@ -25,6 +25,8 @@ export type ReplayOptions = {
   /** By the names that the policies use. May do real I/O: virtual time stands still meanwhile. */
   readonly sources: Readonly<Record<string, Source>>;
   readonly readHealth: ReadHealth;
+  /** Does no real I/O. Default: audit logs cannot be seen. */
+  readonly auditLogs?: AuditLogs;
   /** What the health checks said before a deploy; default: nobody knows. */
   readonly healthBefore?: (healthKey: string, beforeMs: number) => Reading | undefined;
   /** Default: every action is accepted at once. */
@@ -146,7 +148,8 @@ export class Replay {
   }
 
   #create(): Engine {
-    const { policies, sources, readHealth, healthBefore, sendAction, onTick } = this.#options;
+    const { policies, sources, readHealth, auditLogs, healthBefore } = this.#options;
+    const { sendAction, onTick } = this.#options;
     const { clock } = this;
     const isOffline = this.#options.isOffline === true;
     this.#lives += 1;
@@ -161,6 +164,7 @@ export class Replay {
       readHealth: isOffline
         ? readHealth
         : (indicator, signal) => clock.standingStill(readHealth(indicator, signal)),
+      ...(auditLogs === undefined ? {} : { auditLogs }),
       healthBefore: healthBefore ?? (() => undefined),
       publicUrl: null,
       commands: {

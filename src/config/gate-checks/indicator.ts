@@ -5,12 +5,14 @@ import { duration, mapping, quantity, text, word } from '../fields.ts';
 import { INDICATOR_KINDS, indicatorSchema } from '../indicator-schema.ts';
 import { pathField, timeoutField } from './common.ts';
 
-const { early: _early, http: _http, ...figures } = indicatorSchema.shape;
+const { early: _early, http: _http, audit_log: _log, ...figures } = indicatorSchema.shape;
 
 /** What an indicator of the policy language is written with, as far as it is read once. */
 export const FIGURE_FIELDS = Object.keys(figures) as readonly (keyof typeof figures)[];
 export const LIMIT_WORDS = ['above', 'below', 'at_least', 'at_most', 'within'] as const;
-export const FIGURE_KINDS = INDICATOR_KINDS.filter((kind) => kind !== 'http');
+export const FIGURE_KINDS = INDICATOR_KINDS.filter(
+  (kind) => kind !== 'http' && kind !== 'audit_log',
+);
 
 const MEASURES = ['policy', ...FIGURE_KINDS] as const;
 

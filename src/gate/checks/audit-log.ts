@@ -5,7 +5,7 @@ import type { AuditLogInput } from '../../config/gate-checks/audit-log.ts';
 import { pathsOf } from '../../config/gate-checks/common.ts';
 import { formatNumber, parseQuantity } from '../../core/quantity.ts';
 import { jsonAt, type Mapping } from '../../kit/json.ts';
-import { timeIn } from '../../kit/written-time.ts';
+import { writtenTime } from '../../kit/written-time.ts';
 import {
   FAULTS,
   type Fault,
@@ -123,7 +123,7 @@ class Log {
 
   #event(event: Mapping): void {
     const { time, numbers = [] } = this.#input;
-    const atMs = time === undefined ? null : timeIn(jsonAt(event, time));
+    const atMs = time === undefined ? null : writtenTime(jsonAt(event, time));
     if (atMs !== null) {
       this.newestMs = Math.max(atMs, this.newestMs ?? atMs);
       this.#isRecent = atMs >= this.#sinceMs;

@@ -11,7 +11,7 @@ import { readPolicy } from '../../config/to-policy.ts';
 import { limitNumber } from '../../config/units.ts';
 import type { CompareLimit } from '../../core/limit.ts';
 import type { Policy } from '../../core/policy.ts';
-import type { SeriesIndicator } from '../../core/read.ts';
+import { isSeries, type SeriesIndicator } from '../../core/read.ts';
 import { PLACEHOLDERS, placeholdersOf } from '../../core/template.ts';
 import type { MakeTools } from '../kinds.ts';
 
@@ -76,7 +76,7 @@ export function writtenHere(input: IndicatorCheckInput, make: MakeTools): Meanin
   const { policy } = result;
   const indicator = policy.indicators[ID];
   const limit = policy.conditions[0]?.limit;
-  if (indicator === undefined || indicator.kind === 'http' || limit?.kind !== 'compare') {
+  if (indicator === undefined || !isSeries(indicator) || limit?.kind !== 'compare') {
     throw new Error('an indicator without a limit passed the checks');
   }
   return { indicator, limit, policy };
@@ -110,6 +110,9 @@ export function ofPolicy(input: IndicatorCheckInput, file: string): Meant {
   }
   if (indicator.kind === 'http') {
     return unusable(`${name} is a health endpoint; write it as a check of kind http`);
+  }
+  if (indicator.kind === 'audit_log') {
+    return unusable(`${name} is an audit log; write it as a check of kind audit_log`);
   }
   const comparator = LIMIT_WORDS.find((one) => input[one] !== undefined);
   const written = comparator === undefined ? undefined : input[comparator];

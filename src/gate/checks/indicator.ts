@@ -5,7 +5,12 @@ import { ms } from '../../config/fields.ts';
 import { FIGURE_KINDS, type IndicatorCheckInput } from '../../config/gate-checks/indicator.ts';
 import { limitValue, met } from '../../core/limit.ts';
 import { formatValue, roughDuration } from '../../core/quantity.ts';
-import { type ReadRequest, resolveIndicator, type SeriesIndicator } from '../../core/read.ts';
+import {
+  isSeries,
+  type ReadRequest,
+  resolveIndicator,
+  type SeriesIndicator,
+} from '../../core/read.ts';
 import type { Reading } from '../../core/sample.ts';
 import type { TemplateValues } from '../../core/template.ts';
 import type { Clock } from '../../kit/clock.ts';
@@ -53,7 +58,7 @@ export function indicatorCheck(input: IndicatorCheckInput, make: MakeTools): Mad
 
 function resolved({ indicator, policy }: Meaning, values: TemplateValues): SeriesIndicator {
   const filled = resolveIndicator(indicator, policy, values);
-  if (filled.kind === 'http') throw new Error('a series became a health endpoint');
+  if (!isSeries(filled)) throw new Error('a series became something else');
   return filled;
 }
 

@@ -1,7 +1,7 @@
 // Figures of benchmarks: JSON of pytest-benchmark, or named places in the JSON of any other tool.
 import type { SCALES, STATISTICS } from '../../config/gate-checks/benchmark.ts';
 import { jsonAt } from '../../kit/json.ts';
-import { timeIn } from '../../kit/written-time.ts';
+import { writtenTime } from '../../kit/written-time.ts';
 import { field, listIn, numberIn, numberOf, parseReport, textIn } from './json.ts';
 import { type Refused, type ReportFile, refused } from './read.ts';
 
@@ -56,7 +56,7 @@ function figuresAt(
     if (number === null) missing.push(`${name}: no number at ${place}`);
     else figures.push({ name, fullName: name, value: number / DIVISORS[scale] });
   }
-  const writtenMs = timeIn(field(report, 'timestamp'));
+  const writtenMs = writtenTime(field(report, 'timestamp'));
   return { kind: 'figures', figures, missing, processor: null, writtenMs, tools: {} };
 }
 
@@ -83,7 +83,7 @@ function pytestFigures(
     figures,
     missing,
     processor: textIn(field(field(report, 'machine_info'), 'cpu'), 'brand_raw'),
-    writtenMs: timeIn(field(report, 'datetime')),
+    writtenMs: writtenTime(field(report, 'datetime')),
     tools: version === null ? {} : { 'pytest-benchmark': version },
   };
 }

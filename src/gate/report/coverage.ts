@@ -1,7 +1,7 @@
 // Coverage reports, file by file: Cobertura XML, lcov, the json-summary of Istanbul and the JSON of
 // coverage.py. Counts, not rounded percentages: 89.996 % is not 90 %.
 import { isMapping } from '../../kit/json.ts';
-import { timeIn } from '../../kit/written-time.ts';
+import { writtenTime } from '../../kit/written-time.ts';
 import { countIn, entriesIn, field, parseReport } from './json.ts';
 import { decode, type Refused, type ReportFile, refused } from './read.ts';
 import { type Element, visitXml } from './xml.ts';
@@ -134,7 +134,7 @@ async function readCobertura(
     format: 'Cobertura',
     lines: declared(first, 'lines'),
     branches: declared(first, 'branches'),
-    writtenMs: timeIn(first.attribute('timestamp')),
+    writtenMs: writtenTime(first.attribute('timestamp')),
   };
 }
 
@@ -216,7 +216,7 @@ function readJson(value: unknown, files: CoverageFiles): CoverageRead | Refused 
         fileOf(files, path).counts(lines, branches ?? { covered: 0, total: 0 });
       }
     }
-    const writtenMs = timeIn(field(field(value, 'meta'), 'timestamp'));
+    const writtenMs = writtenTime(field(field(value, 'meta'), 'timestamp'));
     return { kind: 'coverage', format: 'coverage.py', ...coveragePy(totals), writtenMs };
   }
   const isFinal = entriesIn(value).some(([, of]) => isMapping(field(of, 'statementMap')));

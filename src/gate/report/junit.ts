@@ -1,5 +1,5 @@
 // JUnit XML of pytest, vitest, surefire, gradle, `node --test` and others, test by test.
-import { timeIn } from '../../kit/written-time.ts';
+import { writtenTime } from '../../kit/written-time.ts';
 import { type Refused, refused } from './read.ts';
 import { type Element, visitXml } from './xml.ts';
 
@@ -85,7 +85,7 @@ class Reader {
 
   #openSuite(element: Element): void {
     this.suites.push(element.attribute('name') ?? '');
-    const at = timeIn(element.attribute('timestamp'));
+    const at = writtenTime(element.attribute('timestamp'));
     if (at !== null) this.writtenMs = Math.min(at, this.writtenMs ?? at);
     const failed = countOf(element, ['failures', 'errors']);
     const tests = countOf(element, ['tests']);

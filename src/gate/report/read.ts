@@ -5,7 +5,7 @@ import { constants } from 'node:fs';
 import { glob, open } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { formatValue } from '../../core/quantity.ts';
-import { fill, placeholdersOf, type TemplateValues } from '../../core/template.ts';
+import { fill, isSafeInPath, placeholdersOf, type TemplateValues } from '../../core/template.ts';
 import { type CheckTools, EXHIBIT_BYTES_MAX, type Exhibit } from '../check.ts';
 import { exhibit } from '../result.ts';
 
@@ -33,15 +33,12 @@ export type ReadReports =
   | { readonly kind: 'files'; readonly files: readonly ReportFile[] }
   | Refused;
 
-/** A placeholder's value is part of a name: it may not lead elsewhere, nor match other files. */
-const SAFE_VALUE = /^(?!\.{1,2}$)[\w.+@=-][\w.+@= -]{0,199}$/;
-
 /** The path with its placeholders filled, or what is wrong with a value. */
 export function filledPath(written: string, values: TemplateValues): string | Refused {
   for (const name of placeholdersOf(written)) {
     const value = values[name];
     if (value === undefined) return refused(`${written}: the deploy has no ${name}`);
-    if (!SAFE_VALUE.test(value)) {
+    if (!isSafeInPath(value)) {
       return refused(
         `${written}: the value of ${name} cannot be part of a file name; ` +
           'use letters, digits, dots, dashes and underscores',

@@ -1,6 +1,6 @@
 // SARIF 2.1.0: of CodeQL, semgrep, ruff, eslint, gosec and many others.
 import { isMapping } from '../../kit/json.ts';
-import { timeIn } from '../../kit/written-time.ts';
+import { writtenTime } from '../../kit/written-time.ts';
 import { field, listIn, numberIn, numberOf, textIn } from './json.ts';
 import type { Finding, ScanRead, Severity } from './scan.ts';
 
@@ -30,7 +30,7 @@ export function readSarif(report: unknown): ScanRead {
       if (field(invocation, 'executionSuccessful') === false) {
         gaps.push(`${name} says that it did not end well`);
       }
-      const at = timeIn(field(invocation, 'endTimeUtc'));
+      const at = writtenTime(field(invocation, 'endTimeUtc'));
       if (at !== null) writtenMs = Math.min(at, writtenMs ?? at);
     }
     const rules = rulesOf(run);

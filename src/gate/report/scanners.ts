@@ -1,6 +1,6 @@
 // The scanners' own JSON: bandit, Trivy, npm audit, pip-audit, safety, pylint, mypy, OWASP ZAP.
 import { isMapping } from '../../kit/json.ts';
-import { timeIn } from '../../kit/written-time.ts';
+import { writtenTime } from '../../kit/written-time.ts';
 import { countIn, entriesIn, field, listIn, numberIn, numberOf, textIn } from './json.ts';
 import { byScore } from './sarif.ts';
 import type { Finding, ScanRead, Severity } from './scan.ts';
@@ -43,7 +43,7 @@ export function readBandit(report: unknown): ScanRead {
   });
   const totals = field(field(report, 'metrics'), '_totals');
   if (countIn(totals, 'loc') === 0) gaps.push('bandit looked at no line of code');
-  return scan({ findings, gaps, writtenMs: timeIn(field(report, 'generated_at')) });
+  return scan({ findings, gaps, writtenMs: writtenTime(field(report, 'generated_at')) });
 }
 
 const TRIVY_LISTS = ['Vulnerabilities', 'Misconfigurations', 'Secrets', 'Licenses'] as const;
@@ -67,7 +67,7 @@ export function readTrivy(report: unknown): ScanRead {
   const gaps = results.length === 0 ? ['Trivy found nothing to look at'] : [];
   const version = textIn(field(report, 'Trivy'), 'Version');
   const tools = version === null ? {} : { trivy: version };
-  return scan({ findings, gaps, tools, writtenMs: timeIn(field(report, 'CreatedAt')) });
+  return scan({ findings, gaps, tools, writtenMs: writtenTime(field(report, 'CreatedAt')) });
 }
 
 /** npm 7 and later; pnpm and npm 6 list advisories. */
@@ -127,7 +127,7 @@ export function readSafety(report: unknown): ScanRead {
   const suppressed = all.length - counted.length + listIn(report, 'ignored_vulnerabilities').length;
   const version = textIn(meta, 'safety_version');
   const tools = version === null ? {} : { safety: version };
-  const writtenMs = timeIn(field(meta, 'timestamp'));
+  const writtenMs = writtenTime(field(meta, 'timestamp'));
   return scan({ findings, gaps, suppressed, tools, writtenMs });
 }
 
@@ -191,5 +191,5 @@ export function readZap(report: unknown): ScanRead {
   const gaps = sites.length === 0 ? ['ZAP looked at no site'] : [];
   const version = textIn(report, '@version');
   const tools = version === null ? {} : { zap: version };
-  return scan({ findings, gaps, tools, writtenMs: timeIn(field(report, 'created')) });
+  return scan({ findings, gaps, tools, writtenMs: writtenTime(field(report, 'created')) });
 }

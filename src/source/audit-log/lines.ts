@@ -47,6 +47,11 @@ export class Splitter {
     return this.#bytes;
   }
 
+  /** The beginning of the line that has no end yet is not known. */
+  get isSkipping(): boolean {
+    return this.#skip;
+  }
+
   end(): void {
     if (this.#bytes > 0) this.#emit(true);
   }
