@@ -30,8 +30,10 @@ export type Turn<Own extends Service = Service> = {
   readonly alter?: (at: Places<Own>) => Promise<() => Promise<void>>;
   /** Each criterion that is no longer met, and what its reason says. All others stay as they were. */
   readonly turns: Readonly<Record<string, string>>;
-  /** Of all that turn. Default fail. */
+  /** Of all in `turns`. Default fail. */
   readonly outcome?: Outcome;
+  /** Those that turn in another way. */
+  readonly also?: Readonly<Record<string, readonly [Outcome, string]>>;
   /** What the document asks for. */
   readonly decision: 'go' | 'review' | 'no_go';
 };
@@ -81,11 +83,16 @@ export function describeGate<Own extends Service>(suite: Suite<Own>): void {
   it.each(turns.map((turn) => [turn.name, turn] as const))('%s', async (_, turn) => {
     const before = await goodRun();
     const record = await runOf(turn);
-    const { outcome = 'fail', decision, turns: wanted } = turn;
+    const { outcome = 'fail', decision, turns: wanted, also = {} } = turn;
     const changed = differing(before, record);
-    const meant = Object.keys(wanted).map((id) => [id, outcome]);
-    expect(changed, record.reasons.join('\n')).toEqual(Object.fromEntries(meant));
-    for (const [id, text] of Object.entries(wanted)) {
+    const meant = [
+      ...Object.entries(wanted).map(([id, text]) => [id, outcome, text] as const),
+      ...Object.entries(also).map(([id, said]) => [id, ...said] as const),
+    ];
+    expect(changed, record.reasons.join('\n')).toEqual(
+      Object.fromEntries(meant.map(([id, is]) => [id, is])),
+    );
+    for (const [id, , text] of meant) {
       const reason = record.reasons.find((one) => one.split(' ')[1] === id);
       expect(reason).toContain(text);
     }
@@ -104,7 +111,7 @@ export function describeGate<Own extends Service>(suite: Suite<Own>): void {
     expect(all.filter((id) => !seen.has(id))).toEqual([]);
   });
 
-  describeSignatures(suite, its);
+  describeSignatures(suite, its, goodRun);
   describeEvidence(setup, its);
   suite.more?.(its);
 }
@@ -138,6 +145,7 @@ function notPassed({ criteria }: GateRecord): readonly string[] {
 function describeSignatures<Own extends Service>(
   { withoutOne = 'no_go' }: Suite<Own>,
   environment: () => Environment<Own>,
+  goodRun: () => Promise<GateRecord>,
 ): void {
   it.each([
     ['missing', 'unsigned', 'nobody has signed as'],
@@ -147,8 +155,9 @@ function describeSignatures<Own extends Service>(
     rmSync(folder, { recursive: true, force: true });
     const { rule, criteria } = file.gate;
     const mayMiss = rule.kind === 'levels' && rule.unmitigatedYellowsMax !== 0;
+    const found = await goodRun();
     for (const { id, level, signOffs } of criteria.filter((one) => one.signOffs.length > 0)) {
-      const record = await environment().run({}, { [what]: [id] });
+      const record = await environment().signed(found, { [what]: [id] });
       const open = record.criteria.filter(({ outcome }) => outcome !== 'pass');
       expect(open.map((one) => [one.id, one.outcome])).toEqual([[id, 'unknown']]);
       const reason = record.reasons.find((one) => one.startsWith(`${level} ${id} is unknown`));
