@@ -18,7 +18,9 @@ import { read, root } from './markdown.ts';
 const FILE = 'docs/checklists.md';
 const list = (pattern: string) => globSync(pattern, { cwd: root }).map(String).sort();
 const GATES = list('config/gates/*.yaml');
-const POLICIES = ['config/policies/aurora.yaml', ...list('config/policies/examples/*.yaml')];
+/** The policy of docs/author.md belongs to no checklist. */
+const EXAMPLES = list('config/policies/examples/*.yaml').filter((path) => !/http-api/.test(path));
+const POLICIES = ['config/policies/aurora.yaml', ...EXAMPLES];
 const PARAMETERS = { deploy_capital: 100_000, expected_positions: 10 };
 const nameOf = (path: string) => basename(path, '.yaml');
 
@@ -80,7 +82,16 @@ function servedByWatches(): readonly (readonly [string, readonly string[]])[] {
     const { policy } = result;
     const conditions = [...policy.conditions, ...(policy.verify?.conditions ?? [])];
     const steps = (raw.on_stop ?? []).flatMap((step) => Object.keys(step));
+    const { signOffs, requires } = policy;
+    const rules = [
+      ...(requires === undefined ? [] : ['requires']),
+      ...(signOffs === undefined ? [] : ['sign_offs']),
+    ];
     return [
+      ...rules.map((rule) => [`watch:${name}/${rule}`, ['rule']] as const),
+      ...(signOffs?.needed ?? []).map(
+        ({ role }) => [`watch:${name}/sign_offs.${role}`, [`signed by ${role}`]] as const,
+      ),
       ...conditions.map(({ id }) => [`watch:${name}/${id}`, ['condition']] as const),
       ...steps.map((step) => [`watch:${name}/on_stop.${step}`, ['action']] as const),
     ];
@@ -160,6 +171,8 @@ describe(FILE, () => {
   it.each([
     ['| A | coverage | `spark/nowhere` |', 'A: spark/nowhere is not there'],
     ['| A | condition | `watch:spark/canary.stop.nothing` |', 'is not there'],
+    ['| A | signed by cto | `watch:aurora/sign_offs.cto` |', 'is not there'],
+    ['| A | rule | `watch:aurora/requires` |', 'is not there'],
     ['| A | message | `message:watch.nowhere` |', 'is not there'],
     ['| A | config | `config:routing.nowhere` |', 'is not there'],
     ['| A | junit | `spark/unit_coverage` |', 'A: says junit, is coverage'],
@@ -169,13 +182,16 @@ describe(FILE, () => {
     expect(wrongRows(rowsOf(`\n### Part\n${row}\n`)).join()).toContain(wanted);
   });
 
-  it.each(['spark/panels', 'spark/override', 'watch:aurora/always.stop.error_rate'])(
-    'is not whole without %s',
-    (id) => {
-      const rest = ROWS.map((row) => ({ ...row, refs: row.refs.filter((ref) => ref !== id) }));
-      expect(unnamed(rest)).toEqual([id]);
-    },
-  );
+  it.each([
+    'spark/panels',
+    'spark/override',
+    'watch:aurora/always.stop.error_rate',
+    'watch:aurora/sign_offs.qa_lead',
+    'watch:spark/requires',
+  ])('is not whole without %s', (id) => {
+    const rest = ROWS.map((row) => ({ ...row, refs: row.refs.filter((ref) => ref !== id) }));
+    expect(unnamed(rest)).toEqual([id]);
+  });
 });
 
 describe('the gates and policies of the checklists', () => {

@@ -29,6 +29,9 @@ const ARMED: EventBody = { type: 'watch.armed', armed: 2, total: 2 };
 const CANCELLED: EventBody = { type: 'watch.cancelled', by: 'ann', reason: 'test' };
 const PASSED: EventBody = { type: 'watch.passed', conditions: [], coverage: {} };
 const RESOLVED: EventBody = { type: 'watch.resolved', by: 'ann', reason: 'well' };
+const SIGNED: EventBody = {
+  ...{ type: 'watch.signed', role: 'qa_lead', name: 'Ada', by: 'ada', note: null },
+};
 const ACKNOWLEDGED: EventBody = { type: 'watch.acknowledged', by: 'ann', reason: 'seen' };
 
 /** The first append of a watch; each in an environment of its own, so that many can be open. */
@@ -356,7 +359,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
             tick: { tick: aTick(T0 + 2_000), track: aTrack(T0 + 2_000), previousAtMs: null },
           }),
           next('w_1', 4, {
-            events: [{ type: 'rollback.confirmed', ...confirmed }, RESOLVED],
+            events: [{ type: 'rollback.confirmed', ...confirmed }, RESOLVED, SIGNED],
             deliveries: [aMessageDelivery('confirmed', 'w_1')],
             atMs: T0 + 9_000,
             phase: 'stopped',
@@ -367,7 +370,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           phase: 'stopped',
           isActive: false,
           closedAtMs: T0 + 1_000,
-          revision: 6,
+          revision: 7,
         });
       });
     });

@@ -4,6 +4,7 @@ import type { Delivery } from '../../src/core/delivery.ts';
 import { type Deploy, deployKey } from '../../src/core/deploy.ts';
 import type { EventBody, WatchEvent } from '../../src/core/event.ts';
 import type { Tick } from '../../src/core/sample.ts';
+import { type SignOffNeed, signatureOf } from '../../src/core/sign-off.ts';
 import { fold, isActive } from '../../src/core/watch.ts';
 import type {
   Change,
@@ -66,6 +67,8 @@ export class FakeControl implements Control {
     readonly listener: (change: Change) => void;
   }>();
   health_ = { live: true, ready: true, checks: { journal: 'ok', evaluation: 'ok' } };
+  /** What people sign on every watch. */
+  signOffs: readonly SignOffNeed[] = [];
   /** The next calls fail with this. */
   failure: Error | null = null;
   #hold: Hold | null = null;
@@ -307,10 +310,12 @@ export class FakeControl implements Control {
       incident: incidentOf(state),
       rollbackOf: state.rollbackOf,
       withoutGo: state.withoutGo,
-      signOffs: state.signed.map(({ role, name, by, note, atMs }) => ({
-        ...{ role, statement: `${role} says so`, dueAt: iso(T0) },
-        signed: { name, by, note, at: iso(atMs) },
-      })),
+      signOffs: this.signOffs.map((need) => {
+        const given = signatureOf(state, need.role);
+        const { name = '', by = '', note = null, atMs = T0 } = given ?? {};
+        const signed = given && { name, by, note, at: iso(atMs) };
+        return { ...need, dueAt: iso(deploy.deployedAtMs + 900_000), signed };
+      }),
       lastTickAt: lastTick === undefined ? null : iso(lastTick.atMs),
       url: null,
       intervalMs: 1_000,
