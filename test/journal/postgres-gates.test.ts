@@ -1,6 +1,6 @@
 // What is kept of gates, on a real PostgreSQL: the contract, races of replicas, damaged rows, and
 // what the schema itself refuses.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { MIGRATIONS } from '../../src/journal/postgres/migrations.ts';
 import {
@@ -10,6 +10,8 @@ import {
 } from '../../src/journal/postgres/open.ts';
 import { T0 } from '../support/build.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { startProxy } from '../support/silent-proxy.ts';
+import { until } from '../support/until.ts';
 import { aGateMessage, aGateRecord, aSignOff, gateContract } from './gate-contract.ts';
 import { DAMAGE, FORBIDDEN, fillGates, hasDamage } from './gate-damage.ts';
 
@@ -88,6 +90,73 @@ describe.runIf(hasPostgres())('on PostgreSQL', () => {
       expect(begun.toSorted()).toEqual([false, true]);
     }
     expect(await a.gateMessages('g_1')).toMatchObject([{ attempts: ROUNDS }]);
+  });
+
+  describe('an answer to COMMIT that was lost', () => {
+    /** A replica that waits at each COMMIT of a row until it may go on, behind a proxy. */
+    async function waiting(table: string) {
+      const options = fresh();
+      const other = await open(options);
+      const proxy = await startProxy(server.port);
+      onTestFinished(() => proxy.stop());
+      const url = options.url.replace(`:${server.port}/`, `:${proxy.port}/`);
+      const behind = await open({ ...options, url });
+      const run = (sql: string) => server.query(`SET search_path TO ${options.schema}; ${sql}`);
+      await run(`
+        CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          WHILE NOT EXISTS (SELECT 1 FROM settings WHERE name = 'go') LOOP
+            PERFORM pg_sleep(0.01);
+          END LOOP;
+          RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON ${table} DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION wait()`);
+      const committing = `SELECT pid FROM pg_stat_activity WHERE query = 'COMMIT'
+        AND state = 'active'`;
+      const isAtCommit = () =>
+        until(async () => expect(await server.query(committing)).toHaveLength(1));
+      const go = () => run("INSERT INTO settings VALUES ('go', '')");
+      return { other, behind, proxy, isAtCommit, go, committing };
+    }
+
+    test('is looked up: the decision was written, and it was this one', async () => {
+      const { other, behind, proxy, isAtCommit, go } = await waiting('gate_records');
+      const adding = behind.addGateRecord(aGateRecord('g_1'), [aGateMessage('g_1', 'oncall')]);
+      await isAtCommit();
+      proxy.silence();
+      await go();
+      await until(async () => expect(await other.gateRecord('g_1')).not.toBeNull());
+      proxy.recover();
+      expect(await adding).toBe(true);
+      expect(await behind.pendingGateMessages(9)).toHaveLength(1);
+    });
+
+    test('is looked up: another replica has written this decision', async () => {
+      const { other, behind, proxy, isAtCommit, go, committing } = await waiting('gate_records');
+      const adding = behind.addGateRecord(aGateRecord('g_1'), [aGateMessage('g_1', 'a')]);
+      await isAtCommit();
+      proxy.silence();
+      await server.query(`SELECT pg_terminate_backend(pid) FROM (${committing}) AS its`);
+      await go();
+      const received = aGateRecord('g_1', { receivedAtMs: T0 + 7 });
+      expect(await other.addGateRecord(received, [aGateMessage('g_1', 'b')])).toBe(true);
+      proxy.recover();
+      expect(await adding).toBe(false);
+      expect(await other.pendingGateMessages(9)).toMatchObject([{ channel: 'b' }]);
+    });
+
+    test('is looked up: the signature is there once', async () => {
+      const { other, behind, proxy, isAtCommit, go } = await waiting('gate_sign_offs');
+      const signing = behind.addSignOff(aSignOff());
+      await isAtCommit();
+      proxy.silence();
+      await go();
+      const signed = () => other.signOffs({ gate: 'testnet', limit: 9 });
+      await until(async () => expect(await signed()).toHaveLength(1));
+      proxy.recover();
+      await expect(signing).resolves.toBeUndefined();
+      expect(await signed()).toEqual([aSignOff()]);
+    });
   });
 
   test.each(DAMAGE)('a damaged row is named: %s', async (sql, read, words) => {
