@@ -9,6 +9,7 @@ import { createSecrets } from '../../../src/config/secrets.ts';
 import type { GateRecord, SignOff } from '../../../src/core/gate-record.ts';
 import { signOffJson } from '../../../src/core/gate-record-json.ts';
 import { prometheusOptions } from '../../../src/daemon/sources.ts';
+import { decide } from '../../../src/gate/decide.ts';
 import { judge } from '../../../src/gate/judge.ts';
 import type { GateSource } from '../../../src/gate/kinds.ts';
 import { type GateFile, readGateFile } from '../../../src/gate/read.ts';
@@ -87,6 +88,8 @@ export type Environment<Own extends Service = Service> = {
   readonly at: Places<Own>;
   /** Reads, carries out, decides. */
   run(change?: Change, people?: People): Promise<GateRecord>;
+  /** Decides anew on what a run has found, with other signatures. */
+  signed(found: GateRecord, people: People): Promise<GateRecord>;
   /** A folder with everything, for a process of its own; it is the caller's to remove. */
   prepare(change?: Change, people?: People): Promise<Prepared>;
   stop(): Promise<void>;
@@ -117,6 +120,14 @@ export async function startEnvironment<Own extends Service>(
         const { folder, file, env, signOffs } = await prepare(change, people);
         try {
           return await decided(file, folder, env, signOffs);
+        } finally {
+          rmSync(folder, { recursive: true, force: true });
+        }
+      },
+      async signed(found, people) {
+        const { folder, file, signOffs } = await prepare({}, people);
+        try {
+          return await decidedAgain(file, found, signOffs);
         } finally {
           rmSync(folder, { recursive: true, force: true });
         }
@@ -296,4 +307,16 @@ async function decided(
   });
   if (judged.kind === 'decided') return judged.record;
   throw new Error(`nothing decided: ${judged.kind === 'failed' ? judged.reason : judged.why}`);
+}
+
+async function decidedAgain(
+  { gate, deploy }: GateFile,
+  found: GateRecord,
+  path: string,
+): Promise<GateRecord> {
+  const listed = await signOffFile(path).list(gate.name);
+  if (listed.kind === 'failed') throw new Error(listed.reason);
+  const { signOffs } = listed;
+  const checks = new Map(found.criteria.map((one) => [one.id, one.checks]));
+  return { ...found, ...decide({ gate, deploy, checks, signOffs, nowMs: systemClock.now() }) };
 }

@@ -10,6 +10,8 @@ export type Said = {
   readonly err?: string;
   /** Default 0. */
   readonly exit?: number;
+  /** Another program does it, with the same arguments. */
+  readonly exec?: readonly string[];
   /** How long it takes. */
   readonly seconds?: number;
 };
@@ -30,10 +32,11 @@ export function writePrograms(
 }
 
 function scriptOf(name: string, said: readonly Said[]): string {
-  const cases = said.map(({ args, out = '', err = '', exit = 0, seconds }) =>
+  const cases = said.map(({ args, out = '', err = '', exit = 0, exec, seconds }) =>
     [
       `${quoted(args)})`,
       ...(seconds === undefined ? [] : [`  sleep ${seconds}`]),
+      ...(exec === undefined ? [] : [`  exec ${exec.map(quoted).join(' ')} "$@"`]),
       `  printf '%s' ${quoted(out)}`,
       `  printf '%s' ${quoted(err)} >&2`,
       `  exit ${exit} ;;`,
@@ -45,4 +48,21 @@ function scriptOf(name: string, said: readonly Said[]): string {
 
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** What `systemctl show` tells of units that are active and enabled, or as written. */
+export function systemctl(units: readonly string[], states: Readonly<Record<string, string>> = {}) {
+  const shown = 'show --property=Id,LoadState,ActiveState,SubState,UnitFileState --';
+  const blocks = units.map((unit) => {
+    const [active = 'active', file = 'enabled'] = states[unit]?.split(' ') ?? [];
+    return [
+      `Id=${unit}`,
+      `LoadState=${active === 'missing' ? 'not-found' : 'loaded'}`,
+      `ActiveState=${active === 'missing' ? 'inactive' : active}`,
+      `SubState=${active === 'active' ? 'running' : 'dead'}`,
+      `UnitFileState=${active === 'missing' ? '' : file}`,
+      '',
+    ].join('\n');
+  });
+  return { args: `${shown} ${units.join(' ')}`, out: blocks.join('\n') };
 }

@@ -12,9 +12,13 @@ export type Series =
   | { readonly value: number; readonly before?: number }
   | { readonly perSecond: number }
   /** Share of the events that took at most so long, by `le`; +Inf is added. */
-  | { readonly perSecond: number; readonly buckets: Readonly<Record<string, number>> };
+  | { readonly perSecond: number; readonly buckets: Readonly<Record<string, number>> }
+  /** What it was so many hours before the beginning. */
+  | ((hoursAgo: number) => number);
 
 export type Telemetry = {
+  /** How far the database reaches back. Default a third of an hour. */
+  readonly hours?: number;
   /** By name, with labels: `http_requests_total{status="200"}`. */
   readonly series?: Readonly<Record<string, Series>>;
   /** Alerting rules by `group/name`. */
@@ -36,8 +40,11 @@ export type TelemetryChange = {
 
 export type Running = { readonly url: string; stop(): Promise<void> };
 
+const HOUR_MS = 3_600_000;
 const HISTORY_MS = 20 * 60_000;
 const STEP_MS = 5_000;
+/** Of a long history: no longer than what Prometheus takes for a gap. */
+const LONG_STEP_MS = 4 * 60_000;
 const EVALUATED_WITHIN_MS = 20_000;
 
 export async function startTelemetry(telemetry: Telemetry): Promise<Running> {
@@ -102,6 +109,9 @@ function samplesAt({ series = {} }: Telemetry, startMs: number, atMs: number): r
     const [metric = '', written = ''] = key.split(/[{}]/);
     const pairs = [...written.matchAll(/(\w+)="([^"]*)"/g)];
     const labels = Object.fromEntries(pairs.map(([, name = '', text = '']) => [name, text]));
+    if (typeof one === 'function') {
+      return [{ metric, labels, value: one((startMs - atMs) / HOUR_MS) }];
+    }
     if ('value' in one) {
       const { value, before = value } = one;
       const left = Math.max(0, startMs - atMs) / HISTORY_MS;
@@ -139,7 +149,10 @@ function historyOf(telemetry: Telemetry, startMs: number, { host }: Site): Serie
   const target = { job: 'app', instance: host };
   const points = new Map<string, [number, number][]>();
   const known = new Map<string, Sample>();
-  for (let atMs = startMs - HISTORY_MS; atMs < startMs; atMs += STEP_MS) {
+  const { hours } = telemetry;
+  const spanMs = hours === undefined ? HISTORY_MS : hours * HOUR_MS;
+  const stepMs = hours === undefined ? STEP_MS : LONG_STEP_MS;
+  for (let atMs = startMs - spanMs; atMs < startMs; atMs += stepMs) {
     for (const sample of samplesAt(telemetry, startMs, atMs)) {
       const key = JSON.stringify([sample.metric, sample.labels]);
       known.set(key, sample);
