@@ -14,6 +14,11 @@ function newPath(): string {
 const ada = signOff('review_done', 'engineering_lead', 'Ada', { note: 'looked at "all"\nof it' });
 const kim = signOff('review_done', 'qa_lead', 'Kim', { atMs: ada.atMs - 1 });
 
+const written = {
+  ...{ gate: 'release', criterion: 'review_done', role: 'qa_lead', name: 'Eve' },
+  ...{ environment: 'testnet', version: '2.1.0', at: '2026-01-01T00:00:00Z', note: null },
+};
+
 describe('a file of sign-offs', () => {
   it('is empty before the first one', async () => {
     expect(await signOffFile(newPath()).list('release')).toEqual({
@@ -30,6 +35,15 @@ describe('a file of sign-offs', () => {
     expect(await store.list('release')).toEqual({ kind: 'sign_offs', signOffs: [kim, ada] });
   });
 
+  it('keeps what takes one back, the service, and the token by which it came', async () => {
+    const store = signOffFile(newPath());
+    const back = { ...ada, atMs: ada.atMs + 1, isWithdrawn: true } as const;
+    const full = { ...kim, service: 'aurora', via: 'oncall' };
+    for (const one of [ada, back, full]) await store.add(one);
+    const read = await store.list('release');
+    expect(read).toEqual({ kind: 'sign_offs', signOffs: [full, ada, back] });
+  });
+
   it('takes all that many add at one time', async () => {
     const store = signOffFile(newPath());
     const names = Array.from({ length: 30 }, (_, index) => `Person ${index}`);
@@ -44,6 +58,8 @@ describe('a file of sign-offs', () => {
     ['no sign-off', '{"gate":"release"}'],
     ['a time without an offset', '{"at":"2026-01-01T00:00:00"}'],
     ['a list', '[]'],
+    ['a word that is neither yes nor no', JSON.stringify({ ...written, withdrawn: 'yes' })],
+    ['a service that is no text', JSON.stringify({ ...written, service: 5 })],
   ])('tells a line that is %s, and does not pass over it', async (_, torn) => {
     const path = newPath();
     const store = signOffFile(path);

@@ -92,7 +92,7 @@ export function aGateRecord(over: Partial<GateRecord> = {}): GateRecord {
 export const EVIDENCE_HASH = 'c'.repeat(64);
 
 /** As `canaryd gate --json` prints it, and as it is reported. */
-export function gateRecordBody(over: Partial<GateRecord> = {}) {
+export function aRecordBody(over: Partial<GateRecord> = {}) {
   const evidence = { folder: 'evidence/release', sha256: EVIDENCE_HASH };
   return { ...recordJson(aGateRecord(over)), evidence };
 }
