@@ -66,10 +66,10 @@ function criterionCard(criterion, isOpen, nowMs) {
   const where = [`${level}: ${levelText(level)}`, isOpen && section !== null && section];
   return h(
     'details',
-    { class: `criterion tone-${tone}`, id: anchorOf(id), open: isOpen, tabindex: '-1' },
+    { class: `criterion tone-${tone}`, open: isOpen },
     h(
       'summary',
-      {},
+      { id: anchorOf(id) },
       badge(tone, word),
       h('h4', {}, h('bdi', { title }, cut(title))),
       h('span', { class: 'soft' }, h('bdi', {}, where.filter(Boolean).join(' · '))),

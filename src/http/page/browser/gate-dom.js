@@ -37,7 +37,7 @@ export function cut(text, max = SHOWN) {
  */
 export function command(text, label) {
   const code = h('code', { class: 'command', tabindex: '0', role: 'group', 'aria-label': label });
-  code.append(text);
+  code.append(h('bdi', {}, text));
   const done = h('span', { role: 'status' });
   const onclick = async () => {
     const isDone = await copy(text);

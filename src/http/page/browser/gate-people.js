@@ -196,7 +196,7 @@ function approvalWay(way, refused, deps) {
       { class: 'soft', id: whyId },
       why === null ? text : `Not possible: ${why}.`,
       wanted !== null && ' ',
-      wanted !== null && foreign(`Found: ${wanted}`),
+      wanted !== null && foreign(`The decision says: ${wanted}`),
     ),
   );
 }

@@ -116,6 +116,9 @@ export function sorted(criteria) {
  */
 export function sectionText({ criteria, met }) {
   const all = criteria.length;
+  if (met === all && criteria.every(({ level }) => level === 'red')) {
+    return all === 1 ? 'does not hold' : `none of ${all} holds`;
+  }
   if (met === all) return all === 1 ? 'met' : `all ${all} met`;
   return `${met} of ${all} met, ${all - met} not signed`;
 }

@@ -20,6 +20,8 @@ const POLL_MS = 15_000;
 const AGE_STEP_MS = 60_000;
 /** So many reasons are read at a glance. */
 const REASONS_SHOWN = 8;
+/** Of a name in the heading; the details have all of it. */
+const NAME_SHOWN = 80;
 
 /** @typedef {{ gateRecords: readonly DecisionRow[] }} Records */
 
@@ -215,9 +217,9 @@ function showHead(place, record, newer, nowMs) {
   const { service, version, environment } = record.deploy;
   const { tone, word } = decisionOf(record);
   fill(place.title, record.id, () => [
-    h('bdi', {}, cut(`${service} ${version}`)),
+    h('bdi', {}, cut(`${service} ${version}`, NAME_SHOWN)),
     ' · ',
-    h('bdi', {}, cut(environment)),
+    h('bdi', {}, cut(environment, NAME_SHOWN)),
   ]);
   place.card.className = `card tone-${newer === null ? tone : 'calm'}`;
   place.word.className = `verdict tone-${tone}`;
@@ -282,7 +284,11 @@ function reasonList(record) {
       'li',
       {},
       h('span', { class: `level level-${level}` }, `${level} `),
-      h('a', { href: `#${anchorOf(criterion)}`, onclick: () => reveal(criterion) }, cut(title)),
+      h(
+        'a',
+        { href: `#${anchorOf(criterion)}`, onclick: () => reveal(criterion) },
+        h('bdi', {}, cut(title)),
+      ),
       ' ',
       foreign(text),
     );
@@ -300,13 +306,12 @@ function reasonList(record) {
   ];
 }
 
-/** It may be folded twice: alone, and in its section. @param {string} criterion */
+/** It may be folded twice: alone, and in its section. The link goes there. @param {string} criterion */
 function reveal(criterion) {
   const found = document.getElementById(anchorOf(criterion));
   for (let at = found; at !== null; at = at.parentElement) {
     if (at instanceof HTMLDetailsElement) at.open = true;
   }
-  found?.querySelector('summary')?.focus();
 }
 
 /** @param {RecordView} record */
@@ -315,7 +320,8 @@ function nextOf(record) {
     if (record.next === null) return [];
     return [h('p', {}, h('strong', {}, 'Next:')), command(record.next, 'the next step')];
   }
-  const how = 'Next: put right what is not met, sign what is missing, and run the gate again:';
+  const first = record.decision === 'review' ? 'approve the review, or ' : '';
+  const how = `Next: ${first}put right what is not met, sign what is missing, run the gate again:`;
   return [h('p', {}, h('strong', {}, how)), command(againCommand(record), 'run the gate')];
 }
 
@@ -339,6 +345,9 @@ function showEvidence(place, record, nowMs) {
     /** @type {(readonly [string, string | null])[]} */
     const facts = [
       ['Gate', record.gate],
+      ['Service', record.deploy.service],
+      ['Version', record.deploy.version],
+      ['Environment', record.deploy.environment],
       ['Decided', `${momentOf(Date.parse(record.endedAt), nowMs)}, after ${span(tookMs)}`],
       ['Received', momentOf(Date.parse(record.receivedAt), nowMs)],
       ['Reported by', record.reportedBy],
