@@ -16,7 +16,13 @@ import { type WrittenEvidence, writeEvidence } from '../gate/evidence.ts';
 import type { SignOffStore } from '../gate/gate.ts';
 import { type Judged, judge } from '../gate/judge.ts';
 import type { GateSource, GateSources } from '../gate/kinds.ts';
-import { type AskedDeploy, type GateFile, readGateFile, unknownIds } from '../gate/read.ts';
+import {
+  type AskedDeploy,
+  type GateFile,
+  type ReadTools,
+  readGateFile,
+  unknownIds,
+} from '../gate/read.ts';
 import { signOffFile } from '../gate/sign-off-file.ts';
 import { messageOf } from '../kit/errors.ts';
 import { EXIT, type ExitCode, usage } from './exit.ts';
@@ -74,8 +80,7 @@ export function readGateOf(
   place: GatePlace,
 ): GateFile | null {
   const path = gatePath(named);
-  const { sources, secrets } = sourcesOf(io, place.config);
-  const read = readGateFile(path, asked, { sources, secrets });
+  const read = readGateFile(path, asked, readToolsOf(io, place.config));
   if (read.kind === 'gate') return read;
   if (output.isJson) output.json({ ok: false, file: path, problems: read.problems });
   output.error(problemsText(path, read.problems));
@@ -83,23 +88,26 @@ export function readGateOf(
 }
 
 /** The config is only read when a check names a source: many gates need none. */
-function sourcesOf(io: CliIo, named: string | undefined) {
-  const secrets = createSecrets({ env: io.env });
+function readToolsOf(io: CliIo, named: string | undefined): ReadTools {
+  const revealed = new Set<string>();
+  const given = { env: io.env, onRead: (value: string) => void revealed.add(value) };
   let loaded: ConfigSources | null = null;
   const all = () => {
-    loaded ??= loadSources(io, named);
+    loaded ??= loadSources(named, given);
     return loaded;
   };
   const sources: GateSources = {
     find: (name) => sourceOf(all().find(name), io),
     names: () => all().names,
   };
-  return { secrets, sources };
+  return { secrets: createSecrets(given), sources, revealed: () => [...revealed] };
 }
 
-function loadSources({ env }: CliIo, named: string | undefined): ConfigSources {
+type Given = Parameters<typeof loadConfigSources>[1];
+
+function loadSources(named: string | undefined, given: Given): ConfigSources {
   if (named === undefined && !existsSync(DEFAULT_CONFIG)) return { names: [], find: () => null };
-  return loadConfigSources(named ?? DEFAULT_CONFIG, { env });
+  return loadConfigSources(named ?? DEFAULT_CONFIG, given);
 }
 
 function sourceOf(source: SourceConfig | null, { clock }: CliIo): GateSource | null {

@@ -21,7 +21,7 @@ export type ConfigSources = {
 /** Throws CanarydError('config_invalid') with the mistakes of the file and of its sources. */
 export function loadConfigSources(
   path: string,
-  { env }: { readonly env: Readonly<Record<string, string | undefined>> },
+  options: Pick<Parameters<typeof createSecrets>[0], 'env' | 'onRead'>,
 ): ConfigSources {
   const directory = dirname(resolve(path));
   const invalid = (problems: readonly Problem[]) => {
@@ -35,7 +35,7 @@ export function loadConfigSources(
   const { sources } = parsed.data;
   const secretsDir = fieldOf(fieldOf(yaml.value, 'secrets'), 'directory');
   const secrets = createSecrets({
-    env,
+    ...options,
     ...(typeof secretsDir === 'string' ? { dir: resolve(directory, secretsDir) } : {}),
   });
   const find = (name: string) => {

@@ -27,14 +27,14 @@ export type Judged =
 
 /** Never rejects. */
 export async function judge(
-  { gate, deploy }: GateFile,
+  { gate, deploy, revealed }: GateFile,
   store: SignOffStore,
   tools: RunTools,
 ): Promise<Judged> {
   // Before the checks, which may take long: what cannot be read then will not be later.
   const early = await store.list(gate.name);
   if (early.kind === 'failed') return early;
-  const ran = await runGate(gate, tools);
+  const ran = await runGate(gate, { ...tools, revealed });
   // Whoever interrupts waits for nothing more.
   const late = ran.wasInterrupted ? early : await store.list(gate.name);
   if (late.kind === 'failed') return late;

@@ -35,13 +35,20 @@ export type AskedDeploy = {
   readonly parameters: Readonly<Record<string, number | string>>;
 };
 
-export type ReadTools = { readonly secrets: Secrets; readonly sources: GateSources };
+export type ReadTools = {
+  readonly secrets: Secrets;
+  readonly sources: GateSources;
+  /** Values of secrets that were given out so far, by `secrets` and to `sources`. */
+  readonly revealed?: () => readonly string[];
+};
 
 export type GateFile = {
   readonly gate: Gate;
   readonly deploy: GateDeploy;
   /** The very bytes that were read; their sha256 is the gate's hash. */
   readonly source: Uint8Array;
+  /** Values of secrets that its checks have used so far: they are kept out of all that is written. */
+  readonly revealed: () => readonly string[];
 };
 
 export type GateResult =
@@ -80,7 +87,7 @@ export function readGate(
   const name = input.name ?? fileName;
   const hash = createHash('sha256').update(source).digest('hex');
   const gate = toGate(input, { name, hash, deploy, values, made });
-  return { kind: 'gate', gate, deploy, source };
+  return { kind: 'gate', gate, deploy, source, revealed: tools.revealed ?? (() => []) };
 }
 
 /** The name becomes a folder of evidence. */

@@ -10,6 +10,7 @@ import { within } from '../kit/within.ts';
 import type { Check, CheckResult } from './check.ts';
 import { type EvidenceFile, EXHIBITS_BYTES_MAX, keepExhibits } from './exhibits.ts';
 import type { Criterion, Gate } from './gate.ts';
+import { hideSecrets } from './hidden.ts';
 import { unknown } from './result.ts';
 
 /** A check that was cut off has so long to end its processes and say how far it came. */
@@ -37,6 +38,8 @@ export type RunTools = {
   readonly onProgress?: (progress: Progress) => void;
   /** Ids of criteria; without it, all. */
   readonly only?: readonly string[];
+  /** Values of secrets that were used so far: nothing that is found may hold them. */
+  readonly revealed?: () => readonly string[];
 };
 
 export type RanGate = {
@@ -74,9 +77,10 @@ export async function runGate(gate: Gate, tools: RunTools): Promise<RanGate> {
       const at = { criterion: criterion.id, check: check.id };
       tools.onProgress?.({ kind: 'begun', ...at });
       const begunAt = clock.monotonic();
-      const result = stop.aborted
+      const found = stop.aborted
         ? unknown(`not begun: ${why()}`)
         : await runCheck(check, { tools, stop, why });
+      const result = hideSecrets(tools.revealed?.() ?? [], found);
       const tookMs = Math.round(clock.monotonic() - begunAt);
       ended.set(job, { result, tookMs });
       const { outcome, text } = result;
