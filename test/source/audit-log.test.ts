@@ -243,6 +243,19 @@ describe('a log that is written', () => {
     await utimes(log.at('session_9/events.jsonl'), T0 / 1_000, 4e9);
     expect(await log.read(4_000)).toMatchObject(counts(1, 2));
   });
+
+  it('may come back after it was given up: it is not counted again', async () => {
+    const log = await following({ report: '*.jsonl', overMs: 10 * MINUTE });
+    const written = (name: string, atMs: number) => utimes(log.at(name), atMs, atMs / 1_000);
+    for (const index of [0, 1, 2, 3, 4, 5, 6]) {
+      await writeFile(log.at(`${index}.jsonl`), lines(untraced(1_000 + index)));
+      await written(`${index}.jsonl`, T0 + index * SECOND);
+      expect(await log.read(2_000 + index)).toMatchObject(counts(index + 1, index + 1));
+    }
+    await appendFile(log.at('0.jsonl'), lines(event(3_000)));
+    await written('0.jsonl', T0 + MINUTE);
+    expect(await log.read(5 * MINUTE)).toMatchObject(counts(7, 8));
+  });
 });
 
 describe('a log that cannot be judged', () => {

@@ -8,6 +8,8 @@ import { newestOf } from './newest.ts';
 export const READ_BYTES_MAX = 16 * 1024 * 1024;
 /** Files of one log that are kept open: the one that is written, and those before it. */
 const FILES_MAX = 4;
+/** Files that were closed, and are known again when they come back. */
+const RETIRED_MAX = 32;
 /** What was replaced may be written to for so long, and a path may be without a file. */
 const LINGER_MS = 60_000;
 
@@ -45,6 +47,7 @@ export class Follower {
   readonly #folder: string;
   /** The one that is written last. */
   #known: readonly Known[] = [];
+  #retired: readonly Known[] = [];
   #seenAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(report: string, folder: string) {
@@ -102,6 +105,12 @@ export class Follower {
       await opened.handle.close();
       return same;
     }
+    const retired = this.#retired.find(({ file }) => file.key === opened.key);
+    if (retired !== undefined) {
+      this.#retired = this.#retired.filter((one) => one !== retired);
+      await retired.file.continueIn(opened);
+      return retired;
+    }
     const before = this.#known.find((one) => one.path === path);
     if (before !== undefined && (await before.file.isContinuedBy(opened))) {
       await before.file.continueIn(opened);
@@ -116,16 +125,18 @@ export class Follower {
     let isBehind = false;
     const kept: Known[] = [];
     const last = this.#known.at(-1);
-    for (const known of this.#known) {
+    for (const [index, known] of this.#known.entries()) {
       const isOver =
         known !== last &&
-        (request.atMs - known.usedAtMs > LINGER_MS || this.#known.length > FILES_MAX);
+        (request.atMs - known.usedAtMs > LINGER_MS || index < this.#known.length - FILES_MAX);
       const read = await this.#readOne(known, budget, isOver, request);
       if (read.other !== null) return failed('rejected', `${known.path} ${read.other}`);
       budget -= read.bytes;
       isBehind ||= read.isBehind;
-      if (isOver && !read.isBehind) await known.file.close();
-      else kept.push(known);
+      if (isOver && !read.isBehind) {
+        await known.file.close();
+        this.#retired = [...this.#retired, known].slice(-RETIRED_MAX);
+      } else kept.push(known);
     }
     this.#known = kept;
     return { kind: 'read', path, isBehind };
