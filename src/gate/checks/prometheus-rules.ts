@@ -41,15 +41,17 @@ function judged(input: PrometheusRulesInput, all: readonly AlertRule[]): readonl
   );
   const working = rules.filter(({ error }) => error === null);
   const count = `${working.length} alerting ${working.length === 1 ? 'rule' : 'rules'}`;
+  // First: it is why there are too few, and why one is missing.
+  const broken = rules.flatMap(({ name, group, error }): readonly Found[] =>
+    error === null ? [] : [{ kind: 'bad', text: `${name} (${group}) is broken: ${error}` }],
+  );
   const found: Found[] = [
+    ...broken,
     {
       kind: working.length >= input.at_least ? 'good' : 'bad',
       text: `${count}, at least ${input.at_least} wanted`,
     },
   ];
-  for (const { name, group, error } of rules) {
-    if (error !== null) found.push({ kind: 'bad', text: `${name} (${group}) is broken: ${error}` });
-  }
   for (const name of input.names ?? []) {
     if (!working.some((rule) => rule.name === name)) {
       found.push({ kind: 'bad', text: `the alert ${name} is missing` });

@@ -90,9 +90,10 @@ describe.skipIf(!hasPrometheus())('the check prometheus_rules, on a real Prometh
     });
   });
 
-  it('does not count a rule that is broken', async () => {
+  it('does not count a rule that is broken, and says so first', async () => {
     const result = await check({ at_least: 4, none_firing: false });
-    expect(result.details[0]).toBe('3 alerting rules, at least 4 wanted');
+    expect(result.text).toMatch(/^Broken \(other\) is broken: .* \(and 1 more\)$/);
+    expect(result.details[1]).toBe('3 alerting rules, at least 4 wanted');
   });
 
   it('fails for a rule that is missing by name', async () => {
