@@ -29,6 +29,21 @@ const number = choice(
   FIGURE_COMPARATORS,
 ).describe('A number in the output, against a limit.');
 
+const patternsError = 'a regular expression (RE2), or a list of 1 to 50';
+const patterns = () =>
+  z
+    .union(
+      [
+        pattern(),
+        z
+          .array(pattern(), { error: patternsError })
+          .min(1, { error: patternsError })
+          .max(50, { error: patternsError }),
+      ],
+      { error: patternsError },
+    )
+    .optional();
+
 export const commandSchema = mapping({
   run: z
     .array(text(8_000, 'an argument'), { error: argvError })
@@ -64,10 +79,10 @@ export const commandSchema = mapping({
     .union([exit, z.array(exit).min(1, { error: exitError })], { error: exitError })
     .default(0)
     .describe('Exit code that is wanted, or a list. Default 0.'),
-  match: pattern()
-    .optional()
-    .describe('A regular expression (RE2) that the output matches; ^ and $ are ends of a line.'),
-  not_match: pattern().optional().describe('One that it does not match.'),
+  match: patterns().describe(
+    'A regular expression (RE2) that the output matches, or a list: all of them; ^ and $ are ends of a line.',
+  ),
+  not_match: patterns().describe('One that it does not match, or a list: none of them.'),
   number: number.optional(),
   within: duration('1ms', '6h', '5m')
     .optional()

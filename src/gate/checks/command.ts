@@ -126,18 +126,22 @@ function outputFound(output: string, isCut: boolean, input: CommandInput): reado
   const { match, not_match: notMatch } = input;
   const isThere = (source: string) => compileSearch(source)?.last(output) != null;
   const beyond = `the output is larger than ${OUTPUT_BYTES_MAX} bytes: its beginning is not known`;
-  const found: Found[] = [];
-  if (match !== undefined) {
-    if (isThere(match)) found.push({ kind: 'good', text: `the output matches ${match}` });
-    else if (isCut) found.push({ kind: 'unknown', text: beyond });
-    else found.push({ kind: 'bad', text: `the output does not match ${match}` });
-  }
-  if (notMatch !== undefined) {
-    if (isThere(notMatch)) found.push({ kind: 'bad', text: `the output matches ${notMatch}` });
-    else if (isCut) found.push({ kind: 'unknown', text: beyond });
-    else found.push({ kind: 'good', text: `the output does not match ${notMatch}` });
-  }
-  return found;
+  return [
+    ...listOf(match).map((source): Found => {
+      if (isThere(source)) return { kind: 'good', text: `the output matches ${source}` };
+      if (isCut) return { kind: 'unknown', text: beyond };
+      return { kind: 'bad', text: `the output does not match ${source}` };
+    }),
+    ...listOf(notMatch).map((source): Found => {
+      if (isThere(source)) return { kind: 'bad', text: `the output matches ${source}` };
+      if (isCut) return { kind: 'unknown', text: beyond };
+      return { kind: 'good', text: `the output does not match ${source}` };
+    }),
+  ];
+}
+
+function listOf(written: string | readonly string[] | undefined): readonly string[] {
+  return written === undefined ? [] : [written].flat();
 }
 
 function numberFound(
@@ -166,8 +170,8 @@ function wantsText(input: CommandInput, argv: readonly string[]): string {
   const { exit, match, not_match: notMatch, number, within } = input;
   const parts = [
     `exit code ${[exit].flat().join(' or ')}`,
-    ...(match === undefined ? [] : [`output matches ${match}`]),
-    ...(notMatch === undefined ? [] : [`output does not match ${notMatch}`]),
+    ...listOf(match).map((source) => `output matches ${source}`),
+    ...listOf(notMatch).map((source) => `output does not match ${source}`),
     ...(number === undefined ? [] : [`${number.pattern} ${figureWords(number)}`]),
     ...(within === undefined ? [] : [`within ${formatDuration(ms(within))}`]),
   ];

@@ -54,6 +54,10 @@ describe('the check command', () => {
   it.each([
     [{ match: '^All configs loaded$' }, 'pass'],
     [{ match: '^configs' }, 'fail'],
+    [{ match: ['^All configs', 'loaded$'] }, 'pass'],
+    [{ match: ['^All configs', '^nothing$'] }, 'fail'],
+    [{ not_match: ['WARNING', 'ERROR'] }, 'pass'],
+    [{ not_match: ['WARNING', 'loaded$'] }, 'fail'],
     [{ not_match: 'WARNING' }, 'pass'],
     [{ not_match: 'loaded$' }, 'fail'],
     [{ number: { pattern: 'score: ([0-9.]+%)', at_least: '80%' } }, 'pass'],
