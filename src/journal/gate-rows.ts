@@ -6,7 +6,7 @@ import { DELIVERY_REASONS } from '../core/event.ts';
 import { LEVELS, type SignOff } from '../core/gate-record.ts';
 import { CanarydError } from '../kit/errors.ts';
 import { checked, toText } from './codec.ts';
-import type { GateMessage, StoredGateRecord } from './gate-store.ts';
+import type { GateMessage, NewGateMessage, StoredGateRecord } from './gate-store.ts';
 import type { Row } from './row.ts';
 import { STATES, word } from './rows.ts';
 
@@ -123,6 +123,20 @@ export function toGateMessage(row: Row): GateMessage {
         : word(DELIVERY_REASONS, reason, `the reason of message ${id} of a gate`),
     lastDetail: row.textOrNull('last_detail'),
   };
+}
+
+/** A decision is told to a channel once; anything else is a bug of who planned it. */
+export function checkPlanned(recordId: string, messages: readonly NewGateMessage[]): void {
+  const channels = new Set<string>();
+  for (const { id, recordId: other, channel } of messages) {
+    if (other !== recordId) {
+      throw new Error(`plans message ${id} of ${other} with decision ${recordId}`);
+    }
+    if (channels.has(channel)) {
+      throw new Error(`plans two messages of decision ${recordId} for channel ${channel}`);
+    }
+    channels.add(channel);
+  }
 }
 
 /** A damaged row is told and left out; with nobody to tell, it is thrown. */

@@ -170,8 +170,15 @@ export function gateContract(store: string, open: () => Promise<OpenedJournal>):
       });
 
       test('is not written without its messages', async () => {
-        const messages = [aGateMessage('g_1', 'oncall'), aGateMessage('g_1', 'oncall')];
-        await expect(journal.addGateRecord(aGateRecord('g_1'), messages)).rejects.toThrow();
+        const message = aGateMessage('g_1', 'oncall');
+        const twice = [message, { ...message, id: 'again' }];
+        await expect(journal.addGateRecord(aGateRecord('g_1'), twice)).rejects.toThrow(
+          'plans two messages of decision g_1 for channel oncall',
+        );
+        const unnamed = [aGateMessage('g_1', 'devs'), { ...message, id: '' }];
+        await expect(journal.addGateRecord(aGateRecord('g_1'), unnamed)).rejects.toMatchObject({
+          code: 'journal_failed',
+        });
         const foreign = [aGateMessage('g_2', 'oncall')];
         await expect(journal.addGateRecord(aGateRecord('g_1'), foreign)).rejects.toThrow(
           'plans message g_2.oncall of g_2 with decision g_1',

@@ -4,6 +4,7 @@
 import type { SignOff } from '../../core/gate-record.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import {
+  checkPlanned,
   encodeGateRecord,
   encodeMessage,
   encodeSignOff,
@@ -94,10 +95,7 @@ export class PostgresGates implements GateStore {
   ): Promise<boolean> {
     const { id } = record;
     const body = encodeGateRecord(record);
-    for (const message of messages) {
-      if (message.recordId === id) continue;
-      throw new Error(`plans message ${message.id} of ${message.recordId} with decision ${id}`);
-    }
+    checkPlanned(id, messages);
     return this.#access.write(
       'transaction',
       async (session) => {

@@ -4,6 +4,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import type { SignOff } from '../../core/gate-record.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import {
+  checkPlanned,
   encodeGateRecord,
   encodeMessage,
   encodeSignOff,
@@ -77,6 +78,7 @@ export class SqliteGates implements GateStore {
     record: StoredGateRecord,
     messages: readonly NewGateMessage[],
   ): Promise<boolean> {
+    checkPlanned(record.id, messages);
     return this.#write(() => {
       const { id, gate, deploy, decision, receivedAtMs } = record;
       const { service, environment, version } = deploy;
@@ -94,9 +96,6 @@ export class SqliteGates implements GateStore {
 
   #plan(recordId: string, planned: NewGateMessage): void {
     const { id, channel, message, notBeforeMs, deadlineAtMs } = planned;
-    if (planned.recordId !== recordId) {
-      throw new Error(`plans message ${id} of ${planned.recordId} with decision ${recordId}`);
-    }
     this.#sql.run(
       `INSERT INTO gate_messages (id, record_id, channel, message, not_before_ms, deadline_at_ms)
        VALUES (?, ?, ?, ?, ?, ?)`,
