@@ -89,6 +89,8 @@ describe('the PagerDuty channel', () => {
       'watch.superseded resolve resolve',
       'watch.acknowledged acknowledge acknowledge',
       'watch.resolved resolve resolve',
+      'watch.sign_off_due',
+      'watch.signed',
       'watch.extended',
       'watch.held',
       'watch.released',
