@@ -86,8 +86,8 @@ const shared = {
   before: courses('Series of the time before the deploy, up to it. Baselines come from here.'),
   series: courses('Series from the deploy on, as the source scrapes them.'),
   values: courses(
-    'Values of promql and audit_log indicators, by indicator: they cannot be computed offline. An ' +
-      'audit log whose value is missing holds no event; its min_total is not tried.',
+    'Values of promql and audit_log indicators, by indicator: they cannot be computed offline. Of ' +
+      'an audit log that is gone no event is known; its min_total is not tried.',
   ),
   health: answers.optional().describe('What health endpoints answer. Default: ok.'),
   receivers,
