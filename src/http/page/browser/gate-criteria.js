@@ -63,7 +63,7 @@ function criterionCard(criterion, isOpen, nowMs) {
   // What is wrong is read first.
   const rank = { fail: 0, unknown: 1, pass: 2 };
   const inOrder = checks.toSorted((a, b) => rank[a.outcome] - rank[b.outcome]);
-  const where = [`${level}: ${levelText(level)}`, isOpen && section !== null && section];
+  const where = [`${level}: ${levelText(level)}`, isOpen && section !== null && section, id];
   return h(
     'details',
     { class: `criterion tone-${tone}`, open: isOpen },
@@ -84,7 +84,6 @@ function criterionCard(criterion, isOpen, nowMs) {
         foreign(exemption.reason),
       ),
     h('ul', { class: 'checks' }, ...inOrder.map(checkItem), ...signOffs.map(signOffItem)),
-    h('p', { class: 'soft id' }, id),
   );
 }
 
@@ -99,7 +98,12 @@ function checkItem(check) {
     h('p', {}, h('span', { class: 'soft' }, 'wanted: '), foreign(wants)),
     details.length > 0 &&
       h('ul', { class: 'details' }, ...details.map((line) => h('li', {}, foreign(line)))),
-    h('p', { class: 'soft' }, `${id} (${kind}), took ${span(tookMs)}`, ...exhibitTexts(exhibits)),
+    h(
+      'p',
+      { class: 'soft' },
+      `${id === kind ? id : `${id} (${kind})`}, took ${span(tookMs)}`,
+      ...exhibitTexts(exhibits),
+    ),
   );
 }
 

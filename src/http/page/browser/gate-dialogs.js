@@ -8,7 +8,7 @@ import { NAME_KEY, NAME_MAX } from './dialog.js';
 import { h } from './dom.js';
 import { askWords } from './form-dialog.js';
 import { foreign } from './gate-dom.js';
-import { roleText } from './gate-words.js';
+import { roleText, saysAgain } from './gate-words.js';
 
 const NOTE_MAX = 2_000;
 const ROLE_MAX = 100;
@@ -69,7 +69,8 @@ export function askSign({ key, criterion, role, title, statement }, deps) {
       verb: `sign ${key}`,
       title: `Sign as ${as}`,
       lines: [
-        h('span', {}, foreign(title), ' For ', whatFor(deps.record), ':'),
+        ...(saysAgain(title, statement) ? [] : [foreign(title)]),
+        h('span', {}, 'You sign, for ', whatFor(deps.record), ':'),
         statementLine(statement),
         LATER,
       ],

@@ -6,6 +6,8 @@ import { h } from './dom.js';
 /** Longer text is folded. */
 const LONG = 400;
 const SHOWN = 200;
+/** A longer word of a command may be broken. */
+const WORD_KEPT = 28;
 
 /**
  * Somebody else's words: marks of direction in them end with them.
@@ -37,7 +39,7 @@ export function cut(text, max = SHOWN) {
  */
 export function command(text, label) {
   const code = h('code', { class: 'command', tabindex: '0', role: 'group', 'aria-label': label });
-  code.append(h('bdi', {}, text));
+  code.append(h('bdi', {}, ...wordsOf(text)));
   const done = h('span', { role: 'status' });
   const onclick = async () => {
     const isDone = await copy(text);
@@ -55,6 +57,14 @@ export function command(text, label) {
     ),
     done,
   );
+}
+
+/** Options are not broken at their dashes. @param {string} text */
+function wordsOf(text) {
+  return text.split(' ').flatMap((word, index) => {
+    const props = { class: word.length <= WORD_KEPT ? 'kept' : null };
+    return [index > 0 && ' ', h('bdi', props, word)];
+  });
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   placesOf,
   placesText,
   roleText,
+  saysAgain,
   signedText,
   standing,
   validText,
@@ -32,7 +33,7 @@ export function signaturesOf(deps, nowMs) {
   const given = places.filter((place) => !isMissing(place));
   const named = { 'aria-labelledby': 'signatures-title' };
   return [
-    h('h2', { id: 'signatures-title' }, `Signatures (${placesText(places)})`),
+    h('h2', { id: 'signatures-title', tabindex: '-1' }, `Signatures (${placesText(places)})`),
     isRefused && h('p', { class: 'refused' }, `Signing: ${refused}.`),
     missing.length > 0 &&
       h(
@@ -100,8 +101,7 @@ const NOT_COUNTED = 'since the decision, not yet counted';
 
 /** Titles often say the statement again. @param {Place} place */
 function statementLines({ title, statement }) {
-  const isSame = title.toLowerCase().includes(statement.toLowerCase());
-  return isSame
+  return saysAgain(title, statement)
     ? [h('p', {}, foreign(title))]
     : [h('p', {}, foreign(title), ': ', h('span', { class: 'soft' }, foreign(statement)))];
 }

@@ -218,6 +218,14 @@ export function placesText(places) {
   return missing === 0 ? `all ${all} given` : `${missing} of ${all} missing`;
 }
 
+/**
+ * @param {string} title
+ * @param {string} statement
+ */
+export function saysAgain(title, statement) {
+  return title.toLowerCase().includes(statement.toLowerCase());
+}
+
 /** @param {string} role */
 export const roleText = (role) => role.replaceAll('_', ' ');
 

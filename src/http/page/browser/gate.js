@@ -11,7 +11,15 @@ import { announce, showFailure, showFoot, showLink } from './frame.js';
 import { anchorOf, sectionsOf, unmetOf } from './gate-criteria.js';
 import { command, cut, foreign } from './gate-dom.js';
 import { approvalPartsOf, signaturesOf } from './gate-people.js';
-import { againCommand, decisionOf, reasonsOf, sinceText, verifyCommand } from './gate-words.js';
+import {
+  againCommand,
+  decisionOf,
+  isMissing,
+  placesOf,
+  reasonsOf,
+  sinceText,
+  verifyCommand,
+} from './gate-words.js';
 import { Poller } from './poller.js';
 
 /** A decision never changes; what changes is who signs, and whether a newer one is there. */
@@ -321,8 +329,23 @@ function nextOf(record) {
     return [h('p', {}, h('strong', {}, 'Next:')), command(record.next, 'the next step')];
   }
   const first = record.decision === 'review' ? 'approve the review, or ' : '';
-  const how = `Next: ${first}put right what is not met, sign what is missing, run the gate again:`;
-  return [h('p', {}, h('strong', {}, how)), command(againCommand(record), 'run the gate')];
+  const missing = placesOf(record).filter(isMissing).length;
+  const sign = [
+    ' sign ',
+    h('a', { href: '#signatures-title' }, `what is missing (${missing})`),
+    ',',
+  ];
+  return [
+    h(
+      'p',
+      { class: 'how' },
+      h('strong', {}, 'Next: '),
+      `${first}put right what is not met,`,
+      ...(missing === 0 ? [] : sign),
+      ' run the gate again:',
+    ),
+    command(againCommand(record), 'run the gate'),
+  ];
 }
 
 /**
