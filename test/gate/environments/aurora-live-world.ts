@@ -34,10 +34,10 @@ export const CONTACTS = ['DevOps Lead', 'Security Team', 'Business Stakeholders'
 /** Alerts as the runbook has them. */
 export const TESTNET: Telemetry = {
   series: {
-    'http_requests_total{status="200"}': { perSecond: 20 },
+    'http_requests_total{status="200"}': { perSecond: 2_000 },
     'http_requests_total{status="500"}': { perSecond: 0 },
     http_request_duration_seconds: {
-      perSecond: 20,
+      perSecond: 2_000,
       buckets: { '0.1': 0.6, '0.25': 0.96, '0.5': 0.99, '1': 1 },
     },
     process_resident_memory_bytes: { value: 300e6 },

@@ -121,19 +121,19 @@ const final: readonly Turn[] = [
     'P95 of the API is 700 ms',
     metric({
       http_request_duration_seconds: {
-        perSecond: 20,
+        perSecond: 2_000,
         buckets: { '0.1': 0.4, '0.5': 0.9, '1': 1 },
       },
     }),
-    { latency: '750 ms (of ' },
+    { latency: 'API latency P95 750 ms (of ' },
   ),
   turn(
     '2 % of the requests fail',
     metric({
-      'http_requests_total{status="200"}': { perSecond: 98 },
-      'http_requests_total{status="500"}': { perSecond: 2 },
+      'http_requests_total{status="200"}': { perSecond: 9_800 },
+      'http_requests_total{status="500"}': { perSecond: 200 },
     }),
-    { error_rate: '2 % (of ' },
+    { error_rate: 'Error rate 2 % (of ' },
   ),
   turn(
     'CoverageDrop is firing',
@@ -183,24 +183,27 @@ const final: readonly Turn[] = [
 ];
 
 /** Connections that do nothing, until they are ended. */
-async function crowd({ postgres }: Places): Promise<() => Promise<void>> {
-  const clients = Array.from(
-    { length: 20 },
-    () => new Client({ connectionString: postgres.url, ssl: false }),
-  );
-  await Promise.all(clients.map((client) => client.connect()));
-  return async () => {
-    await Promise.all(clients.map((client) => client.end()));
+const crowd =
+  (length: number) =>
+  async ({ postgres }: Places) => {
+    const clients = Array.from(
+      { length },
+      () => new Client({ connectionString: postgres.url, ssl: false }),
+    );
+    await Promise.all(clients.map((client) => client.connect()));
+    return async () => {
+      await Promise.all(clients.map((client) => client.end()));
+    };
   };
-}
 
 const resources: readonly Turn[] = [
+  turn('18 more connections of 25 are in use', {}, {}, { alter: crowd(18), decision: 'go' }),
   turn(
     '20 more connections of 25 are in use',
     {},
     { database_connections: 'below 80% wanted' },
     {
-      alter: crowd,
+      alter: crowd(20),
     },
   ),
   turn(
@@ -212,10 +215,10 @@ const resources: readonly Turn[] = [
     UNKNOWN,
   ),
   turn('470 MB of 512 are used', metric({ process_resident_memory_bytes: { value: 470e6 } }), {
-    resource_exhaustion: 'indicator: Figure 470 MB, below 460MB wanted',
+    resource_exhaustion: 'indicator: Memory 470 MB, below 460MB wanted',
   }),
   turn('95 % of a core are used', metric({ process_cpu_seconds_total: { perSecond: 0.95 } }), {
-    resource_exhaustion: '95 %, below 90% wanted',
+    resource_exhaustion: 'CPU 95 %, below 90% wanted',
   }),
 ];
 

@@ -6,6 +6,7 @@ import {
   BUILD,
   CHECK_CONFIG,
   latency,
+  REQUIREMENTS,
   RESOLVE,
   unit,
   world,
@@ -31,7 +32,7 @@ const python = (args: string, err: string): Change => ({
 const metric = (series: NonNullable<World['telemetry'][string]['series']>): Change => ({
   telemetry: { aurora: { series } },
 });
-const SLOW = metric({ aurora_order_submit_latency_seconds: latency(0.94) });
+const SLOW = metric({ aurora_order_submit_latency_seconds: latency(0.9375) });
 const NO_DEBT = gone('docs/technical_debt.md');
 const NO_TROUBLE = file('docs/deployment_runbook.md', '# Deployment\n# Rollback\n');
 const RUNTIME = { files: { 'artifacts/junit/e2e.xml': junitXml(twoTests('e2e'), 700) } };
@@ -66,6 +67,14 @@ const quality: readonly Turn[] = [
     gone('artifacts/coverage.xml'),
     {
       test_coverage: 'artifacts/coverage.xml is missing',
+    },
+    UNKNOWN,
+  ),
+  turn(
+    'the coverage report is cut off',
+    file('artifacts/coverage.xml', coverageXml(93, 91).slice(0, 900)),
+    {
+      test_coverage: 'artifacts/coverage.xml',
     },
     UNKNOWN,
   ),
@@ -166,9 +175,39 @@ const infrastructure: readonly Turn[] = [
   turn('two packages are in conflict', python('-m pip check', 'a 1 requires b<2, you have b 3'), {
     dependencies: 'exit code 1, 0 wanted: a 1 requires b<2',
   }),
-  turn('a package is not pinned', file('requirements.txt', 'a==1.0\nrequests>=2.0\n'), {
-    dependencies: 'requirements.txt contains ">="',
+  turn('a package is pinned to no version', file('requirements.txt', `${REQUIREMENTS}a>=2.0\n`), {
+    dependencies: 'command_2: exit code 0, 1 wanted: 8:a>=2.0',
   }),
+  turn('a package has no version', file('requirements.txt', `${REQUIREMENTS}requests\n`), {
+    dependencies: 'command_2: exit code 0, 1 wanted: 8:requests',
+  }),
+  turn('there are no requirements', gone('requirements.txt'), {
+    dependencies: 'command_2: exit code 2, 1 wanted: ',
+  }),
+  turn(
+    'Docker is not installed',
+    { programs: { docker: null } },
+    {
+      docker_build: 'cannot start: no such program',
+      docker_failure: 'cannot start: no such program',
+    },
+    UNKNOWN,
+  ),
+  turn(
+    '/health is silent',
+    {
+      sites: { api: { 'GET /health': { hangs: true } } },
+      gate: [
+        ['/health", within: 2s', '/health", timeout: 300ms, within: 300ms'],
+        ['failing: 3,', 'failing: 3, timeout: 300ms,'],
+      ],
+    },
+    {
+      health_endpoints: 'no answer within 300 ms',
+      health_failure: '3 tries in a row: ',
+    },
+    UNKNOWN,
+  ),
   turn(
     'the image cannot be built',
     {
@@ -289,19 +328,19 @@ const papers: readonly Turn[] = [
 
 const yellow: readonly Turn[] = [
   turn(
-    'P95 of an order is 300 ms, above its target',
+    'P95 of an order is 400 ms, above its target',
     metric({
-      aurora_order_submit_latency_seconds: latency(0.97),
+      aurora_order_submit_latency_seconds: latency(0.975),
     }),
     {},
     GO,
   ),
-  turn('P95 of an order is 600 ms', SLOW, { order_latency: '583.3 ms' }, GO),
+  turn('P95 of an order is 600 ms', SLOW, { order_latency: 'Order latency P95 600 ms' }, GO),
   turn(
     '94 % of the orders are filled',
-    metric({ aurora_orders_filled_total: { perSecond: 18.8 } }),
+    metric({ aurora_orders_filled_total: { perSecond: 1_880 } }),
     {
-      fill_rate: '94 % (of ',
+      fill_rate: 'Fill rate 94 % (of ',
     },
     GO,
   ),
@@ -309,7 +348,7 @@ const yellow: readonly Turn[] = [
     '600 MB of memory are used',
     metric({ process_resident_memory_bytes: { value: 600e6 } }),
     {
-      memory: '600 MB, below 512MB wanted',
+      memory: 'Memory 600 MB, below 512MB wanted',
     },
     GO,
   ),
@@ -317,7 +356,7 @@ const yellow: readonly Turn[] = [
     '80 % of a core are used',
     metric({ process_cpu_seconds_total: { perSecond: 0.8 } }),
     {
-      cpu: '80 %, below 70% wanted',
+      cpu: 'CPU 80 %, below 70% wanted',
     },
     GO,
   ),

@@ -28,7 +28,7 @@ export type World = {
 export type Change = {
   readonly files?: Readonly<Record<string, Written | null>>;
   /** Instead of what is said to the same arguments. */
-  readonly programs?: Readonly<Record<string, readonly Said[]>>;
+  readonly programs?: Readonly<Record<string, readonly Said[] | null>>;
   readonly env?: Readonly<Record<string, string | null>>;
   readonly sites?: Readonly<Record<string, Readonly<Record<string, SiteAnswer>>>>;
   /** `down`: nothing listens where the source should be. */
@@ -39,15 +39,20 @@ export type Change = {
 export function changed(world: World, change: Change): World {
   return {
     files: merged(world.files, change.files),
-    programs: mapped(world.programs, change.programs, (before = [], now) => [
-      ...now,
-      ...before.filter(({ args }) => now.every((one) => one.args !== args)),
-    ]),
+    programs: merged(mapped(world.programs, change.programs, programAfter)),
     env: merged(world.env, change.env),
     sites: mapped(world.sites, change.sites, (before = {}, now) => ({ ...before, ...now })),
     telemetry: mapped(world.telemetry, change.telemetry, telemetryAfter),
     gate: [...world.gate, ...(change.gate ?? [])],
   };
+}
+
+function programAfter(
+  before: readonly Said[] | null | undefined,
+  now: readonly Said[] | null,
+): readonly Said[] | null {
+  const kept = (before ?? []).filter(({ args }) => now?.every((one) => one.args !== args));
+  return now === null ? null : [...now, ...kept];
 }
 
 function telemetryAfter(before: Telemetry | undefined, now: TelemetryChange | 'down'): Telemetry {
@@ -60,7 +65,7 @@ function telemetryAfter(before: Telemetry | undefined, now: TelemetryChange | 'd
 }
 
 function merged<T>(
-  before: Readonly<Record<string, T>>,
+  before: Readonly<Record<string, T | null>>,
   now: Readonly<Record<string, T | null>> = {},
 ): Readonly<Record<string, T>> {
   const all = Object.entries({ ...before, ...now });
