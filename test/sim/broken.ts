@@ -46,7 +46,7 @@ const ENGINE: readonly Broken[] = [
     edits: [
       {
         file: 'src/engine/commands.ts',
-        find: `      if (state.phase !== 'watching') throw closed(id, state.phase);
+        find: `      if (state.phase !== 'watching') throw refusals.closed(id, state.phase);
       if (state.mode === 'observe') {`,
         replace: `      if (state.mode === 'observe') {`,
       },
