@@ -34,10 +34,13 @@ function oneLine(text: string): string {
   return printable(text);
 }
 
-const at = z.iso.datetime({
-  offset: true,
-  error: 'wanted a time with offset, such as 2026-03-01T12:00:00Z',
-});
+const TIME_ERROR = 'wanted a time with offset, such as 2026-03-01T12:00:00Z';
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** One that can be written as it was read: years have four digits, also in UTC. */
+const at = z.iso
+  .datetime({ offset: true, error: TIME_ERROR, abort: true })
+  .refine((text) => Date.parse(text) >= 0 && Date.parse(text) <= LAST_MS, TIME_ERROR);
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'wanted 64 hexadecimal digits');
 const record = <Value extends z.ZodType>(value: Value, max: number) =>
   z

@@ -64,7 +64,12 @@ export async function realApi(limits: Partial<ServerLimits> = {}) {
     ...{ app, engine, log, id },
     /** Everything that a request may change. */
     async state(): Promise<string> {
-      return JSON.stringify([engine.appended.length, await engine.journal.hold()]);
+      const { journal, appended } = engine;
+      const limit = 10_000;
+      const records = await journal.gateRecords({ limit });
+      const signOffs = await journal.signOffs({ gate: 'release', limit });
+      const counts = [appended.length, records.length, signOffs.length];
+      return JSON.stringify([counts, await journal.hold()]);
     },
   };
 }

@@ -202,6 +202,8 @@ describe('POST /v1/gate-records', () => {
     ['gate', 'a\u001b[2J'],
     ['decision', 'GO'],
     ['started_at', 'yesterday'],
+    ['started_at', '0000-01-01T00:00:00+23:59'],
+    ['started_at', '1969-12-31T23:59:59Z'],
     ['gate_sha256', 'no hash'],
     ['reasons', Array.from({ length: 1_001 }, () => 'x')],
     ['tools', Object.fromEntries(Array.from({ length: 201 }, (_, index) => [`t${index}`, '1']))],
@@ -212,6 +214,14 @@ describe('POST /v1/gate-records', () => {
     const { status, json } = await desk().report({ ...aRecordBody(), [field]: value });
     expect(status).toBe(400);
     expect(json.errors[0].path.startsWith(field)).toBe(true);
+  });
+
+  it('refuses a time that no answer could hold', async () => {
+    const [tests, reviewed] = aRecordBody().criteria;
+    const exemption = { ...tests?.exemption, until: '9999-12-31T23:59:59-23:59' };
+    const criteria = [{ ...tests, exemption }, reviewed];
+    const { status, json } = await desk().report({ ...aRecordBody(), criteria });
+    expect([status, json.errors[0].path]).toEqual([400, 'criteria[0].exemption.until']);
   });
 
   it.each([
