@@ -117,7 +117,7 @@ function signatureLine(signature, more, isRefused, deps, nowMs) {
   const { criterion, role, name, note } = signature;
   const isBack = isTakenBack(signature, deps.record);
   const props = {
-    ...{ type: 'button', class: 'plain', 'data-verb': `withdraw ${criterion}/${role}/${name}` },
+    ...{ type: 'button', class: 'textlike', 'data-verb': `withdraw ${criterion}/${role}/${name}` },
     'aria-label': `Take back the signature of ${cut(name)} as ${roleText(role)}`,
     onclick: () => askWithdraw(signature, deps),
   };

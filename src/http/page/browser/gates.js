@@ -133,7 +133,7 @@ function layout() {
   );
   const root = h(
     'div',
-    { hidden: true },
+    { hidden: true, class: 'gates' },
     h('h1', { tabindex: '-1' }, 'Gates'),
     search,
     none,
