@@ -152,7 +152,9 @@ function historyOf(telemetry: Telemetry, startMs: number, { host }: Site): Serie
   const { hours } = telemetry;
   const spanMs = hours === undefined ? HISTORY_MS : hours * HOUR_MS;
   const stepMs = hours === undefined ? STEP_MS : LONG_STEP_MS;
-  for (let atMs = startMs - spanMs; atMs < startMs; atMs += stepMs) {
+  const steps = Array.from({ length: Math.floor(spanMs / stepMs) }, (_, at) => at * stepMs);
+  // The last one is fresh: the first scrape may take a moment.
+  for (const atMs of [...steps.map((after) => startMs - spanMs + after), startMs - 1]) {
     for (const sample of samplesAt(telemetry, startMs, atMs)) {
       const key = JSON.stringify([sample.metric, sample.labels]);
       known.set(key, sample);
