@@ -17,6 +17,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AuditLogIndicator } from '../../src/core/policy.ts';
 import type { ReadRequest } from '../../src/core/read.ts';
 import type { Reading } from '../../src/core/sample.ts';
+import type { Clock } from '../../src/kit/clock.ts';
 import { VirtualClock } from '../../src/kit/virtual-clock.ts';
 import { READ_BYTES_MAX } from '../../src/source/audit-log/follower.ts';
 import { TAIL_BYTES_MAX } from '../../src/source/audit-log/log-file.ts';
@@ -30,10 +31,15 @@ const never = new AbortController().signal;
 type Over = Partial<ReadRequest<AuditLogIndicator>>;
 
 /** A folder, a log in it, and a watch of a deploy at T0 that follows it. */
-async function following(over: Partial<AuditLogIndicator> = {}) {
+async function following(over: Partial<AuditLogIndicator> = {}, sleep?: Clock['sleep']) {
   const folder = await mkdtemp(join(tmpdir(), 'canaryd-audit-log-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const clock = new VirtualClock(T0);
+  const virtual = new VirtualClock(T0);
+  const clock: Clock = {
+    now: () => virtual.now(),
+    monotonic: () => virtual.monotonic(),
+    sleep: sleep ?? ((ms, signal) => virtual.sleep(ms, signal)),
+  };
   const indicator: AuditLogIndicator = {
     ...{ id: 'trail', title: 'Trail', unit: 'ratio', kind: 'audit_log' },
     ...{ report: 'events.jsonl', bad: 'untraced', time: 'ts', schema: null, numbers: [] },
@@ -44,8 +50,6 @@ async function following(over: Partial<AuditLogIndicator> = {}) {
   let logs = createAuditLogs({ clock, folder });
   onTestFinished(() => logs.forget('w_1'));
   return {
-    folder,
-    clock,
     path: join(folder, 'events.jsonl'),
     at: (name: string) => join(folder, name),
     /** A new process knows nothing of the log. */
@@ -316,6 +320,17 @@ describe('a log that cannot be judged', () => {
     const log = await following({ early: 'wait' });
     await writeFile(log.path, lines(event(1_000)));
     expect(await log.read(20_000)).toMatchObject(blind('too_early', 'waits 40s more'));
+  });
+
+  it('is on a disk that hangs: nothing waits for it, and it is read when it answers', async () => {
+    let isPatient = false;
+    const sleep = () => (isPatient ? new Promise<void>(() => {}) : Promise.resolve());
+    const log = await following({}, sleep);
+    await writeFile(log.path, lines(event(1_000)));
+    expect(await log.read(2_000)).toMatchObject(blind('unreachable', 'not read within 2 s'));
+    expect(await log.read(3_000)).toMatchObject(blind('unreachable', 'not read within 2 s'));
+    isPatient = true;
+    expect(await log.read(4_000)).toMatchObject(counts(0, 1));
   });
 
   it('shows no piece of a line', async () => {
