@@ -1,7 +1,8 @@
 // PagerDuty Events v2: incidents of each watch (dedup_key begins with the watch), opened by what is
 // bad, acknowledged and resolved by what people and the watch say later. What has to page is never
-// added to an open incident: a stop, each call and a storm have one of their own. The begin and the pass of a watch
-// and the decision of a gate are change events, which page nobody. Anything else is not sent: PagerDuty has no place for it.
+// added to an open incident: a stop, each call and a storm have one of their own. The begin and the
+// pass of a watch and the decision of a gate are change events, which page nobody. Anything else is
+// not sent: PagerDuty has no place for it.
 import type { Message, Outcome, SendContext, Severity } from '../core/delivery.ts';
 import { CALL_KIND } from '../core/escalation.ts';
 import { isOfSeveral } from '../core/merge.ts';
