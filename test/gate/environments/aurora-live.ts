@@ -207,6 +207,23 @@ const resources: readonly Turn[] = [
     },
   ),
   turn(
+    'nobody uses the API',
+    metric({
+      'http_requests_total{status="200"}': { perSecond: 0.05 },
+      http_request_duration_seconds: { perSecond: 0.05, buckets: { '0.1': 1 } },
+    }),
+    { latency: 'too_few', error_rate: 'too_few' },
+    UNKNOWN,
+  ),
+  turn(
+    'the memory is not measured',
+    metric({ process_resident_memory_bytes: null }),
+    {
+      resource_exhaustion: 'no_series',
+    },
+    UNKNOWN,
+  ),
+  turn(
     'the database is down',
     {
       env: { DATABASE_URL: 'postgres://aurora:secret@127.0.0.1:1/aurora?sslmode=disable' },

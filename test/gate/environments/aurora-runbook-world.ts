@@ -24,10 +24,12 @@ export async function startGithub(): Promise<Github> {
   return { github, stop: () => github.close() };
 }
 
-export const runs = ({ conclusion = 'success' } = {}) => [
-  { file: 'tests.yml', conclusion, createdMs: Date.now() - 2 * HOUR_MS },
+export const runs = ({ conclusion = 'success', status = 'completed' } = {}) => [
+  { file: 'tests.yml', conclusion, status, createdMs: Date.now() - 2 * HOUR_MS },
   { file: 'quality.yml', conclusion: 'success', createdMs: Date.now() - 2 * HOUR_MS },
 ];
+
+export const API_KEY = 'key-of-aurora-4711';
 
 export const AWS = {
   identity: 'sts get-caller-identity',
@@ -87,7 +89,7 @@ export const world = (at: Places<Github>): World => ({
   },
   env: {
     ...{ AWS_REGION: 'eu-central-1', ECR_REPO: 'aurora', AWS_PROFILE: 'testnet' },
-    ...{ AURORA_ENV: 'testnet', AURORA_MODE: 'live', AURORA_API_KEY: 'k-1' },
+    ...{ AURORA_ENV: 'testnet', AURORA_MODE: 'live', AURORA_API_KEY: API_KEY },
     ...{ DATABASE_URL: at.postgres.url, REDIS_URL: 'redis://127.0.0.1:6379/0' },
     GITHUB_TOKEN: at.own.github.token,
   },

@@ -1,6 +1,8 @@
 // What turns each line of Aurora's runbook before the deploy. It has no yellow: all are NO-GO.
+import { Client } from 'pg';
 import { events, FLOWS, file, gone, old, twoTests } from './aurora-parts.ts';
 import {
+  API_KEY,
   AWS,
   BENCHMARKS,
   clusterJson,
@@ -11,6 +13,7 @@ import {
   startGithub,
   world,
 } from './aurora-runbook-world.ts';
+import type { Places } from './environment.ts';
 import type { Suite, Turn } from './gate-suite.ts';
 import {
   banditJson,
@@ -38,6 +41,17 @@ const CREDENTIALS =
   'Unable to locate credentials. You can configure credentials by "aws configure".';
 const NO_CREDENTIALS = Object.values(AWS).map((args) => ({ args, exit: 253, err: CREDENTIALS }));
 const DEAD_DATABASE = 'postgres://aurora:secret@127.0.0.1:1/aurora?sslmode=disable';
+
+/** The one in the URL is no longer right. */
+async function otherPassword({ postgres }: Places<Github>): Promise<() => Promise<void>> {
+  const client = new Client({ connectionString: postgres.url, ssl: false });
+  await client.connect();
+  await client.query("ALTER ROLE postgres PASSWORD 'another'");
+  return async () => {
+    await client.query(`ALTER ROLE postgres PASSWORD '${postgres.password}'`);
+    await client.end();
+  };
+}
 
 const prerequisites: readonly RunbookTurn[] = [
   turn(
@@ -86,6 +100,15 @@ const prerequisites: readonly RunbookTurn[] = [
     UNKNOWN,
   ),
   turn(
+    'the database refuses the password',
+    {},
+    { database_access: 'password authentication failed' },
+    {
+      ...UNKNOWN,
+      alter: otherPassword,
+    },
+  ),
+  turn(
     'Prometheus is not ready',
     {
       sites: { prometheus: { 'GET /-/ready': { status: 503 } } },
@@ -96,7 +119,7 @@ const prerequisites: readonly RunbookTurn[] = [
     'Grafana is ill',
     { sites: { grafana: { 'GET /api/health': { status: 500 } } } },
     {
-      monitoring_access: 'http_2: ',
+      monitoring_access: 'status 500',
     },
   ),
 ];
@@ -111,8 +134,26 @@ const ci: readonly RunbookTurn[] = [
   turn(
     'a workflow has failed',
     {},
-    { ci_passed: 'tests' },
+    { ci_passed: 'tests.yml #1 ended with failure' },
     withRuns(() => runs({ conclusion: 'failure' })),
+  ),
+  turn(
+    'a workflow is still running',
+    {},
+    { ci_passed: 'tests.yml #1 is in progress' },
+    withRuns(() => runs({ status: 'in_progress' })),
+  ),
+  turn(
+    'GitHub is down',
+    {},
+    { ci_passed: '127.0.0.1:' },
+    {
+      ...UNKNOWN,
+      alter: async ({ own }) => {
+        own.github.down();
+        return async () => own.github.up();
+      },
+    },
   ),
   turn(
     'no workflow has run since yesterday',
@@ -251,5 +292,6 @@ export const auroraRunbook: Suite<Github> = {
     own: startGithub,
     world,
   },
+  secrets: ({ own, postgres }) => [own.github.token, postgres.password, API_KEY],
   turns: [...prerequisites, ...ci, ...reports, ...validation],
 };

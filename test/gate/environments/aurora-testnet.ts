@@ -434,6 +434,24 @@ const several: readonly Turn[] = [
     GO,
   ),
   turn(
+    'of three open yellows, one was mitigated until last year',
+    {
+      ...THREE,
+      gate: [['decision:', MITIGATION.replace('2099', '2025')]],
+    },
+    { ...OPEN, coverage_gaps: 'the mitigation by Ada Lovelace has expired on 2026-01-01' },
+  ),
+  turn(
+    'nobody trades, which two lines cannot judge',
+    metric({
+      aurora_order_submit_latency_seconds: { perSecond: 0, buckets: { '0.1': 1 } },
+      aurora_orders_submitted_total: { perSecond: 0 },
+      aurora_orders_filled_total: { perSecond: 0 },
+    }),
+    { order_latency: 'too_few', fill_rate: 'too_few' },
+    { ...UNKNOWN, ...GO },
+  ),
+  turn(
     'Prometheus is dead',
     { telemetry: { aurora: 'down' } },
     {

@@ -45,6 +45,8 @@ export type Suite<Own extends Service = Service> = {
   readonly unturned?: Readonly<Record<string, string>>;
   /** When one green or red signature is missing. Default no_go. */
   readonly withoutOne?: GateRecord['decision'];
+  /** What is given to the gate and may stand nowhere in the evidence. */
+  readonly secrets?: (at: Places<Own>) => readonly string[];
   /** For what is special to the gate; runs inside the same describe. */
   readonly more?: (environment: () => Environment<Own>) => void;
 };
@@ -112,7 +114,7 @@ export function describeGate<Own extends Service>(suite: Suite<Own>): void {
   });
 
   describeSignatures(suite, its, goodRun);
-  describeEvidence(setup, its);
+  describeEvidence(suite, its);
   suite.more?.(its);
 }
 
@@ -169,7 +171,7 @@ function describeSignatures<Own extends Service>(
 }
 
 function describeEvidence<Own extends Service>(
-  { version, parameters = {} }: Setup<Own>,
+  { setup: { version, parameters = {} }, secrets = () => [] }: Suite<Own>,
   environment: () => Environment<Own>,
 ): void {
   it('through the CLI exits with 0, and any byte of the evidence that is altered is found', {
@@ -195,6 +197,7 @@ function describeEvidence<Own extends Service>(
     const manifest = JSON.parse(readFileSync(join(evidence.folder, 'manifest.json'), 'utf8'));
     for (const { file } of manifest.files) {
       const whole = readFileSync(join(evidence.folder, file));
+      for (const one of secrets(environment().at)) expect(whole.includes(one), file).toBe(false);
       appendFileSync(join(evidence.folder, file), ' ');
       expect((await verifyEvidence(evidence.folder, evidence.sha256)).flaws).toMatchObject([
         { file, kind: 'changed' },
