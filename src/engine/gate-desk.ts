@@ -85,23 +85,12 @@ export class GateDesk implements Gates {
 
   async sign(entry: NewSignOff): Promise<SignOff> {
     const { clock, store } = this.#options;
-    const signOff: SignOff = { ...entry, atMs: clock.now() };
-    if (signOff.isWithdrawn === true) await this.#demandSignature(signOff);
+    const { gate, environment, version } = entry;
+    const all = await store.signOffs({ gate, environment, version, limit: SIGN_OFFS_READ_MAX });
+    const signOff = datedAfter({ ...entry, atMs: clock.now() }, all);
+    if (signOff.isWithdrawn === true) demandSignature(signOff, all);
     await store.addSignOff(signOff);
     return signOff;
-  }
-
-  /** One who mistypes a name would else believe that the signature is gone. */
-  async #demandSignature(withdrawal: SignOff): Promise<void> {
-    const { gate, criterion, role, name, environment, version } = withdrawal;
-    const all = await this.signOffs({ gate, environment, version, limit: SIGN_OFFS_READ_MAX });
-    const stand = standing(all).filter((one) => one.criterion === criterion);
-    if (stand.some((one) => isSamePlace(one, withdrawal))) return;
-    const names = stand.map((one) => `${one.name} (${one.role})`).join(', ') || 'nobody';
-    throw new CanarydError(
-      'conflict',
-      `Cannot take back: ${name} has no signature as ${role} for ${criterion} of ${gate} ${version} (${environment}); signed have: ${names}`,
-    );
   }
 
   signOffs(filter: SignOffFilter): Promise<readonly SignOff[]> {
@@ -182,6 +171,29 @@ export class GateDesk implements Gates {
     const { publicUrl } = this.#options;
     return publicUrl === null ? null : `${publicUrl}/gates/${id}`;
   }
+}
+
+/**
+ * The newest word counts, also when the clock has gone back since the one before, or is another
+ * replica's. Nobody signs far in the future for that; taking back counts whenever it is.
+ */
+function datedAfter(entry: SignOff, all: readonly SignOff[]): SignOff {
+  const lastMs = Math.max(0, ...all.flatMap((one) => (isSamePlace(one, entry) ? one.atMs : [])));
+  const isNear = lastMs <= entry.atMs + GATE_SKEW_MS;
+  const mayFollow = isNear || entry.isWithdrawn === true;
+  return mayFollow ? { ...entry, atMs: Math.max(entry.atMs, lastMs) } : entry;
+}
+
+/** One who mistypes a name would else believe that the signature is gone. */
+function demandSignature(withdrawal: SignOff, all: readonly SignOff[]): void {
+  const { gate, criterion, role, name, environment, version } = withdrawal;
+  const stand = standing(all).filter((one) => one.criterion === criterion);
+  if (stand.some((one) => isSamePlace(one, withdrawal))) return;
+  const names = stand.map((one) => `${one.name} (${one.role})`).join(', ') || 'nobody';
+  throw new CanarydError(
+    'conflict',
+    `Cannot take back: ${name} has no signature as ${role} for ${criterion} of ${gate} ${version} (${environment}); signed have: ${names}`,
+  );
 }
 
 function keyOf({ gate, deploy }: GateRecord): GateKey {

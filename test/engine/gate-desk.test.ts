@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/core/delivery.ts';
+import { standing } from '../../src/core/signature.ts';
 import { newestDecision } from '../../src/engine/gate-desk.ts';
 import type { NewGateMessage } from '../../src/journal/gate-store.ts';
 import { VirtualClock } from '../../src/kit/virtual-clock.ts';
@@ -68,6 +69,37 @@ describe('a signature at the desk', () => {
     await expect(taking).rejects.toMatchObject({ code: 'conflict' });
     await expect(taking).rejects.toThrow(/signed have: (Ada \(engineering_lead\)|nobody)$/);
     expect(await desk.signOffs(PLACE)).toHaveLength(1);
+  });
+
+  it.each([
+    ['a moment', MINUTE],
+    ['an hour', 60 * MINUTE],
+  ])('is taken back also by a clock that has gone back by %s', async (_, backMs) => {
+    const ahead = aDesk();
+    await ahead.clock.advance(backMs);
+    const signed = await ahead.desk.sign(ENTRY);
+    const { desk } = aDesk({ store: ahead.store });
+    const taken = await desk.sign({ ...ENTRY, isWithdrawn: true });
+    expect(taken.atMs).toBe(signed.atMs);
+    expect(standing(await desk.signOffs(PLACE))).toEqual([]);
+  });
+
+  it('is given anew also by a clock that has gone back a moment', async () => {
+    const ahead = aDesk();
+    await ahead.clock.advance(MINUTE);
+    await ahead.desk.sign(ENTRY);
+    await ahead.desk.sign({ ...ENTRY, isWithdrawn: true });
+    const { desk } = aDesk({ store: ahead.store });
+    const again = await desk.sign(ENTRY);
+    expect(standing(await desk.signOffs(PLACE))).toEqual([again]);
+  });
+
+  it('is not dated into the future for a clock that was wrong by an hour', async () => {
+    const ahead = aDesk();
+    await ahead.clock.advance(60 * MINUTE);
+    await ahead.desk.sign(ENTRY);
+    const { desk } = aDesk({ store: ahead.store });
+    expect((await desk.sign(ENTRY)).atMs).toBe(T0);
   });
 
   it('cannot be taken back twice', async () => {
@@ -179,6 +211,7 @@ describe('what has come since a decision', () => {
     const signOffs = [{ role: ada.role, statement: '', text: '', signed: ada }];
     const criteria = reviewed === undefined ? [] : [{ ...reviewed, signOffs }];
     await desk.sign({ ...ENTRY, name: 'Kim' });
+    await clock.advance(MINUTE);
     const { decision } = await report({ criteria, startedAt: begun, endedAt: begun });
     expect(decision.signedSince.map(({ name }) => name)).toEqual(['Kim']);
   });
