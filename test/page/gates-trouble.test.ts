@@ -151,7 +151,9 @@ function hostile(record: GateRecord): GateRecord {
     ...{ environment: text, version: text, atMs: Date.now(), via: MARKUP },
   };
   const exemption = { kind: 'waiver', criterion: 'c', by: text, reason: text } as const;
-  const criteria = record.criteria.map((one, index) => ({
+  // Some of each level and all that are signed: a browser on a loaded machine is slow.
+  const some = record.criteria.filter(({ signOffs }, at) => at % 8 === 0 || signOffs.length > 0);
+  const criteria = some.map((one, index) => ({
     ...one,
     title: text,
     section: index % 2 === 0 ? text : null,

@@ -15,7 +15,6 @@ import {
   placesText,
   roleText,
   saysAgain,
-  signedText,
   standing,
   validText,
 } from './gate-words.js';
@@ -39,7 +38,7 @@ export function signaturesOf(deps, nowMs) {
       h(
         'ul',
         { class: 'places', ...named },
-        ...missing.map((place) => missingItem(place, isRefused, deps, nowMs)),
+        ...missing.map((place) => missingItem(place, isRefused, deps)),
       ),
     given.length > 0 &&
       h(
@@ -54,9 +53,8 @@ export function signaturesOf(deps, nowMs) {
  * @param {Place} place
  * @param {boolean} isRefused
  * @param {Deps} deps
- * @param {number} nowMs
  */
-function missingItem(place, isRefused, deps, nowMs) {
+function missingItem(place, isRefused, deps) {
   const { key, title, role, signed, text, isWithdrawn } = place;
   const as = roleText(role);
   const sign = {
@@ -74,7 +72,7 @@ function missingItem(place, isRefused, deps, nowMs) {
       h('p', {}, badge('warn', 'missing'), h('strong', {}, as)),
       ...statementLines(place),
       !isKnown && h('p', { class: 'soft' }, foreign(text)),
-      signed !== null && signatureLine(signed, '', isRefused, deps, nowMs),
+      signed !== null && signatureLine(signed, '', isRefused, deps),
     ),
     h('button', sign, 'Sign'),
   );
@@ -92,8 +90,8 @@ function givenItem(place, isRefused, deps, nowMs) {
     'li',
     {},
     ...statementLines(place),
-    signed !== null && signatureLine(signed, validText(text, nowMs), isRefused, deps, nowMs),
-    ...since.map((one) => signatureLine(one, NOT_COUNTED, isRefused, deps, nowMs)),
+    signed !== null && signatureLine(signed, validText(text, nowMs), isRefused, deps),
+    ...since.map((one) => signatureLine(one, NOT_COUNTED, isRefused, deps)),
   );
 }
 
@@ -107,21 +105,21 @@ function statementLines({ title, statement }) {
 }
 
 /**
+ * Its age is told by the page, second by second: what is open or has the focus stays.
  * @param {Signature} signature
  * @param {string} more
  * @param {boolean} isRefused
  * @param {Deps} deps
- * @param {number} nowMs
  */
-function signatureLine(signature, more, isRefused, deps, nowMs) {
-  const { criterion, role, name, note } = signature;
+function signatureLine(signature, more, isRefused, deps) {
+  const { criterion, role, name, note, at, via } = signature;
   const isBack = isTakenBack(signature, deps.record);
   const props = {
     ...{ type: 'button', class: 'textlike', 'data-verb': `withdraw ${criterion}/${role}/${name}` },
     'aria-label': `Take back the signature of ${cut(name)} as ${roleText(role)}`,
     onclick: () => askWithdraw(signature, deps),
   };
-  const said = [signedText(signature, nowMs), isBack ? 'taken back since' : more];
+  const said = isBack ? 'taken back since' : more;
   return h(
     'div',
     { class: 'signature' },
@@ -130,7 +128,13 @@ function signatureLine(signature, more, isRefused, deps, nowMs) {
       {},
       badge(isBack ? 'warn' : 'good', isBack ? 'taken back' : 'signed'),
       h('strong', {}, foreign(name)),
-      ` ${said.filter((part) => part !== '').join(', ')}`,
+      ' as ',
+      h('bdi', {}, roleText(role)),
+      ', ',
+      h('span', { 'data-at': at }),
+      said !== '' && `, ${said}`,
+      via !== undefined && ', by the token ',
+      via !== undefined && h('bdi', {}, via),
       note !== null && note !== '' && h('span', { class: 'note' }, ' “', foreign(note), '”'),
     ),
     !isRefused && !isBack && h('button', props, 'Take back'),
@@ -140,9 +144,8 @@ function signatureLine(signature, more, isRefused, deps, nowMs) {
 /**
  * Approvals that counted, those given since, and how to approve.
  * @param {Deps} deps
- * @param {number} nowMs
  */
-export function approvalPartsOf(deps, nowMs) {
+export function approvalPartsOf(deps) {
   const { record } = deps;
   const refused = forbidden(deps.me);
   const ways = approvalsOf(record);
@@ -151,8 +154,8 @@ export function approvalPartsOf(deps, nowMs) {
   if (ways.length === 0 && counted.length === 0 && since.length === 0) return [];
   const isRefused = refused !== null;
   const lines = [
-    ...counted.map((one) => signatureLine(one, '', isRefused, deps, nowMs)),
-    ...since.map((one) => signatureLine(one, sinceWords(one), isRefused, deps, nowMs)),
+    ...counted.map((one) => signatureLine(one, '', isRefused, deps)),
+    ...since.map((one) => signatureLine(one, sinceWords(one), isRefused, deps)),
   ];
   const title = record.override === null ? 'Approvals' : 'Emergency override';
   return [

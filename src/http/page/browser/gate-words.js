@@ -1,7 +1,7 @@
 // A decision of a gate in words and in the order in which a release manager needs them. Pure, and a
 // test reads every sentence. Whether it is GO was decided elsewhere: nothing here decides again.
 /** @import { CheckView, CriterionView, DecisionRow, Exemption, Place, Reason, RecordView, Signature, Status } from './gate-types.d.ts' */
-import { ago, momentOf } from './format.js';
+import { momentOf } from './format.js';
 
 /** @type {Readonly<Record<string, Status>>} */
 const DECISIONS = {
@@ -228,16 +228,6 @@ export function saysAgain(title, statement) {
 
 /** @param {string} role */
 export const roleText = (role) => role.replaceAll('_', ' ');
-
-/**
- * "by Ada as engineering lead, 3 h ago"
- * @param {Signature} signature
- * @param {number} nowMs
- */
-export function signedText({ role, at, via }, nowMs) {
-  const by = via === undefined ? '' : `, by the token ${via}`;
-  return `as ${roleText(role)}, ${ago(nowMs - Date.parse(at))}${by}`;
-}
 
 /**
  * Until when a signature that was found counts, out of the words of the record.
