@@ -15,6 +15,7 @@ const SIGN_OFF = z.looseObject({
   criterion: z.string(),
   role: z.string(),
   name: z.string(),
+  service: z.string().optional(),
   environment: z.string(),
   version: z.string(),
   atMs: z.number(),
