@@ -1,6 +1,6 @@
 // What of a policy can be judged on the past. Audit logs are not in a Prometheus, and health endpoints
-// have no past that anybody could ask: unless a prober recorded them and the policy says where, their conditions are left out, by name,
-// and never count as good.
+// have no past that anybody could ask: unless a prober recorded them and the policy says where, their
+// conditions are left out, by name, and never count as good.
 import type { Condition, Policy } from '../core/policy.ts';
 
 export type LeftOut = { readonly condition: Condition; readonly why: string };

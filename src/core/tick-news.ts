@@ -1,5 +1,6 @@
 // What people are told at a tick that does not stop the watch: old trouble, arming, blindness,
-// warnings, what people have to sign. Each is told once, and what comes and goes a few times at most. Never ends a watch.
+// warnings, what people have to sign. Each is told once, and what comes and goes a few times at
+// most. Never ends a watch.
 import { RECOVERED_AFTER_MS } from './condition.ts';
 import {
   blindEvidence,

@@ -81,7 +81,10 @@ export type Approved = {
   readonly text: string | null;
 };
 
-/** Whether the approvals of a review or an override are complete, each by another person: two signatures of one count once. */
+/**
+ * Whether the approvals of a review or an override are complete, each by another person: two
+ * signatures of one count once.
+ */
 export function approvedOf(wanted: Approvals, criterion: string, signatures: Signatures): Approved {
   const entries = signatures.signOffs.filter(
     (one) => one.gate === signatures.gate && one.criterion === criterion,
