@@ -1,5 +1,6 @@
-// What PromQL or an audit log yields cannot be made by a service that only has metrics: a gauge of its
-// own stands for each such indicator, and has the values that the limits ask for. Id, title, unit and conditions stay.
+// What PromQL or an audit log yields cannot be made by a service that only has metrics: a gauge of
+// its own stands for each such indicator, and has the values that the limits ask for. Id, title,
+// unit and conditions stay.
 import { type PolicyInput, policySchema } from '../config/policy-schema.ts';
 import { toPolicy } from '../config/to-policy.ts';
 import type { Policy } from '../core/policy.ts';

@@ -118,12 +118,15 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
   it('reads an indicator out of the file of a policy', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'canaryd-indicator-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
+    const stop = { fill_rate: { below: '80%' }, health: { failing: 3 }, trail: { above: '1%' } };
     const policy = {
       ...{ service: 'aurora', source: 'prometheus' },
-      indicators: { fill_rate: { ratio }, health: { http: { url: 'http://127.0.0.1:1' } } },
-      windows: [
-        { name: 'now', until: '5m', stop: { fill_rate: { below: '80%' }, health: { failing: 3 } } },
-      ],
+      indicators: {
+        fill_rate: { ratio },
+        health: { http: { url: 'http://127.0.0.1:1' } },
+        trail: { audit_log: { report: '/l', bad: 'untraced', trace: { id: 'a' }, time: 't' } },
+      },
+      windows: [{ name: 'now', until: '5m', stop }],
     };
     writeFileSync(join(folder, 'aurora.yaml'), JSON.stringify(policy));
     const of = (name: string, more: object = { above: '95%' }) =>
@@ -136,6 +139,7 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
     expect((await of('fill_rate', { above: '2s' })).text).toContain('found 2s; wanted a share');
     expect((await of('fil_rate')).text).toContain('has no indicator fil_rate; it has fill_rate');
     expect((await of('health')).text).toContain('write it as a check of kind http');
+    expect((await of('trail')).text).toContain('write it as a check of kind audit_log');
     const missing = await check({ policy: 'b.yaml', name: 'a', above: 1 }, { folder });
     expect(missing.outcome).toBe('unknown');
   });
@@ -208,6 +212,7 @@ describe('the check indicator as it is written', () => {
     [{ source, promql: 'a', above: 1, below: 2 }, 'found above and below; wanted exactly one'],
     [{ source, policy: 'a', above: 1 }, 'found one of policy and name; wanted both or none'],
     [{ source, http: { url: 'http://a' }, above: 1 }, 'a field that does not exist here'],
+    [{ source, audit_log: { report: 'a' }, above: 1 }, 'a field that does not exist here'],
   ])('refuses %o', (indicator, problem) => {
     expect(problemsOf({ indicator }).join('\n')).toContain(problem);
   });
