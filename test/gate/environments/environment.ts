@@ -236,10 +236,11 @@ function configOf(urls: Readonly<Record<string, string>>) {
 }
 
 function write(folder: string, path: string, written: Written): string {
-  const { body, ageHours } = typeof written === 'string' ? { body: written, ageHours: 0 } : written;
+  const parts = typeof written === 'string' ? { body: written } : written;
+  const { body, ageHours = 0 } = 'program' in parts ? { body: parts.program } : parts;
   const whole = join(folder, path);
   mkdirSync(dirname(whole), { recursive: true });
-  writeFileSync(whole, body);
+  writeFileSync(whole, body, { mode: 'program' in parts ? 0o755 : 0o644 });
   const at = (Date.now() - ageHours * HOUR_MS) / 1_000;
   if (ageHours > 0) utimesSync(whole, at, at);
   return whole;

@@ -5,7 +5,11 @@ import type { Said } from './programs.ts';
 import type { SiteAnswer } from './sites.ts';
 import type { Telemetry, TelemetryChange } from './telemetry.ts';
 
-export type Written = string | { readonly body: string; readonly ageHours: number };
+export type Written =
+  | string
+  | { readonly body: string; readonly ageHours?: number }
+  /** It can be carried out. */
+  | { readonly program: string };
 
 /** In the copy of the shipped gate: what is there, and what stands there instead. */
 export type Edit = readonly [from: string, to: string];
