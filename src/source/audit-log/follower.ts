@@ -91,7 +91,10 @@ export class Follower {
     });
     if (opened === 'missing') return `${path} is missing; correct the path, or write the log`;
     if (opened === null) return `${path} is no regular file; name the log itself`;
-    const current = await this.#knownAs(opened, path, atMs);
+    const current = await this.#knownAs(opened, path, atMs).catch(async (error: unknown) => {
+      await opened.handle.close();
+      throw error;
+    });
     current.path = path;
     current.usedAtMs = atMs;
     this.#seenAtMs = atMs;

@@ -16,8 +16,13 @@ export type Opened = { readonly handle: FileHandle; readonly key: string };
 /** Without waiting: opening a pipe would otherwise hang until somebody writes. */
 export async function openLog(path: string): Promise<Opened | null> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const stat = await handle.stat();
-  if (stat.isFile()) return { handle, key: `${stat.dev}:${stat.ino}` };
+  try {
+    const stat = await handle.stat();
+    if (stat.isFile()) return { handle, key: `${stat.dev}:${stat.ino}` };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
   await handle.close();
   return null;
 }
