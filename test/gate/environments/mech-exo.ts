@@ -109,7 +109,7 @@ export const VALIDATE = 'scripts/validate_config.py --env production';
 export const REPLICATION = 's3api get-bucket-replication --bucket mech-exo-backups';
 export const DISKS = '--noheadings --output TYPE,MOUNTPOINT';
 export const notify = (channel: string) =>
-  `notify test --channel ${channel} -c config/mech-exo.yaml`;
+  `notify test --channel ${channel} --config config/mech-exo.yaml`;
 
 const PROGRAMS: World['programs'] = {
   python: [
