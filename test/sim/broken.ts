@@ -40,7 +40,7 @@ const ENGINE: readonly Broken[] = [
   },
   {
     name: 'closed-unchecked',
-    seed: 252,
+    seed: 524,
     rule: 'J4',
     what: 'a human stop does not look whether the watch is still open after a conflict',
     edits: [
@@ -264,7 +264,7 @@ const ENGINE: readonly Broken[] = [
     what: 'a newer deploy does not call off the rollback of the old one',
     edits: [
       {
-        file: 'src/engine/commands.ts',
+        file: 'src/engine/starting.ts',
         find: 'const giveUp = givesUpActions',
         replace: 'const giveUp = givesUpActions && id === null',
       },
