@@ -114,7 +114,7 @@ export class Follower {
       await retired.file.continueIn(opened);
       return retired;
     }
-    const before = this.#known.find((one) => one.path === path);
+    const before = this.#known.findLast((one) => one.path === path);
     if (before !== undefined && (await before.file.isContinuedBy(opened))) {
       await before.file.continueIn(opened);
       return before;
@@ -132,7 +132,7 @@ export class Follower {
       const isOver =
         known !== last &&
         (request.atMs - known.usedAtMs > LINGER_MS || index < this.#known.length - FILES_MAX);
-      const read = await this.#readOne(known, budget, isOver, request);
+      const read = await this.#readOne(known, { ...request, budget, isOver });
       if (read.other !== null) return failed('rejected', `${known.path} ${read.other}`);
       budget -= read.bytes;
       isBehind ||= read.isBehind;
@@ -147,18 +147,16 @@ export class Follower {
 
   async #readOne(
     known: Known,
-    budget: number,
-    isOver: boolean,
-    { atMs, onLine, ...request }: FollowRequest,
+    { atMs, onLine, ...request }: FollowRequest & Pick<ReadOn, 'budget' | 'isOver'>,
   ): Promise<HaveRead> {
     const read = await known.file.readOn({
-      ...{ ...request, budget, isOver },
+      ...request,
       onLine: (line) => {
         const writtenMs = onLine(line, known.sinceMs);
         if (writtenMs !== null) known.sinceMs = Math.max(known.sinceMs, writtenMs);
       },
     });
-    if (read.bytes > 0 && !isOver) known.usedAtMs = atMs;
+    if (read.bytes > 0 && request.isOver !== true) known.usedAtMs = atMs;
     // What is appended from now on is newer than this reading.
     if (!read.isBehind) known.sinceMs = Math.max(known.sinceMs, atMs);
     return read;

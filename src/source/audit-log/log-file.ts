@@ -10,6 +10,8 @@ const STEP_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 /** Bytes before the next line: whether they are still there tells whether the file is the same. */
 const MARK_BYTES = 64;
+/** Of the beginning and of the end, to tell whether a file is a copy of another. */
+const HEAD_BYTES = 4_096;
 
 export type Opened = { readonly handle: FileHandle; readonly key: string };
 
@@ -66,11 +68,22 @@ export class LogFile {
     return (await this.#opened.handle.stat()).size;
   }
 
-  /** A copy took its place (as rsync does) and holds what was read so far: it is the same log. */
+  /** A copy took its place (as rsync does) and holds what is in this one: it is the same log. */
   async isContinuedBy({ handle }: Opened): Promise<boolean> {
-    if (this.#offset === null || this.#offset === 0) return false;
+    const offset = this.#offset ?? 0;
     const { size } = await handle.stat();
-    return size >= this.#offset && (await this.#isMarked(handle, this.#offset));
+    if (offset > 0 && size >= offset && (await this.#isMarked(handle, offset))) return true;
+    // Nothing of it was read yet, or it was written anew since.
+    const ownSize = await this.size();
+    if (ownSize === 0 || size < ownSize) return false;
+    for (const at of [0, Math.max(0, ownSize - HEAD_BYTES)]) {
+      const length = Math.min(HEAD_BYTES, ownSize);
+      const [own, other] = await Promise.all(
+        [this.#opened.handle, handle].map((one) => bytesAt(one, at, length)),
+      );
+      if (own === undefined || other === undefined || !own.equals(other)) return false;
+    }
+    return true;
   }
 
   async continueIn(opened: Opened): Promise<void> {
@@ -155,16 +168,18 @@ export class LogFile {
     this.#offset = this.#isSkipping ? at : at - unfinished;
     this.#mark = Buffer.alloc(0);
     const length = Math.min(MARK_BYTES, this.#offset);
-    const mark = Buffer.alloc(length);
-    const { bytesRead } = await this.#opened.handle.read(mark, 0, length, this.#offset - length);
-    this.#mark = mark.subarray(0, bytesRead);
+    this.#mark = await bytesAt(this.#opened.handle, this.#offset - length, length);
   }
 
   async #isMarked(handle: FileHandle, offset: number): Promise<boolean> {
     const { length } = this.#mark;
     if (length === 0) return true;
-    const found = Buffer.alloc(length);
-    await handle.read(found, 0, length, offset - length);
-    return found.equals(this.#mark);
+    return (await bytesAt(handle, offset - length, length)).equals(this.#mark);
   }
+}
+
+async function bytesAt(handle: FileHandle, at: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  const { bytesRead } = await handle.read(buffer, 0, length, at);
+  return buffer.subarray(0, bytesRead);
 }
