@@ -90,7 +90,8 @@ function endOf(child: ChildProcess): Promise<End> {
   return new Promise((resolve) => {
     child.on('error', (error) => resolve({ failed: codeOf(error) }));
     child.on('exit', (code, by) => {
-      const timer = setTimeout(() => resolve({ code, by }), PIPES_WAIT_MS);
+      // On a busy machine the time may be over before anybody has looked at the pipes: once more.
+      const timer = setTimeout(() => setImmediate(resolve, { code, by }), PIPES_WAIT_MS);
       child.on('close', () => {
         clearTimeout(timer);
         resolve({ code, by });
