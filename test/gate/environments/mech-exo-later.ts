@@ -298,6 +298,15 @@ const WEEK_TURNS: readonly Turn[] = [
     },
   ),
   turn(
+    'the last daily report is 5 days old',
+    {
+      files: Object.fromEntries(
+        [1, 2, 3, 4, 5].map((day) => [report(day), { body: '<html>', ageHours: 24 * (4 + day) }]),
+      ),
+    },
+    { daily_reporting: 'reports/daily/day-1.html is 5d old, at most 4d wanted' },
+  ),
+  turn(
     'there are 4 daily reports',
     { files: { [report(3)]: null } },
     {
