@@ -29,7 +29,7 @@ export type SignOffFilter = Pick<GateFilter, 'environment' | 'version' | 'limit'
   readonly gate: string;
 };
 
-/** Told to one channel. Its id is `<record>.<channel>`: the same after a crash. */
+/** Told to one channel. Its id is `<record>-<channel>`: the same after a crash. */
 export type NewGateMessage = {
   readonly id: string;
   readonly recordId: string;
