@@ -249,9 +249,14 @@ const FEATURES: readonly SparkTurn[] = [
       [id]: `${flag}.toggleable is "false", "true" wanted`,
     }),
   ),
-  turn('6. the flags answer after 150 ms', flags(features(), 150), {
-    feature_latency: 'within 100ms wanted',
-  }),
+  turn(
+    '6. the flags answer after 150 ms',
+    {
+      ...flags(features(), 150),
+      gate: [['api/features/status", within: 2s', 'api/features/status", within: 100ms']],
+    },
+    { feature_latency: 'within 100ms wanted' },
+  ),
 ];
 
 const WARNING = "('WARNING', 'the backup is late')";
