@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type Run = {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Default: the folder that canaryd runs in. */
+  readonly cwd?: string;
   readonly stdin: string;
   readonly timeoutMs: number;
   /** Of stdout and stderr together, the last bytes are kept. */
@@ -29,7 +31,7 @@ const hasGroups = process.platform !== 'win32';
 
 export async function run(options: Run): Promise<RunResult> {
   const [program = '', ...args] = options.argv;
-  const child = start(program, args, options.env);
+  const child = start(program, args, options);
   if (typeof child === 'string') return { kind: 'not_started', code: child };
   const output = keepTail(child, options.outputBytesMax);
   const ended = endOf(child);
@@ -59,13 +61,14 @@ export async function run(options: Run): Promise<RunResult> {
 function start(
   program: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>>,
+  { env, cwd }: Pick<Run, 'env' | 'cwd'>,
 ): ChildProcess | string {
   try {
     return spawn(program, args, {
       shell: false,
       detached: hasGroups,
       env,
+      ...(cwd === undefined ? {} : { cwd }),
       stdio: 'pipe',
       windowsHide: true,
     });
@@ -87,7 +90,8 @@ function endOf(child: ChildProcess): Promise<End> {
   return new Promise((resolve) => {
     child.on('error', (error) => resolve({ failed: codeOf(error) }));
     child.on('exit', (code, by) => {
-      const timer = setTimeout(() => resolve({ code, by }), PIPES_WAIT_MS);
+      // On a busy machine the time may be over before anybody has looked at the pipes: once more.
+      const timer = setTimeout(() => setImmediate(resolve, { code, by }), PIPES_WAIT_MS);
       child.on('close', () => {
         clearTimeout(timer);
         resolve({ code, by });

@@ -1,6 +1,6 @@
-// What of a policy can be judged on the past. Health endpoints have no past that anybody could ask:
-// unless a prober recorded them and the policy says where, their conditions are left out, by name,
-// and never count as good.
+// What of a policy can be judged on the past. Audit logs are not in a Prometheus, and health endpoints
+// have no past that anybody could ask: unless a prober recorded them and the policy says where, their
+// conditions are left out, by name, and never count as good.
 import type { Condition, Policy } from '../core/policy.ts';
 
 export type LeftOut = { readonly condition: Condition; readonly why: string };
@@ -14,15 +14,19 @@ export type ReplayedPolicy = {
 };
 
 export function replayedPolicy(policy: Policy): ReplayedPolicy {
-  const isLeftOut = ({ indicator: id }: Condition) => {
+  const whyNot = ({ indicator: id }: Condition) => {
     const indicator = policy.indicators[id];
-    return indicator?.kind === 'http' && indicator.recorded === undefined;
+    if (indicator?.kind === 'audit_log') return 'an audit log is not in a Prometheus';
+    const isAsked = indicator?.kind === 'http' && indicator.recorded === undefined;
+    return isAsked
+      ? 'a health endpoint cannot be asked about the past (http.recorded says where it was recorded)'
+      : null;
   };
-  const conditions = policy.conditions.filter((condition) => !isLeftOut(condition));
-  const leftOut = policy.conditions.filter(isLeftOut).map((condition) => ({
-    condition,
-    why: 'a health endpoint cannot be asked about the past (http.recorded says where it was recorded)',
-  }));
+  const conditions = policy.conditions.filter((condition) => whyNot(condition) === null);
+  const leftOut = policy.conditions.flatMap((condition) => {
+    const why = whyNot(condition);
+    return why === null ? [] : [{ condition, why }];
+  });
   return {
     policy: { ...policy, conditions, verify: null },
     leftOut,

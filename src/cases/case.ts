@@ -19,7 +19,7 @@ export type Case = {
     readonly mode: Mode | null;
   };
   readonly series: readonly CaseSeries[];
-  /** Of promql indicators. */
+  /** Of promql and audit_log indicators. */
   readonly values: ReadonlyMap<string, Course>;
   /** Of http indicators; none: ok. */
   readonly health: ReadonlyMap<string, HealthCourse>;

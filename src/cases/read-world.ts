@@ -3,7 +3,7 @@
 import type { AnswersInput, CaseInput, CasesInput, CourseInput } from '../config/case-schema.ts';
 import { SERIES_IN_CASE_MAX } from '../config/case-schema.ts';
 import { didYouMean, found, type Path, problem } from '../config/problems.ts';
-import type { ActionName, Policy } from '../core/policy.ts';
+import type { ActionName, Indicator, Policy } from '../core/policy.ts';
 import { parseQuantity } from '../core/quantity.ts';
 import type { Problem } from '../kit/errors.ts';
 import {
@@ -52,8 +52,8 @@ export function bucketsOf({ buckets }: Pick<CasesInput, 'buckets'>): readonly nu
 }
 
 export function readWorld(inputs: Inputs, context: WorldContext): World {
-  const promql = idsOf(context.policy, 'promql');
-  const isValue = ([name]: readonly [string, CourseInput]) => promql.includes(name);
+  const valued = idsOf(context.policy, 'promql', 'audit_log');
+  const isValue = ([name]: readonly [string, CourseInput]) => valued.includes(name);
   const before = Object.entries(inputs.before ?? {});
   return {
     before: readSeries(
@@ -87,8 +87,10 @@ export function valuesOf(file: World, own: World): ReadonlyMap<string, Course> {
   return new Map(ids.map((id) => [id, joined(before.get(id), after.get(id))]));
 }
 
-export function idsOf(policy: Policy, kind: 'promql' | 'http'): readonly string[] {
-  return Object.values(policy.indicators).flatMap((one) => (one.kind === kind ? [one.id] : []));
+export function idsOf(policy: Policy, ...kinds: readonly Indicator['kind'][]): readonly string[] {
+  return Object.values(policy.indicators).flatMap(({ id, kind }) =>
+    kinds.includes(kind) ? [id] : [],
+  );
 }
 
 function readSeries(
@@ -147,12 +149,13 @@ function readValues(
   { policy, everyMs, path, problems }: WorldContext,
 ): ReadonlyMap<string, Course> {
   const values = new Map<string, Course>();
-  const known = idsOf(policy, 'promql');
+  const known = idsOf(policy, 'promql', 'audit_log');
   for (const [id, written] of entries) {
     const at = [...path, era === 'before' ? 'before' : 'values', id];
     if (!known.includes(id)) {
-      const names = known.length === 0 ? 'none: the policy has no promql' : known.join(', ');
-      const wanted = `a promql indicator (${names})${didYouMean(id, known)}; the others are computed from series`;
+      const none = 'none: the policy has no promql and no audit_log';
+      const names = known.length === 0 ? none : known.join(', ');
+      const wanted = `a promql or audit_log indicator (${names})${didYouMean(id, known)}; the others are computed from series`;
       problems.push(problem(at, 'a name that is none', wanted));
       continue;
     }

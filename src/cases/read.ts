@@ -113,10 +113,13 @@ function readCase(
 ): Case {
   const { policy, path, problems } = context;
   const values = valuesOf(shared, own);
-  for (const id of idsOf(policy, 'promql')) {
-    if (values.has(id)) continue;
-    const wanted = `its values, such as { ${id}: { 0s: 0, 2m: 600 } }: promql cannot be computed offline`;
-    problems.push(problem([...path, 'values', id], 'nothing', wanted));
+  for (const kind of ['promql', 'audit_log'] as const) {
+    for (const id of idsOf(policy, kind)) {
+      if (values.has(id)) continue;
+      const example = kind === 'promql' ? '{ 0s: 0, 2m: 600 }' : '{ 0s: 0%, 2m: 5% }';
+      const wanted = `its values, such as { ${id}: ${example} }: ${kind} cannot be computed offline`;
+      problems.push(problem([...path, 'values', id], 'nothing', wanted));
+    }
   }
   const deploy = deployOf(file, input, context);
   const { startedMs } = deploy;

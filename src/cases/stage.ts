@@ -12,6 +12,7 @@ import { judgedHealth } from '../source/health.ts';
 import { healthAt, outcomeOf } from './answers.ts';
 import type { Case, CaseFile } from './case.ts';
 import type { Deed, Happening } from './happening.ts';
+import { createOfflineLogs } from './offline-logs.ts';
 import { createOfflinePrometheus, createOfflineScrape, type Trouble } from './offline-source.ts';
 
 /** How often a scraped service is looked at before a deploy, and for how long. */
@@ -48,6 +49,7 @@ export class Stage {
       policies: [{ policy, hash: 'test' }],
       sources: { [policy.source]: this.#source },
       readHealth: this.#readHealth,
+      auditLogs: createOfflineLogs(options),
       healthBefore: (key) => healthBefore(policy, one, key),
       sendAction: this.#sendAction,
       isOffline: true,

@@ -1,5 +1,10 @@
 // Findings about indicators by themselves: what they count, over which range, with how much traffic.
-import type { Indicator, QuantileIndicator, RatioIndicator } from '../core/policy.ts';
+import type {
+  AuditLogIndicator,
+  Indicator,
+  QuantileIndicator,
+  RatioIndicator,
+} from '../core/policy.ts';
 import { formatDuration, formatValue } from '../core/quantity.ts';
 import { selectorsOf } from '../core/select.ts';
 import { selectorText } from '../source/promql.ts';
@@ -72,8 +77,19 @@ function looksLikeRegex(value: string): boolean {
   return text.startsWith('/') ? /\.[*+]/.test(text) : LOOKS_LIKE_REGEX.test(text);
 }
 
+type ShareIndicator = RatioIndicator | AuditLogIndicator;
+
+function isShare(indicator: Indicator): indicator is ShareIndicator {
+  return indicator.kind === 'ratio' || indicator.kind === 'audit_log';
+}
+
+function partOf(indicator: ShareIndicator): 'good' | 'bad' {
+  return indicator.kind === 'ratio' ? indicator.part : 'bad';
+}
+
 function guardFindings(subject: Subject, indicator: Indicator): Finding[] {
-  if (indicator.kind !== 'ratio' && indicator.kind !== 'quantile') return [];
+  const isOfEvents = indicator.kind === 'quantile' || isShare(indicator);
+  if (!isOfEvents) return [];
   const { minTotal, id } = indicator;
   if (minTotal < GUARD_MIN) {
     const about = aboutIndicator(subject, id, 'min_total');
@@ -115,12 +131,12 @@ function decides(minTotal: number, { condition: { limit } }: Judged, margin: num
 }
 
 /** So many events that several are needed to cross a stop; 0: nothing is said about it. */
-function neededTotal({ judged }: Subject, indicator: RatioIndicator | QuantileIndicator): number {
+function neededTotal({ judged }: Subject, indicator: ShareIndicator | QuantileIndicator): number {
   if (indicator.kind === 'quantile') return 0;
   const needs = judged.map((one) => {
     const { condition } = one;
     if (condition.indicator !== indicator.id || condition.role !== 'stop') return 0;
-    const margin = marginOf(one, indicator.part);
+    const margin = marginOf(one, partOf(indicator));
     if (margin === null || !decides(MIN_TOTAL_DEFAULT, one, margin)) return 0;
     return severalOf(margin);
   });
@@ -131,8 +147,9 @@ function severalOf(margin: number): number {
   return Math.ceil(2 / margin - EPSILON);
 }
 
-function oneEvent(subject: Subject, judged: Judged, { part, minTotal }: RatioIndicator): Finding[] {
-  const margin = marginOf(judged, part);
+function oneEvent(subject: Subject, judged: Judged, indicator: ShareIndicator): Finding[] {
+  const { minTotal } = indicator;
+  const margin = marginOf(judged, partOf(indicator));
   if (margin === null || !decides(minTotal, judged, margin)) return [];
   const share = 1 / minTotal;
   const needed = severalOf(margin);
@@ -235,6 +252,8 @@ function gaugeFindings(subject: Subject, indicator: Indicator): Finding[] {
 function rangeFindings({ policy, ...rest }: Subject, indicator: Indicator): Finding[] {
   const rangeMs = rangeOf(indicator);
   const leastMs = SAMPLES_IN_RANGE_MIN * policy.intervalMs;
+  // Events are not sampled: none is missed by looking seldom.
+  if (indicator.kind === 'audit_log') return [];
   if (rangeMs === null || rangeMs >= leastMs) return [];
   const field = indicator.kind === 'promql' ? 'promql' : 'over';
   const found = `a range of ${formatDuration(rangeMs)} at an interval of ${formatDuration(policy.intervalMs)}`;
@@ -250,6 +269,7 @@ export function rangeOf(indicator: Indicator): number | null {
     case 'quantile':
     case 'rate':
     case 'increase':
+    case 'audit_log':
       return indicator.overMs;
     case 'promql':
       return indicator.overMs ?? (indicator.waitMs > 0 ? indicator.waitMs : null);

@@ -1,6 +1,7 @@
 // Findings about single limits: direction, reach, unit, and what they are a share of.
 import { contains, meet, regionOf } from '../config/limit-checks.ts';
 import { BASELINE } from '../config/policy-draft.ts';
+import { isShareKind } from '../config/units.ts';
 import { formatValue } from '../core/quantity.ts';
 import { type Finding, finding } from './finding.ts';
 import {
@@ -46,6 +47,9 @@ function meaningOf({ indicator }: Judged): readonly [boolean, boolean | null, st
     const isBad = indicator.part === 'bad';
     return [true, isBad, `the figure is the share of ${indicator.part} events`];
   }
+  if (indicator.kind === 'audit_log') {
+    return [true, true, `the figure is the share of ${indicator.bad} events`];
+  }
   const isDuration = indicator.kind === 'quantile' && indicator.unit === 'seconds';
   if (isDuration && isWaited(allWordsOf(indicator))) {
     return [true, true, 'the figure is how long something takes'];
@@ -60,7 +64,7 @@ function meaningOf({ indicator }: Judged): readonly [boolean, boolean | null, st
 function reachFindings(subject: Subject, judged: Judged): Finding[] {
   const { condition, indicator } = judged;
   const { limit, role } = condition;
-  if (limit.kind !== 'compare' || indicator.kind === 'ratio') return [];
+  if (limit.kind !== 'compare' || isShareKind(indicator.kind)) return [];
   if (limit.comparator === 'within' && limit.of !== null) return [];
   const domain = domainOf(indicator);
   if (domain === null) return [];
@@ -105,6 +109,7 @@ function mayBeZero({ indicator }: Judged): boolean {
   switch (indicator.kind) {
     case 'ratio':
       return indicator.part === 'bad';
+    case 'audit_log':
     case 'rate':
     case 'increase':
       return true;

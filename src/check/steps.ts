@@ -1,6 +1,7 @@
 // Findings about what a stop does, and how it is proven.
 import { entriesOf, fieldOf, itemsOf, VERIFY } from '../config/policy-draft.ts';
 import type { Path } from '../config/problems.ts';
+import { isShareKind } from '../config/units.ts';
 import { formatDuration } from '../core/quantity.ts';
 import { type Finding, finding } from './finding.ts';
 import { aboutCondition, holdOf, type Judged, type Subject, waitOf } from './subject.ts';
@@ -59,7 +60,8 @@ function verifyFindings(subject: Subject, judged: Judged): Finding[] {
     isCount &&
     limit.kind === 'compare' &&
     (limit.comparator === 'above' || (limit.comparator === 'at_least' && limit.value > 0));
-  const needsTraffic = indicator.kind === 'ratio' || indicator.kind === 'quantile' || needsEvents;
+  const isOfEvents = indicator.kind === 'quantile' || isShareKind(indicator.kind);
+  const needsTraffic = isOfEvents || needsEvents;
   if (!isDisarmed || !needsTraffic) return [];
   const found = `${judged.text}, which needs traffic, after a disarm`;
   const wanted = 'proof without traffic, such as health, version or a gauge';

@@ -95,6 +95,7 @@ export function domainOf(indicator: Indicator): Region | null {
   const fromZero = { from: 0, to: Infinity, fromIncluded: true, toIncluded: false };
   switch (indicator.kind) {
     case 'ratio':
+    case 'audit_log':
       return { ...fromZero, to: 1, toIncluded: true };
     case 'rate':
     case 'increase':

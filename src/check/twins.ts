@@ -78,7 +78,15 @@ function seriesOf(indicator: Indicator): string {
         ? indicator.aggregate
         : indicator.kind === 'promql'
           ? indicator.promql
-          : indicator.id;
+          : indicator.kind === 'audit_log'
+            ? [
+                indicator.report,
+                indicator.bad,
+                indicator.trace,
+                indicator.schema,
+                indicator.numbers,
+              ]
+            : indicator.id;
   // Two ratios of the same counters are one figure, unless one counts the good, the other the bad.
   const what = indicator.kind === 'ratio' ? indicator.part : detail;
   return JSON.stringify([indicator.kind, what, selectorsOf(indicator).map(selectorText)]);

@@ -43,6 +43,7 @@ function doubtOf(judged: Judged): Doubt {
   const { indicator } = judged;
   const value = Math.abs(limit.value);
   if (indicator.kind === 'ratio') return ratioDoubt(judged, indicator.part, value);
+  if (indicator.kind === 'audit_log') return ratioDoubt(judged, 'bad', value);
   const bases = basesOf(indicator);
   return (
     millisecondDoubt(indicator, bases, value) ??

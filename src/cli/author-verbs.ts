@@ -3,14 +3,11 @@
 import { type Command, Option } from 'commander';
 import type { BacktestOptions } from './backtest.ts';
 import type { CheckOptions } from './check.ts';
+import { collect, examples } from './help.ts';
 import { type CliIo, createOutput } from './output.ts';
 import { DEFAULT_CONFIG } from './parse.ts';
 import type { SimulateVerbOptions } from './simulate.ts';
 import type { TestOptions } from './test.ts';
-
-export function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  canaryd ${line}`).join('\n')}`;
-}
 
 export function addAuthorVerbs(program: Command, io: CliIo, done: (code: number) => void): void {
   addCheck(program, io, done);
@@ -20,7 +17,6 @@ export function addAuthorVerbs(program: Command, io: CliIo, done: (code: number)
 }
 
 function addCheck(program: Command, io: CliIo, done: (code: number) => void): void {
-  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
   program
     .command('check [files...]')
     .description('Say what policies or the config mean, their mistakes, and what will go wrong')
@@ -55,7 +51,6 @@ Exit codes: 0 nothing worse than a warning, 1 an error was found (with --strict:
 2 not valid, 4 a source cannot be asked.`;
 
 function addBacktest(program: Command, io: CliIo, done: (code: number) => void): void {
-  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
   program
     .command('backtest <policy>')
     .description('Replay a policy over past deploys, out of the history of its Prometheus')
@@ -121,7 +116,6 @@ function addTest(program: Command, io: CliIo, done: (code: number) => void): voi
 }
 
 function addSimulate(program: Command, io: CliIo, done: (code: number) => void): void {
-  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
   program
     .command('simulate <policy>')
     .description('Watch a policy stop a made-up deploy, on this machine and with nothing to set up')

@@ -12,7 +12,8 @@ import {
 } from '../backtest/run.ts';
 import { isAllRight } from '../backtest/score.ts';
 import { openStateFile, type StateFile } from '../backtest/state-file.ts';
-import { loadConfig, loadPolicyFile } from '../config/load.ts';
+import { loadConfigSources } from '../config/config-sources.ts';
+import { loadPolicyFile } from '../config/load.ts';
 import type { Policy } from '../core/policy.ts';
 import { formatDuration } from '../core/quantity.ts';
 import { policyHash, prometheusOptions } from '../daemon/sources.ts';
@@ -159,8 +160,7 @@ function sourceOf(
     }
     return { name: url.origin, options: { url: prometheus, timeoutMs, clock } };
   }
-  const { sources } = loadConfig(path, { env }).config;
-  const source = sources[policy.source];
+  const source = loadConfigSources(path, { env }).find(policy.source) ?? undefined;
   if (source?.kind === 'prometheus') {
     const options = prometheusOptions(source, clock);
     const patientMs = Math.max(timeoutMs, source.timeoutMs);

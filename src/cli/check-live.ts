@@ -11,6 +11,7 @@ import { didYouMean } from '../config/problems.ts';
 import { createSecrets, healthWithSecrets, type Secrets } from '../config/secrets.ts';
 import type { Policy } from '../core/policy.ts';
 import { prometheusOptions, scrapeOptions } from '../daemon/sources.ts';
+import { createAuditLogs } from '../source/audit-log/reader.ts';
 import { createHealthReader } from '../source/health.ts';
 import { usage } from './exit.ts';
 import type { CliIo } from './output.ts';
@@ -41,10 +42,11 @@ export function createLive(
   const { sources, secrets } = sourcesOf(io, named, options);
   const readHealth = healthWithSecrets(createHealthReader({ clock: io.clock }), secrets);
   const { clock, signal } = io;
+  const auditLogs = createAuditLogs({ clock, folder: process.cwd() });
   return {
     optionsFor: (policy) => ({
       sight: sightOf(policy, sources, io),
-      ...{ readHealth, clock, signal },
+      ...{ readHealth, auditLogs, clock, signal },
       parameters: valuesFor(policy, given),
       version: options.version ?? null,
     }),

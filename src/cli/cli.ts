@@ -5,9 +5,11 @@ import { PHASES } from '../core/watch.ts';
 import { systemClock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
 import { VERSION } from '../kit/version.ts';
-import { addAuthorVerbs, examples } from './author-verbs.ts';
+import { addAuthorVerbs } from './author-verbs.ts';
 import { createClient, DEFAULT_SERVER, serverOf, tokenOf } from './client.ts';
 import { CliExit, EXIT, type ExitCode } from './exit.ts';
+import { addGate } from './gate-program.ts';
+import { collect, examples } from './help.ts';
 import type { NotifyOptions } from './notify.ts';
 import { type CliIo, createOutput } from './output.ts';
 import { DEFAULT_CONFIG } from './parse.ts';
@@ -88,6 +90,7 @@ function addLocal(program: Command, io: CliIo, done: (code: number) => void): vo
     });
   addAuthorVerbs(program, io, done);
   addNotify(program, io, done);
+  addGate(program, io, done);
   program
     .command('demo')
     .description('Watch a simulated trading service through a bad deploy, on this machine')
@@ -141,7 +144,6 @@ function sessionOf(io: CliIo, options: Remote): verbs.Session {
 type Run<Options> = (session: verbs.Session, options: Options) => Promise<ExitCode>;
 
 function addStart(program: Command, io: CliIo, done: (code: number) => void): void {
-  const collect = (pair: string, pairs: readonly string[] = []) => [...pairs, pair];
   remote(program, 'start <service>', 'Start the watch of a deploy')
     .requiredOption('--version <version>', 'version that was deployed')
     .option('--environment <name>', "default: the policy's, else production")
@@ -254,6 +256,15 @@ function addHuman(program: Command, io: CliIo, done: (code: number) => void): vo
     .requiredOption('--by-duration <duration>', 'how much longer, at most 7d')
     .action((id: string, options: verbs.HumanOptions & { byDuration: string } & Remote) =>
       run(options, (session) => verbs.command(session, 'extend', id, options)),
+    );
+  remote(program, 'sign <watch>', 'Sign what the policy asks people for')
+    .requiredOption('--role <role>', 'the role in which you sign')
+    .requiredOption('--name <name>', 'your name')
+    .option('--note <text>', 'what else there is to say')
+    .option('--by <name>', 'who gives it to canaryd; default: as the machine or the token says')
+    .addHelpText('after', examples('sign w_0123456789abcdef --role engineering_lead --name Ada'))
+    .action((id: string, options: verbs.SignOptions & Remote) =>
+      run(options, (session) => verbs.sign(session, id, options)),
     );
   human(
     'hold',

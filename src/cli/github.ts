@@ -16,13 +16,16 @@ export function escapeData(text: string): string {
 
 /** Text in Markdown and HTML: nothing in it may format, link, mention or end a table cell. */
 export function escapeMarkdown(text: string): string {
-  return plain(text)
-    .replace(/&/g, '&amp;')
-    .replace(/</g, '&lt;')
-    .replace(/>/g, '&gt;')
-    .replace(/@/g, '&#64;')
-    .replace(/https?:\/\//gi, (scheme) => scheme.replace(':', '&#58;'))
-    .replace(/[\\`*_{}[\]()#+!|~]/g, '\\$&');
+  return (
+    plain(text)
+      // First: the entities that follow have a # of their own.
+      .replace(/[\\`*_{}[\]()#+!|~]/g, '\\$&')
+      .replace(/&/g, '&amp;')
+      .replace(/</g, '&lt;')
+      .replace(/>/g, '&gt;')
+      .replace(/@/g, '&#64;')
+      .replace(/https?:\/\//gi, (scheme) => scheme.replace(':', '&#58;'))
+  );
 }
 
 /** Tells GitHub the verdict. A file that cannot be written is said, and changes no exit code. */

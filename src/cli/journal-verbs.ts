@@ -60,7 +60,9 @@ function activeText(active: number): string {
 
 function countsText(counts: Counts): string {
   const { settings, ...rows } = counts;
-  const parts = Object.entries(rows).map(([table, rowCount]) => `${rowCount} ${table}`);
+  const parts = Object.entries(rows).map(
+    ([table, rowCount]) => `${rowCount} ${table.replaceAll('_', ' ')}`,
+  );
   return [...parts, ...(settings > 0 ? ['hold fire'] : [])].join(', ');
 }
 

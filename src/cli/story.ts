@@ -33,7 +33,8 @@ function eventText(event: WatchEvent, conditions: Conditions): string {
     case 'watch.started': {
       const { service, environment, version } = event.deploy;
       const late = event.lateMs > 60_000 ? `, ${roughDuration(event.lateMs)} late` : '';
-      return `started: ${service} ${version} in ${environment}, ${event.mode}${late}`;
+      const go = event.withoutGo === undefined ? '' : `, WITHOUT a GO: found ${event.withoutGo}`;
+      return `started: ${service} ${version} in ${environment}, ${event.mode}${late}${go}`;
     }
     case 'watch.baselined': {
       const count = Object.keys(event.values).length;
@@ -105,6 +106,12 @@ function endText(event: EndEvent, evidence: (list: readonly Evidence[]) => strin
       return `acknowledged by ${event.by}: ${event.reason}`;
     case 'watch.resolved':
       return `resolved by ${event.by}: ${event.reason}`;
+    case 'watch.sign_off_due':
+      return `sign-off due: ${event.missing.map(({ role, statement }) => `${role} (${statement})`).join(', ')}`;
+    case 'watch.signed': {
+      const note = event.note === null ? '' : `: ${event.note}`;
+      return `signed by ${event.name} as ${event.role}${note}`;
+    }
     case 'watch.extended':
       return `extended to ${new Date(event.deadlineAtMs).toISOString()} by ${event.by}: ${event.reason}`;
     case 'watch.held':
@@ -148,6 +155,14 @@ export function verdictLine(view: WireWatch): string {
   return `${phase}: ${service} ${version} in ${environment} (${id})${why}${proof}`;
 }
 
+/** "signed: engineering_lead of aurora 1.4.0 by Ada; still missing: qa_lead". */
+export function signedLine({ service, version, sign_offs }: WireWatch, role: string): string {
+  const name = sign_offs.find((one) => one.role === role)?.signed?.name ?? 'nobody';
+  const missing = sign_offs.filter(({ signed }) => signed === null).map((one) => one.role);
+  const rest = missing.length === 0 ? 'all have signed' : `still missing: ${missing.join(', ')}`;
+  return `signed: ${role} of ${service} ${version} by ${name}; ${rest}`;
+}
+
 const OPEN = { open: 'waits for a person', critical: 'people are called' } as const;
 
 export function watchText(view: WireWatch): string {
@@ -164,6 +179,7 @@ export function watchText(view: WireWatch): string {
     ['closed', view.closed_at],
     ['verification', view.verification],
     ['acknowledged', view.acknowledged_by],
+    ['without GO', view.without_go],
     ['open', view.incident === 'none' ? null : OPEN[view.incident]],
     ['last tick', view.last_tick_at],
     ['page', view.url],
@@ -181,11 +197,16 @@ export function watchText(view: WireWatch): string {
     `${attempts} attempts`,
     detail ?? '',
   ]);
+  const signOffs = view.sign_offs.map(({ role, statement, due_at, signed }) => [
+    signed === null ? `not signed, due ${due_at}` : `signed by ${signed.name} at ${signed.at}`,
+    role,
+    signed?.note ? `${statement} (${signed.note})` : statement,
+  ]);
   const asked = new Map(view.conditions.map(({ indicator, query }) => [indicator, query]));
   const queries = [...asked].flatMap(([indicator, query]) =>
     query ? [['query', indicator, query]] : [],
   );
-  return [known, conditions, queries, actions]
+  return [known, signOffs, conditions, queries, actions]
     .filter((rows) => rows.length > 0)
     .map(table)
     .join('\n\n');

@@ -37,6 +37,7 @@ const AFTER_CLOSE = [
   'rollback.not_confirmed',
   'watch.acknowledged',
   'watch.resolved',
+  'watch.signed',
   'watch.resumed',
   'conditions.blinded',
   'conditions.sighted',

@@ -17,7 +17,7 @@ import { follow } from './follow.ts';
 import { reportToGithub } from './github.ts';
 import type { CliIo, Output } from './output.ts';
 import { callerOf, durationOf, parametersOf, runUrlOf, timeOf, wholeOf } from './parse.ts';
-import { listText, storyLine, verdictLine, watchText } from './story.ts';
+import { listText, signedLine, storyLine, verdictLine, watchText } from './story.ts';
 import { violations } from './verify.ts';
 
 export type Session = { readonly io: CliIo; readonly output: Output; readonly client: Client };
@@ -172,6 +172,26 @@ export async function command(
   const view = need(reply, client);
   if (output.isJson) output.json(view);
   else output.line(`${verb}: done; ${verdictLine(view)}`);
+  return EXIT.passed;
+}
+
+export type SignOptions = {
+  readonly role: string;
+  readonly name: string;
+  readonly note?: string;
+  readonly by?: string;
+};
+
+export async function sign(
+  { client, io, output }: Session,
+  id: string,
+  { role, name, note, by }: SignOptions,
+): Promise<ExitCode> {
+  const body = { role, name, note, by: callerOf(by, io.env) };
+  const path = `${pathOf(id)}/sign`;
+  const view = need(await client.ask({ method: 'POST', path, body, read: readWatch }), client);
+  if (output.isJson) output.json(view);
+  else output.line(signedLine(view, role));
   return EXIT.passed;
 }
 

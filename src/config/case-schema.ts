@@ -85,7 +85,10 @@ const shared = {
   deploy,
   before: courses('Series of the time before the deploy, up to it. Baselines come from here.'),
   series: courses('Series from the deploy on, as the source scrapes them.'),
-  values: courses('Values of promql indicators, by indicator: they cannot be computed offline.'),
+  values: courses(
+    'Values of promql and audit_log indicators, by indicator: they cannot be computed offline. Of ' +
+      'an audit log that is gone no event is known; its min_total is not tried.',
+  ),
   health: answers.optional().describe('What health endpoints answer. Default: ok.'),
   receivers,
 };

@@ -68,6 +68,13 @@ const sourceSchema = choice({ prometheus: prometheus.optional(), scrape: scrape.
   'scrape',
 ]).describe('Where indicators are read: exactly one of prometheus and scrape.');
 
+export const sourcesSchema = z
+  .record(word('the name of a source'), sourceSchema, { error: 'a mapping of names to sources' })
+  .refine((entries) => Object.keys(entries).length > 0, {
+    error: 'at least one source; policies refer to it by name',
+  })
+  .describe('Where indicators are read, by the name that policies use.');
+
 const deadMan = mapping({
   url: secret().describe('What is requested (GET), as $NAME: who knows it can keep it quiet.'),
   every: duration('10s', '1h', '1m')
@@ -91,7 +98,9 @@ const retention = mapping({
     .describe('Samples of closed watches are dropped after this time. Default 30d.'),
   watches: duration('1d', '3650d', '400d')
     .default('400d')
-    .describe('Closed watches and their events are dropped after this time. Default 400d.'),
+    .describe(
+      'Closed watches, decisions of gates and signatures are dropped after this time. Default 400d.',
+    ),
 });
 
 export const configSchema = mapping({
@@ -115,12 +124,7 @@ export const configSchema = mapping({
     .min(1, { error: 'at least one file name or pattern such as policies/*.yaml' })
     .max(100, { error: 'at most 100 patterns' })
     .describe('Policy files, as patterns relative to this file. Each must match a file.'),
-  sources: z
-    .record(word('the name of a source'), sourceSchema, { error: 'a mapping of names to sources' })
-    .refine((entries) => Object.keys(entries).length > 0, {
-      error: 'at least one source; policies refer to it by name',
-    })
-    .describe('Where indicators are read, by the name that policies use.'),
+  sources: sourcesSchema,
   slack: slackSchema
     .optional()
     .describe('Short for one channel: channels: { slack: { slack: … } }. Not next to channels.'),

@@ -112,7 +112,7 @@ function tokenProblem(value: string): string | null {
 
 type SourceInput = ConfigInput['sources'][string];
 
-function toSource(source: SourceInput, path: Path, context: ConfigContext): SourceConfig {
+export function toSource(source: SourceInput, path: Path, context: ConfigContext): SourceConfig {
   const { prometheus, scrape } = source;
   if (prometheus !== undefined) {
     const at = [...path, 'prometheus'];

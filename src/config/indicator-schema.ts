@@ -23,6 +23,7 @@ export const INDICATOR_KINDS = [
   'gauge',
   'promql',
   'http',
+  'audit_log',
 ] as const;
 export type IndicatorKind = (typeof INDICATOR_KINDS)[number];
 const aggregate = oneOf(['sum', 'min', 'max', 'avg', 'one']);
@@ -131,6 +132,54 @@ const http = mapping({
     'endpoint that does not answer is failing, not blind.',
 );
 
+const place = () => text(200, 'a field of the events, such as trace_id or /context/order_id');
+const listOf = (what: string) => {
+  const error = `a list of 1 to 100 ${what}`;
+  return z.array(text(200, error), { error }).min(1, { error }).max(100, { error });
+};
+const path = (example: string) => text(500, `a path such as ${example}`);
+
+const auditLog = mapping({
+  report: path('/srv/aurora/logs/aurora_events.jsonl').describe(
+    'The log, JSON in each line, on the machine of canaryd: a path, or a pattern such as ' +
+      '/srv/aurora/logs/session_*/events.jsonl, which means its newest match. Relative to where ' +
+      'canaryd runs; may contain ${version}. Followed through rotation and truncation.',
+  ),
+  bad: oneOf(['untraced', 'invalid']).describe(
+    'Which events are bad; the value is bad / all. untraced: those without a trace (lines that ' +
+      'are no events do not count at all). invalid: lines that are no JSON, hold what a ' +
+      'serializer left behind, have no time, or do not match the schema.',
+  ),
+  trace: mapping({
+    id: place().describe('The field with the trace, such as trace_id. Empty is none.'),
+    type: place().default('event_type').describe('The field with the type. Default event_type.'),
+    of: listOf('types of events')
+      .optional()
+      .describe('Only events of these types count. Without it, all.'),
+  })
+    .optional()
+    .describe('Where an event has its trace. Only with bad: untraced, which needs it.'),
+  time: place().describe(
+    "The field with the event's own time: ISO 8601, or s, ms, µs or ns since 1970. An event from " +
+      'before the deploy is never counted; one without a time is as old as the reading before it.',
+  ),
+  schema: path('/srv/aurora/aurora_event.schema.json')
+    .optional()
+    .describe('Each event matches this JSON Schema (draft-07, 2019-09 or 2020-12).'),
+  numbers: listOf('fields, such as price or fill.qty')
+    .optional()
+    .describe('Fields that are JSON numbers wherever they are there, never numbers as text.'),
+  max_age: duration('1s', '7d', '1m')
+    .optional()
+    .describe(
+      'The newest event is at most so old (blind: stale). Default: as old as the range, so that ' +
+        'a quiet service is not blind.',
+    ),
+}).describe(
+  'Share of bad events in an audit log. The file is local: with several replicas each must see ' +
+    'the same one. What is not there or cannot be read is blind, never good.',
+);
+
 export const indicatorSchema = choice(
   {
     title: text(100, 'a title')
@@ -154,7 +203,8 @@ export const indicatorSchema = choice(
       .describe(
         'Fewer events than this in the range are too few to judge (blind: too_few). ' +
           'Default 20; for a quantile 5 / (1 - q): 100 for q 0.95, 500 for q 0.99. Without ' +
-          'it three orders would decide about a rollback. Only for ratio and quantile.',
+          'it three orders would decide about a rollback. Only for ratio, quantile and ' +
+          'audit_log.',
       ),
     early: oneOf(['shorten', 'wait'])
       .optional()
@@ -176,6 +226,7 @@ export const indicatorSchema = choice(
           'they no longer reach back before the deploy.',
       ),
     http: http.optional(),
+    audit_log: auditLog.optional(),
   },
   INDICATOR_KINDS,
 ).describe('One measured figure, of exactly one kind.');

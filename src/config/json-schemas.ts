@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { casesSchema } from './case-schema.ts';
 import { configSchema } from './config-schema.ts';
+import { gateSchema } from './gate-schema.ts';
 import { policySchema } from './policy-schema.ts';
 
 /** File name in `config/` → its text. */
@@ -10,6 +11,7 @@ export function jsonSchemaFiles(): ReadonlyMap<string, string> {
   for (const [name, title, schema] of [
     ['policy.schema.json', 'canaryd policy', policySchema],
     ['canaryd.schema.json', 'canaryd.yaml', configSchema],
+    ['gate.schema.json', 'canaryd gate', gateSchema],
     ['policy-test.schema.json', 'canaryd test', casesSchema],
   ] as const) {
     const json = { title, ...z.toJSONSchema(schema, { io: 'input' }) };

@@ -4,6 +4,7 @@ import type { Limit } from '../core/policy.ts';
 import type { Problem } from '../kit/errors.ts';
 import { BASELINE, type Draft, type DraftCondition, limitText } from './policy-draft.ts';
 import { problem } from './problems.ts';
+import { isShareKind } from './units.ts';
 
 /** The values for which a limit holds. */
 export type Region = {
@@ -143,7 +144,7 @@ export function boundProblems(draft: Draft): Problem[] {
   return draft.conditions.flatMap((condition) => {
     const { limit } = condition;
     const kind = draft.indicators.get(condition.indicator)?.kind;
-    if (kind !== 'ratio' || limit?.kind !== 'compare' || limit.of !== null) return [];
+    if (!isShareKind(kind) || limit?.kind !== 'compare' || limit.of !== null) return [];
     const region = regionOf(limit);
     const domain = { from: 0, to: 1, fromIncluded: true, toIncluded: true };
     const always = contains(region, domain);

@@ -4,7 +4,7 @@ import { ALWAYS } from '../core/policy.ts';
 import { formatDuration, parseDuration } from '../core/quantity.ts';
 import { PLACEHOLDERS } from '../core/template.ts';
 import type { Problem } from '../kit/errors.ts';
-import type { IndicatorKind } from './indicator-schema.ts';
+import type { IndicatorInput, IndicatorKind } from './indicator-schema.ts';
 import { boundProblems, twinProblems } from './limit-checks.ts';
 import { parameterProblems } from './parameters.ts';
 import {
@@ -23,9 +23,9 @@ import { placeholderProblems } from './text-checks.ts';
 
 /** Which kinds an indicator's common field means something for. */
 const FIELD_KINDS: Readonly<Record<'over' | 'min_total' | 'early', readonly IndicatorKind[]>> = {
-  over: ['ratio', 'quantile', 'rate', 'increase', 'promql'],
-  min_total: ['ratio', 'quantile'],
-  early: ['ratio', 'quantile', 'rate', 'increase'],
+  over: ['ratio', 'quantile', 'rate', 'increase', 'promql', 'audit_log'],
+  min_total: ['ratio', 'quantile', 'audit_log'],
+  early: ['ratio', 'quantile', 'rate', 'increase', 'audit_log'],
 };
 
 /** Every mistake that the schema alone cannot see. */
@@ -42,6 +42,7 @@ export function policyProblems(raw: unknown): Problem[] {
     ...boundProblems(draft),
     ...parameterProblems(draft.parameters),
     ...stepProblems(raw),
+    ...signOffProblems(raw, draft),
     ...placeholderProblems(raw, [...PLACEHOLDERS, ...draft.parameters.keys()]),
   ];
 }
@@ -66,10 +67,28 @@ function indicatorProblems(draft: Draft): Problem[] {
       const at = [...path, 'quantile', 'histogram'];
       problems.push(problem(at, found(input.quantile.histogram), wanted));
     }
+    if (input.audit_log !== undefined) problems.push(...logProblems(input.audit_log, path));
     if (input.promql !== undefined)
       problems.push(...promqlProblems(input.promql, input.over, path));
   }
   return problems;
+}
+
+type LogInput = NonNullable<IndicatorInput['audit_log']>;
+
+function logProblems({ bad, ...given }: LogInput, path: string[]): Problem[] {
+  const at = [...path, 'audit_log'];
+  if (bad === 'untraced' && given.trace === undefined) {
+    const wanted = 'trace with it, such as { id: trace_id }; add it';
+    return [problem([...at, 'bad'], 'untraced without a trace to look for', wanted)];
+  }
+  const of = bad === 'untraced' ? 'invalid' : 'untraced';
+  const others = bad === 'untraced' ? (['schema', 'numbers'] as const) : (['trace'] as const);
+  return others.flatMap((field) => {
+    if (given[field] === undefined) return [];
+    const wanted = `it only with bad: ${of}; remove it, or write another indicator with bad: ${of}`;
+    return [problem([...at, field], `${field} with bad: ${bad}`, wanted)];
+  });
 }
 
 function promqlProblems(promql: string, over: string | undefined, path: string[]): Problem[] {
@@ -241,6 +260,16 @@ function waitOf(draft: Draft, id: string): number {
   const input = draft.indicators.get(id)?.input;
   if (input?.promql !== undefined) return fixedRangeMs(input.promql);
   return input?.early === 'wait' ? (parseDuration(input.over ?? '1m') ?? 0) : 0;
+}
+
+/** After the last window nobody judges the watch: nobody would be asked. */
+function signOffProblems(raw: unknown, draft: Draft): Problem[] {
+  const after = fieldOf(fieldOf(raw, 'sign_offs'), 'after');
+  const afterMs = typeof after === 'string' ? parseDuration(after) : null;
+  const endMs = draft.windows.at(-1)?.untilMs ?? null;
+  if (afterMs === null || endMs === null || afterMs < endMs) return [];
+  const wanted = `less than ${formatDuration(endMs)}, the end of the last window; shorten it`;
+  return [problem(['sign_offs', 'after'], `"${after}"`, wanted)];
 }
 
 const STEPS: readonly string[] = ['disarm', 'rollback', VERIFY];

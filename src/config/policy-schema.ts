@@ -26,6 +26,7 @@ import { didYouMean } from './problems.ts';
 export const INDICATORS_MAX = 100;
 export const CONDITIONS_MAX = 500;
 export const WAIVERS_MAX = 100;
+export const SIGN_OFFS_MAX = 20;
 export const UNTIL_MAX = '31d';
 
 export const COMPARATORS = ['above', 'below', 'at_least', 'at_most', 'within'] as const;
@@ -181,6 +182,47 @@ const waiverSchema = mapping({
   reason: text(500, 'a reason').describe('Why it is right here. Shown by every check.'),
 }).describe('A finding of `canaryd check` that is right as it is.');
 
+const requiresSchema = mapping({
+  gate: word('the name of a gate').describe(
+    'The gate whose decision counts: `canaryd gate <gate> --daemon` reports it.',
+  ),
+  fresh: duration('1m', '31d', '24h')
+    .default('24h')
+    .describe('A GO that is older does not count. From 1m to 31d, default 24h.'),
+  otherwise: oneOf(['refuse', 'alert'])
+    .default('refuse')
+    .describe(
+      'What a start without such a GO does. refuse: no watch starts, the pipeline fails. alert: ' +
+        'the watch starts and everybody is told. Default refuse. A deploy that has happened ' +
+        'already is watched by nobody when its start is refused: alert suits hooks.',
+    ),
+}).describe(
+  'The GO that a start needs: the newest decision of this gate for the same service, ' +
+    'environment and version. The watch of a rollback needs none.',
+);
+
+const signOffsSchema = mapping({
+  after: duration('1s', UNTIL_MAX, '15m').describe(
+    'Since the deploy: then those who have not signed are asked, once. Before the last window ends.',
+  ),
+  needed: z
+    .record(
+      name('a role such as engineering_lead'),
+      text(500, 'what is signed').describe('What the role says with its signature.'),
+      { error: 'a mapping of roles to what they sign' },
+    )
+    .refine((roles) => inRange(Object.keys(roles).length), {
+      error: `1 to ${SIGN_OFFS_MAX} roles, each with what it signs`,
+    })
+    .describe('Who signs what: `canaryd sign <watch> --role …`, the page, or the API. At most 20.'),
+}).describe(
+  'What only people can say of a deploy. Asked for and told; it never changes the verdict.',
+);
+
+function inRange(roles: number): boolean {
+  return roles >= 1 && roles <= SIGN_OFFS_MAX;
+}
+
 export const policySchema = mapping({
   name: word('the name of a policy').optional().describe('Default: the file name without ending.'),
   service: word('the name of a service').describe('Which service this policy watches.'),
@@ -272,6 +314,8 @@ export const policySchema = mapping({
     .max(WAIVERS_MAX, { error: `at most ${WAIVERS_MAX} waivers` })
     .optional()
     .describe('Findings of `canaryd check` that are right as they are, each with a reason.'),
+  requires: requiresSchema.optional(),
+  sign_offs: signOffsSchema.optional(),
   runbook: url().optional().describe('Link for on-call, shown in every alert.'),
   dashboard: url().optional().describe('Link for on-call, shown in every alert.'),
 }).describe('canaryd policy: what to measure after a deploy, what to conclude, what to do.');

@@ -76,9 +76,11 @@ export function createSecrets(options: {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Folder with one file per secret. */
   readonly dir?: string;
+  /** Told of each value that is given out, so that it can be kept out of what is written. */
+  readonly onRead?: (value: string) => void;
 }): Secrets {
-  const { env, dir = SECRETS_DIRECTORY } = options;
-  const read = (name: string): string | null => {
+  const { env, dir = SECRETS_DIRECTORY, onRead } = options;
+  const find = (name: string): string | null => {
     // Names come from validated files; a path inside one must not lead out of the folder.
     if (!SECRET_NAME.test(`$${name}`)) return null;
     const direct = env[name];
@@ -86,6 +88,11 @@ export function createSecrets(options: {
     const file = env[`${name}_FILE`];
     if (file !== undefined && file !== '') return readSecretFile(file);
     return readSecretFile(join(dir, name));
+  };
+  const read = (name: string): string | null => {
+    const value = find(name);
+    if (value !== null) onRead?.(value);
+    return value;
   };
   return {
     resolve: ({ secret }) => read(secret),

@@ -17,16 +17,23 @@ function walk(value: unknown, path: Path, filled: boolean): Text[] {
   return entriesOf(value).flatMap(([key, item]) => walk(item, [...path, key], filled));
 }
 
+/** Of these kinds only some fields are filled in. */
+const FILLED_OF: Readonly<Record<string, readonly string[]>> = {
+  http: ['url', 'json', 'recorded'],
+  audit_log: ['report', 'schema'],
+};
+
 /** Texts of indicators that are filled in: all but words of the language and headers. */
 function indicatorTexts(raw: unknown): Text[] {
   return entriesOf(fieldOf(raw, 'indicators')).flatMap(([id, indicator]) =>
     entriesOf(indicator).flatMap(([field, value]) => {
       const path = ['indicators', id, field];
-      if (field !== 'http') {
+      const ofKind = FILLED_OF[field];
+      if (ofKind === undefined) {
         return walk(value, path, !['title', 'unit', 'over', 'early'].includes(field));
       }
       return entriesOf(value).flatMap(([key, item]) =>
-        walk(item, [...path, key], ['url', 'json', 'recorded'].includes(key)),
+        walk(item, [...path, key], ofKind.includes(key)),
       );
     }),
   );

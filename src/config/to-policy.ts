@@ -73,15 +73,35 @@ export function toPolicy(parsed: PolicyInput, defaultName: string): Policy {
     staleAfterMs: ms(parsed.stale_after),
     coverage: must(shareValue(parsed.coverage), 'coverage'),
     worseBy: must(shareValue(parsed.pre_existing?.worse_by ?? '20%'), 'worse_by'),
+    ...demandsOf(parsed),
     runbook: parsed.runbook ?? null,
     dashboard: parsed.dashboard ?? null,
   };
 }
 
-/** What the checks have guaranteed. */
+/** What people decide and sign; absent where nobody has to. */
+function demandsOf({ requires, sign_offs }: PolicyInput): Pick<Policy, 'requires' | 'signOffs'> {
+  const needed = Object.entries(sign_offs?.needed ?? {}).map(([role, statement]) => {
+    return { role, statement };
+  });
+  return {
+    ...(requires === undefined
+      ? {}
+      : {
+          requires: {
+            gate: requires.gate,
+            freshMs: ms(requires.fresh),
+            otherwise: requires.otherwise,
+          },
+        }),
+    ...(sign_offs === undefined ? {} : { signOffs: { afterMs: ms(sign_offs.after), needed } }),
+  };
+}
+
 /** More than fit into the deadline, which is what ends them. */
 const WEBHOOK_ATTEMPTS = 50;
 
+/** What the checks have guaranteed. */
 function must<T>(value: T | null | undefined, what: string): T {
   if (value === null || value === undefined) throw new Error(`not checked before: ${what}`);
   return value;
@@ -150,7 +170,25 @@ function toIndicator(id: string, { input, unit }: DraftIndicator): Indicator {
     const overMs = readsRange(promql) ? ranged.overMs : null;
     return { ...common, kind: 'promql', promql, overMs, waitMs: fixedRangeMs(promql) };
   }
+  if (input.audit_log !== undefined) {
+    const log = auditLogOf(input.audit_log);
+    return { ...common, ...ranged, minTotal, ...log, kind: 'audit_log' };
+  }
   return toHttpIndicator(common, must(input.http, id));
+}
+
+function auditLogOf({
+  max_age: maxAge,
+  ...input
+}: NonNullable<DraftIndicator['input']['audit_log']>) {
+  const { report, bad, time, trace, schema, numbers } = input;
+  return {
+    ...{ report, bad, time },
+    trace: trace === undefined ? null : { ...trace, of: trace.of ?? null },
+    schema: schema ?? null,
+    numbers: numbers ?? [],
+    maxAgeMs: maxAge === undefined ? null : ms(maxAge),
+  };
 }
 
 function toHttpIndicator(

@@ -50,9 +50,14 @@ function unitOfPromql(promql: string): Unit {
   return metric !== undefined && metrics.length === 1 ? unitOfName(metric) : 'number';
 }
 
+/** Kinds whose figure is a part of a whole, whatever its unit is called. */
+export function isShareKind(kind: IndicatorKind | undefined): boolean {
+  return kind === 'ratio' || kind === 'audit_log';
+}
+
 export function unitOf(indicator: IndicatorInput): Unit {
   if (indicator.unit !== undefined) return indicator.unit;
-  if (indicator.ratio !== undefined) return 'ratio';
+  if (indicator.ratio !== undefined || indicator.audit_log !== undefined) return 'ratio';
   if (indicator.quantile !== undefined) return unitOfName(metricOf(indicator.quantile.histogram));
   if (indicator.increase !== undefined) return unitOfName(metricOf(indicator.increase.counter));
   if (indicator.gauge !== undefined) return unitOfName(metricOf(indicator.gauge.metric));
@@ -123,7 +128,7 @@ function ratioLimit(value: number, unit: string, kind: IndicatorKind): LimitValu
     return { kind: 'wrong', wanted: `a share such as 80% or 0.8; write ${value}%` };
   }
   // Other kinds may have no such bounds: CPU time per second is above 100% on two cores.
-  if (kind === 'ratio' && (value < 0 || value > 1)) {
+  if (isShareKind(kind) && (value < 0 || value > 1)) {
     return { kind: 'wrong', wanted: 'a share from 0% to 100%; a ratio is never outside of it' };
   }
   return { kind: 'value', value };

@@ -100,6 +100,16 @@ function structureMistakes(document: Document.Parsed): Mistake[] {
 }
 
 export function readYaml(path: string): YamlResult {
+  const read = readYamlText(path);
+  return read.kind === 'problems' ? read : parseYaml(read.text);
+}
+
+/** The text as it is, for those who keep it or its hash. */
+export function readYamlText(
+  path: string,
+):
+  | { readonly kind: 'text'; readonly text: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] } {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -112,7 +122,7 @@ export function readYaml(path: string): YamlResult {
     const message = `found ${bytes.length} bytes; wanted at most ${FILE_BYTES_MAX}; split the file`;
     return { kind: 'problems', problems: [{ path: '', message }] };
   }
-  return parseYaml(bytes.toString('utf8'));
+  return { kind: 'text', text: bytes.toString('utf8'), bytes };
 }
 
 /** The line of a path, from 1; of what is around it when it is not written. Null: no file. */

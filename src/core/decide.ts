@@ -2,7 +2,7 @@
 // out. Every condition that is due is judged on every tick, before anything is concluded (rule 8).
 //
 // Order within a tick: baseline, window, stop, then what people are told (pre-existing, arming,
-// blindness, warnings), then pass or inconclusive. After a stop nothing else is concluded.
+// blindness, warnings, sign-offs), then pass or inconclusive. After a stop nothing else is concluded.
 import { advance, conditionsBefore, contextOf, GAP_INTERVALS } from './condition.ts';
 import type { EventBody } from './event.ts';
 import { limitValue, met } from './limit.ts';
@@ -20,7 +20,13 @@ import {
   stateOf,
 } from './scene.ts';
 import { decideEnd } from './tick-end.ts';
-import { tellArming, tellBlindness, tellPreExisting, tellWarnings } from './tick-news.ts';
+import {
+  tellArming,
+  tellBlindness,
+  tellPreExisting,
+  tellSignOffs,
+  tellWarnings,
+} from './tick-news.ts';
 import type { Track } from './track.ts';
 import { evolve, type WatchState } from './watch.ts';
 import { conditionNow } from './wording.ts';
@@ -85,6 +91,7 @@ export function decideTick(input: TickInput): TickDecision {
     tellArming(scene);
     tellBlindness(scene);
     tellWarnings(scene);
+    tellSignOffs(scene);
     decideEnd(scene);
   }
   return { events: scene.events, track };

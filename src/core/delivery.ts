@@ -2,6 +2,7 @@
 // Deliveries are written in the same transaction as the decision that implies them (J1).
 import type { Call } from './escalation.ts';
 import type { DeliveryReason } from './event.ts';
+import type { Decision } from './gate-record.ts';
 import type { ActionName } from './policy.ts';
 
 /** How one attempt ended. A time-out is `maybeDelivered`, never simply "failed". */
@@ -56,6 +57,7 @@ export type Message = {
   /** What a human should do now, or what canaryd does next; null when nothing. */
   readonly next: string | null;
   readonly links: readonly { readonly label: string; readonly url: string }[];
+  /** Empty: it is of no watch, such as the decision of a gate. */
   readonly watchId: string;
   readonly atMs: number;
   /** Absent in messages of old journals, and when no deploy is known. */
@@ -66,6 +68,13 @@ export type Message = {
     readonly previousVersion: string | null;
     /** Absent in messages of old journals. */
     readonly deployedAtMs?: number;
+  };
+  /** The decision that it tells. */
+  readonly gate?: {
+    readonly name: string;
+    readonly record: string;
+    readonly decision: Decision;
+    readonly isOverridden: boolean;
   };
   /** Absent: the incident stays as it is. */
   readonly incident?: IncidentStep;

@@ -2,6 +2,7 @@
 import type { Deploy } from './deploy.ts';
 import type { ActionName, Mode, Role } from './policy.ts';
 import type { BlindReason, Counts } from './sample.ts';
+import type { SignOffNeed } from './sign-off.ts';
 
 /** What a decision about one condition rests on; the one record behind Slack, API and journal. */
 export type Evidence = {
@@ -56,6 +57,8 @@ export type EventBody =
       readonly rollbackOf: string | null;
       readonly deadlineAtMs: number;
       readonly stopConditions: number;
+      /** The policy wants a GO and starts without one: what was found instead. Absent: all right. */
+      readonly withoutGo?: string;
     }
   | {
       readonly type: 'watch.baselined';
@@ -118,6 +121,19 @@ export type EventBody =
       readonly by: string;
       readonly reason: string;
       readonly deadlineAtMs: number;
+    }
+  /** It is time to sign what only people can say. */
+  | {
+      readonly type: 'watch.sign_off_due';
+      readonly missing: readonly SignOffNeed[];
+    }
+  | {
+      readonly type: 'watch.signed';
+      readonly role: string;
+      readonly name: string;
+      /** Who gave it to canaryd. */
+      readonly by: string;
+      readonly note: string | null;
     }
   /** The hold-fire switch was turned on while the watch was open: it only observes. */
   | { readonly type: 'watch.held'; readonly by: string; readonly reason: string }

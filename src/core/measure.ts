@@ -226,7 +226,7 @@ type Range = Start & {
   readonly shortened: boolean;
 };
 
-function rangeOf(
+export function rangeOf(
   { overMs, early }: Pick<IncreaseIndicator, 'overMs' | 'early'>,
   view: MeasureView,
 ): Range | Blind {
@@ -296,7 +296,7 @@ function countsSinceDeploy(
   return { sinceDeploy: { part: part + added.part, total: total + added.total } };
 }
 
-function tooFew(counts: Counts, minTotal: number, range: Range): Blind | null {
+export function tooFew(counts: Counts, minTotal: number, range: Range): Blind | null {
   if (counts.total > 0 && counts.total >= minTotal) return null;
   const wanted = minTotal > 0 ? ` of at least ${formatNumber(minTotal)}` : '';
   const detail = `${formatNumber(counts.total)}${wanted} events in ${roughDuration(range.rangeMs)}`;

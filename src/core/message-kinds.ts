@@ -23,6 +23,8 @@ const KINDS: Readonly<Record<Exclude<EventType, Untold>, true>> = {
   'watch.acknowledged': true,
   'watch.resolved': true,
   'watch.extended': true,
+  'watch.sign_off_due': true,
+  'watch.signed': true,
   'watch.held': true,
   'watch.released': true,
   'action.delayed': true,
@@ -32,4 +34,7 @@ const KINDS: Readonly<Record<Exclude<EventType, Untold>, true>> = {
   'rollback.not_confirmed': true,
 };
 
-export const MESSAGE_KINDS: readonly string[] = Object.keys(KINDS);
+/** A decision of a gate: of no watch. */
+export const GATE_KIND = 'gate.decided';
+
+export const MESSAGE_KINDS: readonly string[] = [...Object.keys(KINDS), GATE_KIND];

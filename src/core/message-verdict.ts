@@ -1,5 +1,6 @@
 // What people are told of the watch itself: its start, its stop and every other end.
 
+import { gateCommand } from './gate-needed.ts';
 import {
   blindLine,
   type Draft,
@@ -8,6 +9,7 @@ import {
   subject,
   type TellContext,
 } from './message-draft.ts';
+import { unsignedLines, unsignedNext } from './message-sign-off.ts';
 import type { Policy } from './policy.ts';
 import { roughDuration } from './quantity.ts';
 import { verifyConditions } from './verify.ts';
@@ -46,7 +48,17 @@ export function started(event: Of<'watch.started'>, context: TellContext): Draft
       : actions === ''
         ? 'The policy has no action: a stop only alerts.'
         : `On a stop canaryd does: ${actions}.`;
-  return { severity: 'info', headline: `Watching ${subject(context)}`, lines, next };
+  const { withoutGo } = event;
+  if (withoutGo === undefined) {
+    return { severity: 'info', headline: `Watching ${subject(context)}`, lines, next };
+  }
+  const gate = policy.requires?.gate ?? 'its policy';
+  return {
+    severity: 'critical',
+    headline: `${subject(context)} started WITHOUT a GO of gate ${gate}`,
+    lines: [`Found: ${withoutGo}.`, ...lines],
+    next: `It is watched all the same. Ask who deployed it and why, and carry the gate out: ${gateCommand(gate, event.deploy)}. ${next}`,
+  };
 }
 
 function verified(policy: Policy): number {
@@ -102,7 +114,11 @@ export function ended(
       return {
         severity: 'info',
         headline: `PASSED ${name}`,
-        lines: event.conditions.map((evidence) => conditionNow(context.policy, evidence)),
+        lines: [
+          ...event.conditions.map((evidence) => conditionNow(context.policy, evidence)),
+          ...unsignedLines(context),
+        ],
+        next: unsignedNext(context),
       };
     case 'watch.inconclusive': {
       const why = {
@@ -113,8 +129,10 @@ export function ended(
       return {
         severity: 'warning',
         headline: `INCONCLUSIVE ${name}: ${why}`,
-        lines: event.because.slice(0, 20),
-        next: 'Not passed: check by hand whether this deploy is good.',
+        lines: [...event.because.slice(0, 20), ...unsignedLines(context)],
+        next: ['Not passed: check by hand whether this deploy is good.', unsignedNext(context)]
+          .filter((text) => text !== null)
+          .join(' '),
       };
     }
     case 'watch.cancelled':

@@ -7,6 +7,7 @@ import type { WatchEvent } from './event.ts';
 import { acted, human } from './message-action.ts';
 import { sight, warning } from './message-condition.ts';
 import type { Draft, TellContext } from './message-draft.ts';
+import { signing } from './message-sign-off.ts';
 import { ended, started, stopped } from './message-verdict.ts';
 import { roughDuration } from './quantity.ts';
 
@@ -69,6 +70,9 @@ function draftOf(event: WatchEvent, context: TellContext): Draft | null {
     case 'watch.held':
     case 'watch.released':
       return human(event, context);
+    case 'watch.sign_off_due':
+    case 'watch.signed':
+      return signing(event, context);
     case 'watch.baselined':
     case 'window.entered':
       return null;

@@ -4,6 +4,7 @@ import {
   type Message,
   type NewDelivery,
   ROLLBACK_WAITS_FOR_DISARM_MS,
+  type Severity,
 } from './delivery.ts';
 import { planCalls } from './escalation.ts';
 import type { WatchEvent } from './event.ts';
@@ -23,6 +24,14 @@ const MESSAGE_DEADLINES_MS = {
 };
 /** A bound on the journal only: at the shortest waits the deadline comes first. */
 const MESSAGE_ATTEMPTS_MAX = { critical: 3_000, warning: 150, info: 150 };
+
+/** How long, and how often at most, a message is tried. */
+export function messageTerms(severity: Severity) {
+  return {
+    deadlineMs: MESSAGE_DEADLINES_MS[severity],
+    attemptsMax: MESSAGE_ATTEMPTS_MAX[severity],
+  };
+}
 
 /** The same after a crash: receivers drop repeats by it. No dots: they separate signed fields. */
 export function actionDeliveryId(watchId: string, action: ActionName): string {
@@ -78,6 +87,7 @@ function planMessages(
   const ends = message.incident === 'closes' || message.incident === 'acknowledges';
   const reached = ends ? reachedBy(message, channels, routing) : [];
   const also = incidentChannels.filter((name) => reached.includes(name));
+  const { deadlineMs, attemptsMax } = messageTerms(message.severity);
   return [...new Set([...way.channels, ...also])].map((channel): NewDelivery => {
     const isLoud = neverQuiet.includes(channel) || incidentChannels.includes(channel);
     const heldUntilMs = isLoud ? null : way.heldUntilMs;
@@ -92,8 +102,8 @@ function planMessages(
       notBeforeMs,
       afterDelivery: null,
       // From its release: a night must not eat it up.
-      deadlineAtMs: notBeforeMs + MESSAGE_DEADLINES_MS[message.severity],
-      attemptsMax: MESSAGE_ATTEMPTS_MAX[message.severity],
+      deadlineAtMs: notBeforeMs + deadlineMs,
+      attemptsMax,
     };
   });
 }
@@ -108,6 +118,9 @@ function isSaidBySibling(event: WatchEvent, siblings: readonly WatchEvent[]): bo
   const says = (type: WatchEvent['type']) => siblings.some((sibling) => sibling.type === type);
   if (event.type === 'conditions.sighted') return says('watch.armed');
   if (event.type === 'action.gave_up') return says('rollback.not_confirmed');
+  // The verdict names who is missing.
+  if (event.type === 'watch.sign_off_due')
+    return says('watch.passed') || says('watch.inconclusive');
   return false;
 }
 

@@ -1,7 +1,9 @@
 // A policy after validation: what to measure after a deploy, what to conclude, what to do.
 // Plain data with every default filled in, so that a watch can keep the very policy it was
 // started with, whatever happens to the file afterwards.
+import type { Requires } from './gate-needed.ts';
 import type { Unit } from './quantity.ts';
+import type { SignOffDemand } from './sign-off.ts';
 
 /** `metric{label="value"}`: which series of the service are meant. */
 export type Selector = {
@@ -99,6 +101,32 @@ export type HttpIndicator = IndicatorCommon & {
   readonly recorded?: Selector;
 };
 
+/** Share of bad events in a log of JSON lines, by the events' own times. */
+export type AuditLogIndicator = IndicatorCommon & {
+  readonly kind: 'audit_log';
+  /** A path, or a pattern that means its newest match. Relative to where canaryd runs. */
+  readonly report: string;
+  /** `untraced`: events without a trace; `invalid`: lines that are no event as it should be. */
+  readonly bad: 'untraced' | 'invalid';
+  /** `of`: only events of these types count; null: all. */
+  readonly trace: {
+    readonly id: string;
+    readonly type: string;
+    readonly of: readonly string[] | null;
+  } | null;
+  /** Where in an event its time is. */
+  readonly time: string;
+  /** Path of a JSON Schema; null: none. */
+  readonly schema: string | null;
+  /** Fields that must not be text. */
+  readonly numbers: readonly string[];
+  /** The newest event may be so old; null: as old as the range. */
+  readonly maxAgeMs: number | null;
+  readonly overMs: number;
+  readonly minTotal: number;
+  readonly early: Early;
+};
+
 export type Indicator =
   | RatioIndicator
   | QuantileIndicator
@@ -106,7 +134,8 @@ export type Indicator =
   | IncreaseIndicator
   | GaugeIndicator
   | PromqlIndicator
-  | HttpIndicator;
+  | HttpIndicator
+  | AuditLogIndicator;
 
 /** What an indicator does while its range still reaches back before the deploy. */
 export type Early = 'shorten' | 'wait';
@@ -225,6 +254,10 @@ export type Policy = {
   readonly coverage: number;
   /** A pre-existing breach fires only when worse by this share of the limit or of its own value. */
   readonly worseBy: number;
+  /** Absent: the watch starts without a gate. Older journals know neither of these two. */
+  readonly requires?: Requires;
+  /** Absent: nobody signs. */
+  readonly signOffs?: SignOffDemand;
   readonly runbook: string | null;
   readonly dashboard: string | null;
 };

@@ -1,22 +1,27 @@
 // What the engine asks of a source, and how policies become what a source can read.
-import type { Indicator, Policy, Selector } from './policy.ts';
+import type { AuditLogIndicator, Indicator, Policy, Selector } from './policy.ts';
 import type { Counts, Reading } from './sample.ts';
 import {
   escapeLabelValue,
   fill,
+  fillPath,
   fillSegment,
   placeholdersOf,
   type TemplateValues,
 } from './template.ts';
 
-/** Indicators that are read from a metrics source (all but health endpoints). */
-export type SeriesIndicator = Exclude<Indicator, { kind: 'http' }>;
+/** Indicators that are read from a metrics source (all but health endpoints and audit logs). */
+export type SeriesIndicator = Exclude<Indicator, { kind: 'http' | 'audit_log' }>;
 
-export type ReadRequest = {
+export function isSeries(indicator: Indicator): indicator is SeriesIndicator {
+  return indicator.kind !== 'http' && indicator.kind !== 'audit_log';
+}
+
+export type ReadRequest<Of = SeriesIndicator> = {
   /** Sources may keep history per watch, until `forget`. */
   readonly watchId: string;
   /** Placeholders filled, policy-wide matchers added (`resolveIndicator`). */
-  readonly indicators: readonly SeriesIndicator[];
+  readonly indicators: readonly Of[];
   /** The one query time of the tick. */
   readonly atMs: number;
   /** Ranges never reach back before this; null: a reading of the time before the deploy. */
@@ -30,9 +35,9 @@ export type ReadRequest = {
 export type Readings = Readonly<Record<string, Reading>>;
 
 /** Reads indicators. Never rejects: what cannot be read is blind, with a cause. */
-export interface Source {
+export interface Source<Of = SeriesIndicator> {
   /** One reading for every indicator asked. */
-  read(request: ReadRequest): Promise<Readings>;
+  read(request: ReadRequest<Of>): Promise<Readings>;
   /** By its own limits a read has ended after so long. */
   readonly readWithinMs?: number;
   /** The watch has ended: drop what is kept for it. */
@@ -40,6 +45,9 @@ export interface Source {
   /** Called now and then while nothing is watched, so that the time before a deploy is known. */
   standBy?(signal: AbortSignal): Promise<void>;
 }
+
+/** Audit logs are files: they belong to the policy, whatever its source is. */
+export type AuditLogs = Source<AuditLogIndicator>;
 
 /**
  * Reads one health endpoint: value 1 or 0. Blind only when there is no URL to ask, or when canaryd
@@ -55,7 +63,7 @@ function escapeRegex(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
-function filledSelector({ metric, matchers }: Selector, values: TemplateValues): Selector {
+export function filledSelector({ metric, matchers }: Selector, values: TemplateValues): Selector {
   const filled = matchers.map((matcher) => ({
     ...matcher,
     value: fill(matcher.value, values, matcher.op.endsWith('~') ? escapeRegex : undefined),
@@ -72,7 +80,7 @@ function resolveSelector(selector: Selector, policy: Policy, values: TemplateVal
 }
 
 /** Empty, which cannot be requested, when a value would lead out of its path segment. */
-function filledUrl(template: string, values: TemplateValues): string {
+export function filledUrl(template: string, values: TemplateValues): string {
   const [, start = '', path = '', query = ''] =
     /^([a-z]+:\/\/[^/?#]*)?([^?#]*)(.*)$/is.exec(template) ?? [];
   const segments = path.split('/').map((segment) => fillSegment(segment, values));
@@ -116,6 +124,14 @@ export function resolveIndicator(
           ? {}
           : { recorded: filledSelector(indicator.recorded, values) }),
       };
+    case 'audit_log': {
+      const { report, schema } = indicator;
+      return {
+        ...indicator,
+        report: fillPath(report, values),
+        schema: schema === null ? null : fillPath(schema, values),
+      };
+    }
     default:
       return indicator satisfies never;
   }
@@ -133,7 +149,7 @@ export function previousVersionValues(values: TemplateValues): TemplateValues {
 export function needsPreviousVersion(policy: Policy, indicatorId: string): boolean {
   const indicator = policy.indicators[indicatorId];
   if (indicator === undefined) return false;
-  const isMatched = indicator.kind !== 'http' && indicator.kind !== 'promql';
+  const isMatched = isSeries(indicator) && indicator.kind !== 'promql';
   const text = JSON.stringify([indicator, isMatched ? policy.match : {}]);
   const names = placeholdersOf(text);
   return names.includes('version') || names.includes('previous_version');

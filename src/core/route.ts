@@ -58,11 +58,11 @@ export type Way = {
 
 /**
  * @param channels all there are, for what no route fits
- * @param state of the watch, after the event
+ * @param state of the watch, after the event; null: it is of no watch
  */
 export function wayOf(
   message: Message,
-  state: WatchState,
+  state: Pick<WatchState, 'phase'> | null,
   channels: readonly string[],
   { routes, quietHours }: Routing,
 ): Way {
@@ -73,7 +73,7 @@ export function wayOf(
   const untilMs = quietUntil(message.atMs, quietHours);
   if (untilMs === null) return loud;
   // Somebody was woken by the stop and waits for what comes of it.
-  if (choice === 'silent' || state.phase === 'stopped') return { ...loud, isSilent: true };
+  if (choice === 'silent' || state?.phase === 'stopped') return { ...loud, isSilent: true };
   return { ...loud, heldUntilMs: untilMs };
 }
 

@@ -67,6 +67,7 @@ export function selectorsOf(indicator: Indicator): readonly Selector[] {
       return [indicator.metric];
     case 'promql':
     case 'http':
+    case 'audit_log':
       return [];
     default:
       return indicator satisfies never;

@@ -24,6 +24,8 @@ export type StartDecision =
   | { readonly kind: 'differs'; readonly watchId: string }
   /** A later deploy of the service is known, whatever became of it: this one is history. */
   | { readonly kind: 'outdated'; readonly watchId: string }
+  /** The policy wants a GO of a gate, and there is none that counts. */
+  | { readonly kind: 'without_go'; readonly found: string }
   | {
       readonly kind: 'start';
       readonly events: readonly EventBody[];
@@ -46,6 +48,8 @@ export function decideStart(input: {
   readonly nowMs: number;
   /** Recent watches of the same service and environment, newest first. */
   readonly recent: readonly Earlier[];
+  /** What was found instead of the GO that the policy requires; default: nothing is wrong. */
+  readonly withoutGo?: string | null;
 }): StartDecision {
   const { id, deploy, policy, policyHash, nowMs, recent } = input;
   const same = recent.find(({ state }) => isSameDeploy(state, deploy, input.isTimeGiven));
@@ -60,6 +64,11 @@ export function decideStart(input: {
   );
   if (newer !== undefined) return { kind: 'outdated', watchId: newer.id };
   const rolledBack = recent.find(({ state }) => isRollbackOf(state, deploy, nowMs, recent));
+  // Nobody asks a checklist before going back.
+  const withoutGo = rolledBack === undefined ? (input.withoutGo ?? null) : null;
+  if (withoutGo !== null && policy.requires?.otherwise === 'refuse') {
+    return { kind: 'without_go', found: withoutGo };
+  }
   const earlier = recent
     .filter((watch) => watch !== rolledBack)
     .map((watch) => supersede(watch, id, deploy))
@@ -76,6 +85,7 @@ export function decideStart(input: {
     rollbackOf: rolledBack?.id ?? null,
     deadlineAtMs: deploy.deployedAtMs + policyEndMs(policy),
     stopConditions: policy.conditions.filter(({ role }) => role === 'stop').length,
+    ...(withoutGo === null ? {} : { withoutGo }),
   };
   return { kind: 'start', events: [started], earlier };
 }

@@ -49,6 +49,19 @@ export function fillSegment(template: string, values: TemplateValues): string | 
   return /^(?:\.|%2e){0,2}$/i.test(filled) ? null : filled;
 }
 
+/** A value that is part of a file's name: it may not lead elsewhere, nor match other files. */
+const SAFE_IN_PATH = /^(?!\.{1,2}$)[\w.+@=-][\w.+@= -]{0,199}$/;
+
+export function isSafeInPath(value: string): boolean {
+  return SAFE_IN_PATH.test(value);
+}
+
+/** Fills a path; empty, which cannot be read, when a value is missing or would lead elsewhere. */
+export function fillPath(template: string, values: TemplateValues): string {
+  const isSafe = placeholdersOf(template).every((name) => isSafeInPath(values[name] ?? ''));
+  return isSafe ? fill(template, values) : '';
+}
+
 /** A text inside a double-quoted PromQL label value. */
 export function escapeLabelValue(value: string): string {
   return value.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n');

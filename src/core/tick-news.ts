@@ -1,5 +1,6 @@
 // What people are told at a tick that does not stop the watch: old trouble, arming, blindness,
-// warnings. Each is told once, and what comes and goes a few times at most. Never ends a watch.
+// warnings, what people have to sign. Each is told once, and what comes and goes a few times at
+// most. Never ends a watch.
 import { RECOVERED_AFTER_MS } from './condition.ts';
 import {
   blindEvidence,
@@ -11,6 +12,7 @@ import {
   type Scene,
   stateOf,
 } from './scene.ts';
+import { signOffDue } from './sign-off.ts';
 
 /** A flapping warning is told this often; then it is only in the journal of samples. */
 export const WARNINGS_TOLD_MAX = 3;
@@ -94,4 +96,9 @@ export function tellWarnings(scene: Scene): void {
       emit(scene, { type: 'condition.recovered', evidence, firedMs });
     }
   }
+}
+
+export function tellSignOffs(scene: Scene): void {
+  const due = signOffDue(scene.policy, scene.state, scene.sinceDeployMs);
+  if (due !== null) emit(scene, due);
 }

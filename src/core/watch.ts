@@ -3,6 +3,7 @@ import type { Deploy } from './deploy.ts';
 import type { Evidence, WatchEvent } from './event.ts';
 import { hasGivenUp, type Incident, incidentAfter } from './incident.ts';
 import type { ActionName, Mode } from './policy.ts';
+import { type Signature, signedAfter } from './sign-off.ts';
 
 export const PHASES = [
   'watching',
@@ -32,6 +33,8 @@ export type WatchState = {
   readonly deploy: Deploy | null;
   readonly mode: Mode;
   readonly rollbackOf: string | null;
+  /** Started without the GO that its policy wants: what was found instead. */
+  readonly withoutGo: string | null;
   readonly startedAtMs: number;
   readonly deadlineAtMs: number;
   readonly closedAtMs: number | null;
@@ -51,6 +54,10 @@ export type WatchState = {
   readonly warnings: Readonly<Record<string, number>>;
   /** Pre-existing breaches that were told. */
   readonly toldPreExisting: readonly string[];
+  /** People were asked to sign. */
+  readonly signOffAsked: boolean;
+  /** One of each role: the newest. */
+  readonly signed: readonly Signature[];
   /** Since the stop, if there was one. */
   readonly acknowledgedBy: string | null;
   /** What waits for a person, critical or not; null: nothing ever did. */
@@ -82,6 +89,7 @@ export const UNSTARTED: WatchState = {
   deploy: null,
   mode: 'act',
   rollbackOf: null,
+  withoutGo: null,
   startedAtMs: 0,
   deadlineAtMs: 0,
   closedAtMs: null,
@@ -95,6 +103,8 @@ export const UNSTARTED: WatchState = {
   warned: {},
   warnings: {},
   toldPreExisting: [],
+  signOffAsked: false,
+  signed: [],
   acknowledgedBy: null,
   incident: null,
   critical: null,
@@ -180,6 +190,7 @@ function evolved(state: WatchState, event: WatchEvent): WatchState {
         deploy: event.deploy,
         mode: event.mode,
         rollbackOf: event.rollbackOf,
+        withoutGo: event.withoutGo ?? null,
         startedAtMs: event.atMs,
         deadlineAtMs: event.deadlineAtMs,
       };
@@ -254,6 +265,12 @@ function evolved(state: WatchState, event: WatchEvent): WatchState {
       return closed(state, 'superseded', event.atMs);
     case 'watch.acknowledged':
       return { ...state, acknowledgedBy: event.by };
+    case 'watch.sign_off_due':
+      return { ...state, signOffAsked: true };
+    case 'watch.signed': {
+      const { role, name, by, note, atMs } = event;
+      return { ...state, signed: signedAfter(state.signed, { role, name, by, note, atMs }) };
+    }
     case 'watch.extended':
       return { ...state, deadlineAtMs: event.deadlineAtMs };
     case 'action.accepted': {

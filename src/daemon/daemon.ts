@@ -25,10 +25,12 @@ import { VERSION } from '../kit/version.ts';
 import { within } from '../kit/within.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createLogChannel } from '../notify/log.ts';
+import { createAuditLogs } from '../source/audit-log/reader.ts';
 import { createHealthReader } from '../source/health.ts';
 import { queryOf } from '../source/promql.ts';
 import { createChannels } from './channels.ts';
 import { DeadMan } from './dead-man.ts';
+import { createGates } from './gates.ts';
 import { Health } from './health.ts';
 import { hookSetups } from './hooks.ts';
 import { startHousekeeping } from './housekeeping.ts';
@@ -83,12 +85,20 @@ export async function runDaemon(options: DaemonOptions): Promise<'ended' | 'cut_
   onEnd('log', closeLog);
   const journal = await openJournal(loaded.config.journal);
   onEnd('journal', () => journal[Symbol.asyncDispose]());
-  const { server, engine, standBy, drain, watchdogs } = assemble(loaded, journal, logger, options);
+  const { server, engine, teller, standBy, drain, watchdogs } = assemble(
+    loaded,
+    journal,
+    logger,
+    options,
+  );
   onEnd('retention', startHousekeeping(journal, loaded.config.retention, systemClock, logger));
   standBy.start();
   onEnd('stand-by', () => standBy.stop());
   engine.start();
-  onEnd('engine', () => engine.stop(DRAIN_MS), SHUTDOWN_WITHIN_MS);
+  teller.start();
+  // At once: one after the other they would take twice the time.
+  const stopSending = () => Promise.all([engine.stop(DRAIN_MS), teller.stop(DRAIN_MS)]);
+  onEnd('engine', stopSending, SHUTDOWN_WITHIN_MS);
   watchdogs.start();
   onEnd('watchdogs', watchdogs.stop);
   const url = await listen(server, loaded.config.listen);
@@ -178,6 +188,7 @@ function assemble(
     routing: config.routing,
     sendAction: createAct({ resolveSecret: secrets.resolve, clock, version: VERSION }),
     readHealth,
+    auditLogs: createAuditLogs({ clock, folder: process.cwd() }),
     healthBefore: (key, beforeMs) => standBy.healthBefore(key, beforeMs),
     publicUrl: config.publicUrl,
     slotMs: TICK_SLOT_MS,
@@ -215,9 +226,15 @@ function assemble(
     isDraining: () => isDraining,
   });
   const here = () => ({ watches: engine.keeper.size, replicas: living().length });
+  const gates = createGates({
+    ...{ clock, random: systemRandom, store: guard.journal, channels, observer, logger },
+    ...{ routing: config.routing, publicUrl: config.publicUrl },
+    onError: (error) => onError(error, null),
+  });
   const scrape = new Scrape({ clock, metrics, journal: guard.journal, here, logger });
   const server = buildServer({
     control: engine.commands,
+    gates: gates.desk,
     metricsText: () => scrape.text(),
     tokens: config.tokens.map(({ name, scopes, token }) => ({
       name,
@@ -234,7 +251,7 @@ function assemble(
     isDraining = true;
   };
   const watchdogs = watchdogsOf({ config, engine, channels, metrics, logger, env });
-  return { server, engine, standBy, drain, watchdogs };
+  return { server, engine, teller: gates.teller, standBy, drain, watchdogs };
 }
 
 /** Who watches the watcher: on-call, an outside monitor, systemd. */

@@ -62,6 +62,8 @@ async function demoPolicy(options: {
     document.setIn(path, value);
   };
   set(['interval'], '1s');
+  // A minute is over before anybody is asked to sign.
+  document.delete('sign_offs');
   // A minute of demo at 20 orders a second: ranges, minimums and waits that fit it.
   set(['indicators', 'fill_rate', 'over'], '10s');
   set(['windows', 0, 'stop', 'fill_rate', 'for'], '5s');

@@ -12,9 +12,18 @@ import type { Hold, Journal, WatchFilter } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError, type Problem } from '../kit/errors.ts';
 import { isRepeated } from './acknowledging.ts';
-import type { Change, Control, HumanCommand, StartCommand, WatchView } from './control.ts';
+import type {
+  Change,
+  Control,
+  HumanCommand,
+  SignCommand,
+  StartCommand,
+  WatchView,
+} from './control.ts';
 import { type Decision, type Ledger, type Loaded, notFound } from './ledger.ts';
-import { cannotResolve, closed, demandPreviousVersion, differs, outdated } from './refusals.ts';
+import * as refusals from './refusals.ts';
+import { signed } from './signing.ts';
+import { endings, findWithoutGo, heldEvents } from './starting.ts';
 import type { Subscribers } from './subscribers.ts';
 import { type QueryOf, watchView } from './view.ts';
 
@@ -71,8 +80,9 @@ export class Commands implements Control {
     const nowMs = clock.now();
     const deploy = this.#deployOf(command, policy, nowMs);
     const mode = this.#modeOf(command, policy);
-    if (mode === 'act') demandPreviousVersion(policy, deploy);
+    if (mode === 'act') refusals.demandPreviousVersion(policy, deploy);
     const held = await journal.hold();
+    const withoutGo = await findWithoutGo(journal, policy, deploy, nowMs);
     for (let round = 0; round < STARTS_MAX; round += 1) {
       const recent = await this.#recent(deploy);
       const id = newWatchId();
@@ -86,12 +96,14 @@ export class Commands implements Control {
         isTimeGiven: command.deployedAtMs !== undefined,
         nowMs,
         recent: earlier,
+        withoutGo,
       });
       if (decided.kind === 'exists') {
         return { watch: await this.watch(decided.watchId), created: false };
       }
-      if (decided.kind === 'differs') throw differs(deploy, decided.watchId);
-      if (decided.kind === 'outdated') throw outdated(deploy, decided.watchId);
+      if (decided.kind === 'differs') throw refusals.differs(deploy, decided.watchId);
+      if (decided.kind === 'outdated') throw refusals.outdated(deploy, decided.watchId);
+      if (decided.kind === 'without_go') throw refusals.gateMissing(policy, deploy, decided.found);
       const idempotencyKey = command.idempotencyKey ?? null;
       const opened = await ledger.open(
         { id, deploy, policy, policyHash: hash, idempotencyKey, startedAtMs: nowMs },
@@ -270,7 +282,7 @@ export class Commands implements Control {
   async stop(id: string, { by, reason }: HumanCommand): Promise<WatchView> {
     const held = await this.#options.journal.hold();
     return this.#command(id, ({ record, state }) => {
-      if (state.phase !== 'watching') throw closed(id, state.phase);
+      if (state.phase !== 'watching') throw refusals.closed(id, state.phase);
       if (state.mode === 'observe') {
         throw new CanarydError(
           'conflict',
@@ -291,7 +303,7 @@ export class Commands implements Control {
 
   async cancel(id: string, { by, reason }: HumanCommand): Promise<WatchView> {
     return this.#command(id, ({ state }) => {
-      if (state.phase !== 'watching') throw closed(id, state.phase);
+      if (state.phase !== 'watching') throw refusals.closed(id, state.phase);
       return { events: [{ type: 'watch.cancelled', by, reason }] };
     });
   }
@@ -307,9 +319,16 @@ export class Commands implements Control {
 
   async resolve(id: string, { by, reason }: HumanCommand): Promise<WatchView> {
     return this.#command(id, ({ state }) => {
-      const refusal = cannotResolve(id, state);
+      const refusal = refusals.cannotResolve(id, state);
       if (refusal !== null) throw refusal;
       return { events: [{ type: 'watch.resolved', by, reason }] };
+    });
+  }
+
+  async sign(id: string, command: SignCommand): Promise<WatchView> {
+    return this.#command(id, ({ record, state }) => {
+      const event = signed(id, record.policy, state, command);
+      return event === null ? null : { events: [event] };
     });
   }
 
@@ -318,7 +337,7 @@ export class Commands implements Control {
     { by, reason, byMs }: HumanCommand & { readonly byMs: number },
   ): Promise<WatchView> {
     return this.#command(id, ({ record, state }) => {
-      if (state.phase !== 'watching') throw closed(id, state.phase);
+      if (state.phase !== 'watching') throw refusals.closed(id, state.phase);
       const deadlineAtMs = state.deadlineAtMs + byMs;
       if (deadlineAtMs - record.deploy.deployedAtMs > EXTENDED_MAX_MS) {
         const message = `found ${formatDuration(byMs)}; a watch may last ${formatDuration(EXTENDED_MAX_MS)} after its deploy at most`;
@@ -375,24 +394,4 @@ export class Commands implements Control {
   health(probe: 'live' | 'ready'): ReturnType<Control['health']> {
     return this.#options.health(probe);
   }
-}
-
-function endings(
-  earlier: Extract<ReturnType<typeof decideStart>, { kind: 'start' }>['earlier'],
-  recent: readonly Loaded[],
-) {
-  return earlier.flatMap(({ id, events, givesUpActions }) => {
-    const loaded = recent.find(({ record }) => record.id === id);
-    if (loaded === undefined) return [];
-    const detail = 'a newer deploy has started';
-    const giveUp = givesUpActions
-      ? { giveUpActions: { reason: 'superseded', detail } as const }
-      : {};
-    return [{ loaded, decision: { events, ...giveUp } }];
-  });
-}
-
-/** A watch that is started under hold fire says so at once. */
-function heldEvents(held: Hold | null): readonly EventBody[] {
-  return held === null ? [] : [{ type: 'watch.held', by: held.by, reason: held.reason }];
 }

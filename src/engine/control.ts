@@ -27,6 +27,15 @@ export type StartCommand = {
 
 export type HumanCommand = { readonly by: string; readonly reason: string };
 
+/** A person signs in a role that the policy names under `sign_offs`. */
+export type SignCommand = {
+  readonly role: string;
+  readonly name: string;
+  /** Who gives it to canaryd: the token, or the person. */
+  readonly by: string;
+  readonly note: string | null;
+};
+
 /** State of one condition as people see it. */
 export type ConditionView = {
   readonly condition: string;
@@ -89,6 +98,21 @@ export type WatchView = {
   /** What waits for a person: nothing, something, or what calls people. */
   readonly incident: 'none' | 'open' | 'critical';
   readonly rollbackOf: string | null;
+  /** Started without the GO that its policy requires: what was found instead. */
+  readonly withoutGo: string | null;
+  /** What people sign; empty: nothing. */
+  readonly signOffs: readonly {
+    readonly role: string;
+    readonly statement: string;
+    /** From then on people are asked. */
+    readonly dueAt: string;
+    readonly signed: {
+      readonly name: string;
+      readonly by: string;
+      readonly at: string;
+      readonly note: string | null;
+    } | null;
+  }[];
   readonly lastTickAt: string | null;
   /** The page of the watch, for people. */
   readonly url: string | null;
@@ -146,6 +170,8 @@ export interface Control {
   acknowledge(id: string, command: HumanCommand): Promise<WatchView>;
   /** Nothing of the ended watch is open any more. Refused when nothing is, or while it watches. */
   resolve(id: string, command: HumanCommand): Promise<WatchView>;
+  /** Open, passed or inconclusive. The same person twice in a role is one signature. */
+  sign(id: string, command: SignCommand): Promise<WatchView>;
   extend(id: string, command: HumanCommand & { readonly byMs: number }): Promise<WatchView>;
   hold(): Promise<Hold | null>;
   /** Observe only, everywhere, until released; the journal of each open watch tells of both. */

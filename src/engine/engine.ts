@@ -1,7 +1,7 @@
 // The engine of one process: its parts joined by hand, started and ended in order. Everything that
 // touches the world comes in from outside, so that the daemon, the tests and the fault simulation
 // run the same engine.
-import type { Readings, Source } from '../core/read.ts';
+import type { AuditLogs, Readings, Source } from '../core/read.ts';
 import { NO_ROUTING, type Routing } from '../core/route.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -27,6 +27,8 @@ export type EngineOptions = {
   readonly routing?: Routing;
   readonly sendAction: DispatcherOptions['sendAction'];
   readonly readHealth: KeeperOptions['readHealth'];
+  /** Default: audit logs cannot be seen. */
+  readonly auditLogs?: AuditLogs;
   readonly healthBefore: (healthKey: string, beforeMs: number) => Readings[string] | undefined;
   readonly publicUrl: string | null;
   /** See `KeeperOptions`. */
@@ -51,6 +53,17 @@ export type EngineOptions = {
 
 /** While stopping, each step that finishes something but deliveries; what hangs then is left. */
 const STEP_WITHIN_MS = 2_000;
+
+const NO_LOGS: AuditLogs = {
+  read: async ({ indicators }) =>
+    Object.fromEntries(
+      indicators.map(({ id }) => {
+        const detail = 'audit logs are not read here';
+        return [id, { kind: 'blind', reason: 'rejected', detail } as const];
+      }),
+    ),
+  forget: () => {},
+};
 
 export type Engine = ReturnType<typeof createEngine>;
 
@@ -122,10 +135,10 @@ function join(options: EngineOptions) {
     ...{ clock, random, journal, ledger, replica, share },
     ...{ sendAction, channels, hold, onAttempt, onError },
   });
-  const { sources, readHealth, healthBefore, onTick, onDrop } = options;
+  const { sources, readHealth, auditLogs = NO_LOGS, healthBefore, onTick, onDrop } = options;
   const keeper: WatchKeeper = new WatchKeeper({
     ...{ clock, journal, ledger, share, sources },
-    ...{ readHealth, healthBefore, hold, onTick, onDrop, onError },
+    ...{ readHealth, auditLogs, healthBefore, hold, onTick, onDrop, onError },
     ...(options.slotMs === undefined ? {} : { slotMs: options.slotMs }),
   });
   const onWork = lookAround;

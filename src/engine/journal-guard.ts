@@ -1,6 +1,7 @@
 // Stands before the journal. No call hangs for ever: one that has no answer in time has failed, and
 // what it wrote is unknown, as after a crash. Remembers how the journal does, for those who watch
 // the watcher. Decides nothing and repeats nothing.
+import type { GateStore } from '../journal/gate-store.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError, messageOf } from '../kit/errors.ts';
@@ -79,6 +80,7 @@ export class JournalGuard {
       pendingDeliveries: (...args) => read(() => journal.pendingDeliveries(...args)),
       hold: () => read(() => journal.hold()),
       counts: () => read(() => journal.counts()),
+      ...this.#gates(journal),
       // Not every store writes to say so: no proof that it takes writes.
       announce: (replica, ttlMs) => read(() => journal.announce(replica, ttlMs)),
       retire: (replicaId) => read(() => journal.retire(replicaId)),
@@ -86,6 +88,34 @@ export class JournalGuard {
       // May rightly take minutes; nothing waits for it.
       prune: (...args) => journal.prune(...args),
       [Symbol.asyncDispose]: () => journal[Symbol.asyncDispose](),
+    };
+  }
+
+  #gates(journal: GateStore): GateStore {
+    const read = <T>(work: () => Promise<T>) => this.#bounded('read', work);
+    return {
+      addSignOff: (signOff) => this.#write(() => journal.addSignOff(signOff)),
+      addGateRecord: (...args) =>
+        this.#write(
+          () => journal.addGateRecord(...args),
+          (isNew) => !isNew,
+        ),
+      startGateAttempt: (...args) =>
+        this.#write(
+          () => journal.startGateAttempt(...args),
+          (isBegun) => !isBegun,
+        ),
+      // It may rightly change nothing, and says nothing of it.
+      endGateAttempt: (update) =>
+        this.#write(
+          () => journal.endGateAttempt(update),
+          () => true,
+        ),
+      signOffs: (filter) => read(() => journal.signOffs(filter)),
+      gateRecord: (id) => read(() => journal.gateRecord(id)),
+      gateRecords: (filter) => read(() => journal.gateRecords(filter)),
+      pendingGateMessages: (...args) => read(() => journal.pendingGateMessages(...args)),
+      gateMessages: (recordId) => read(() => journal.gateMessages(recordId)),
     };
   }
 

@@ -69,7 +69,11 @@ export class Observer {
     }
   }
 
-  attempted({ content }: Delivery, outcome: Outcome, gaveUp: DeliveryReason | null): void {
+  attempted(
+    { content }: Pick<Delivery, 'content'>,
+    outcome: Outcome,
+    gaveUp: DeliveryReason | null,
+  ): void {
     const kind = content.kind === 'action' ? content.action : 'message';
     const result = outcome.kind === 'delivered' ? 'delivered' : gaveUp ? 'gave_up' : 'retryable';
     this.#metrics.deliveries.inc({ kind, outcome: result });

@@ -1,6 +1,7 @@
 // Why a command is refused, in words that say what to do. Throws or returns errors; decides nothing
 // about a watch.
 import { type Deploy, deployKey } from '../core/deploy.ts';
+import { gateCommand } from '../core/gate-needed.ts';
 import type { Policy } from '../core/policy.ts';
 import { placeholdersOf } from '../core/template.ts';
 import { isIncidentOpen, type WatchState } from '../core/watch.ts';
@@ -31,6 +32,18 @@ export function outdated(deploy: Deploy, newer: string): CanarydError {
   return new CanarydError(
     'conflict',
     `Cannot watch ${deployKey(deploy)} deployed at ${at}: watch ${newer} is of a later deploy of the same service and environment`,
+  );
+}
+
+/** @param found instead of the GO that counts */
+export function gateMissing(policy: Policy, deploy: Deploy, found: string): CanarydError {
+  const { service, version, environment } = deploy;
+  const gate = policy.requires?.gate ?? '';
+  const message = `policy '${policy.name}' wants a fresh GO of gate ${gate}; found ${found}; carry it out (${gateCommand(gate, deploy)}), then start again`;
+  return new CanarydError(
+    'gate_missing',
+    `Cannot watch ${service} ${version} (${environment}): ${message}`,
+    { problems: [{ path: 'requires', message }] },
   );
 }
 

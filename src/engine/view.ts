@@ -6,6 +6,7 @@ import { ALWAYS, type Condition, type Indicator, type Policy } from '../core/pol
 import { formatValue } from '../core/quantity.ts';
 import { resolveIndicator } from '../core/read.ts';
 import type { Tick } from '../core/sample.ts';
+import { neededSignOffs, signatureOf } from '../core/sign-off.ts';
 import { templateValues } from '../core/template.ts';
 import type { ConditionTrack } from '../core/track.ts';
 import { verifyConditions } from '../core/verify.ts';
@@ -63,6 +64,8 @@ export function watchView(
     acknowledgedBy: acknowledgedBy(state, acknowledging),
     incident: incidentOf(state),
     rollbackOf: state.rollbackOf,
+    withoutGo: state.withoutGo,
+    signOffs: signOffViews(policy, state, deploy.deployedAtMs),
     lastTickAt: track === null ? null : iso(track.atMs),
     url: publicUrl === null ? null : `${publicUrl}/watches/${record.id}`,
     intervalMs: policy.intervalMs,
@@ -83,6 +86,22 @@ function windowViews(policy: Policy, deployedAtMs: number): WatchView['windows']
     .map(({ name, fromMs, untilMs }) => {
       return { name, fromAt: iso(deployedAtMs + fromMs), untilAt: iso(deployedAtMs + untilMs) };
     });
+}
+
+function signOffViews(
+  policy: Policy,
+  state: WatchState,
+  deployedAtMs: number,
+): WatchView['signOffs'] {
+  const dueAt = iso(deployedAtMs + (policy.signOffs?.afterMs ?? 0));
+  return neededSignOffs(policy, state).map(({ role, statement }) => {
+    const given = signatureOf(state, role);
+    const signed = given && {
+      ...{ name: given.name, by: given.by, note: given.note },
+      at: iso(given.atMs),
+    };
+    return { role, statement, dueAt, signed };
+  });
 }
 
 function stopView(

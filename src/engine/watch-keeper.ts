@@ -1,7 +1,7 @@
 // Keeps one watcher running for each active watch of this replica's share. The look at the journal
 // is the truth, also after a restart; a poke after a start or a human command only saves waiting.
 import type { Policy } from '../core/policy.ts';
-import type { ReadHealth, Readings, Source } from '../core/read.ts';
+import type { AuditLogs, ReadHealth, Readings, Source } from '../core/read.ts';
 import type { Hold, Journal } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type Loop, startLoop } from '../kit/loop.ts';
@@ -36,6 +36,7 @@ export type KeeperOptions = {
   readonly share: Share;
   readonly sources: Readonly<Record<string, Source>>;
   readonly readHealth: ReadHealth;
+  readonly auditLogs: AuditLogs;
   readonly healthBefore: (url: string, beforeMs: number) => Readings[string] | undefined;
   readonly hold: () => Promise<Hold | null>;
   /**
@@ -166,13 +167,15 @@ export class WatchKeeper {
   }
 
   #watcher(watchId: string, policy: Policy, source: Source): Watcher {
-    const { clock, ledger, readHealth, healthBefore, hold, onTick, onError } = this.#options;
+    const { clock, ledger, readHealth, auditLogs, healthBefore } = this.#options;
+    const { hold, onTick, onError } = this.#options;
     return new Watcher({
       watchId,
       policy,
       clock,
       ledger,
       source,
+      auditLogs,
       probes: new HealthProbes(readHealth, clock),
       healthBefore,
       hold,

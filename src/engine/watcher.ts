@@ -1,8 +1,10 @@
 // One active watch: read all indicators at one time, decide, append. Holds no truth of its own:
 // every tick starts from the journal.
 import { BASELINE_LEADS_MS, decideTick } from '../core/decide.ts';
-import type { HttpIndicator, Policy } from '../core/policy.ts';
+import type { AuditLogIndicator, HttpIndicator, Policy } from '../core/policy.ts';
 import {
+  type AuditLogs,
+  isSeries,
   needsPreviousVersion,
   previousVersionValues,
   type Readings,
@@ -45,6 +47,7 @@ export type WatcherOptions = {
   readonly clock: Clock;
   readonly ledger: Ledger;
   readonly source: Source;
+  readonly auditLogs: AuditLogs;
   readonly probes: HealthProbes;
   readonly healthBefore: (healthKey: string, beforeMs: number) => Readings[string] | undefined;
   readonly hold: () => Promise<Hold | null>;
@@ -57,6 +60,13 @@ export type WatcherOptions = {
   }) => void;
   readonly onEnd: () => void;
   readonly onError: (error: unknown) => void;
+};
+
+/** Indicators with their placeholders filled, by how they are read. */
+type Resolved = {
+  readonly series: readonly SeriesIndicator[];
+  readonly http: readonly HttpIndicator[];
+  readonly logs: readonly AuditLogIndicator[];
 };
 
 export class Watcher {
@@ -104,9 +114,11 @@ export class Watcher {
   }
 
   #forget(): void {
-    const { source, watchId } = this.#options;
-    source.forget(watchId);
-    source.forget(verificationOf(watchId));
+    const { source, auditLogs, watchId } = this.#options;
+    for (const id of [watchId, verificationOf(watchId)]) {
+      source.forget(id);
+      auditLogs.forget(id);
+    }
   }
 
   async #run(signal: AbortSignal): Promise<undefined> {
@@ -251,39 +263,46 @@ export class Watcher {
     deployedAtMs: number,
     signal: AbortSignal,
   ): Promise<Readings> {
-    const { source, probes, policy, watchId } = this.#options;
+    const { source, auditLogs, probes, policy, watchId } = this.#options;
     const isVerifying = record.phase !== 'watching';
-    const { series, http } = this.#resolve(record, ids, isVerifying ? 'previous' : 'new');
-    const [read, health] = await Promise.all([
-      source.read({
-        // Other series may be meant: no history is shared with the watch of the bad version.
-        watchId: isVerifying ? verificationOf(watchId) : watchId,
-        indicators: series,
-        atMs,
-        deployedAtMs,
-        staleAfterMs: policy.staleAfterMs,
-        previous: isVerifying ? {} : (record.track?.sinceDeploy ?? {}),
-        signal,
-      }),
+    const { series, http, logs } = this.#resolve(record, ids, isVerifying ? 'previous' : 'new');
+    const asked = {
+      // Other series may be meant: no history is shared with the watch of the bad version.
+      watchId: isVerifying ? verificationOf(watchId) : watchId,
+      atMs,
+      deployedAtMs,
+      staleAfterMs: policy.staleAfterMs,
+      previous: isVerifying ? {} : (record.track?.sinceDeploy ?? {}),
+      signal,
+    };
+    const [read, health, logged] = await Promise.all([
+      source.read({ ...asked, indicators: series }),
       probes.read(http, signal),
+      logs.length === 0 ? {} : auditLogs.read({ ...asked, indicators: logs }),
     ]);
-    return { ...read, ...health };
+    return { ...read, ...health, ...logged };
   }
 
-  #resolve(record: Loaded['record'], ids: readonly string[], version: 'new' | 'previous') {
+  #resolve(
+    record: Loaded['record'],
+    ids: readonly string[],
+    version: 'new' | 'previous',
+  ): Resolved {
     const { policy } = this.#options;
     const own = templateValues(record.deploy, record.id);
     const values = version === 'new' ? own : previousVersionValues(own);
     const series: SeriesIndicator[] = [];
     const http: HttpIndicator[] = [];
+    const logs: AuditLogIndicator[] = [];
     for (const id of new Set(ids)) {
       const indicator = policy.indicators[id];
       if (indicator === undefined) continue;
       const resolved = resolveIndicator(indicator, policy, values);
-      if (resolved.kind === 'http') http.push(resolved);
-      else series.push(resolved);
+      if (isSeries(resolved)) series.push(resolved);
+      else if (resolved.kind === 'http') http.push(resolved);
+      else logs.push(resolved);
     }
-    return { series, http };
+    return { series, http, logs };
   }
 
   /** null: not to be taken now, or the source gave nothing and may be asked again. */
@@ -298,10 +317,10 @@ export class Watcher {
     const known = record.deploy.previousVersion
       ? ids
       : ids.filter((id) => !needsPreviousVersion(policy, id));
-    const { series, http } = this.#resolve(record, known, 'previous');
+    const { http, ...read } = this.#resolve(record, known, 'previous');
     const leads = [...BASELINE_LEADS_MS, 0];
     const reads = await Promise.all(
-      leads.map((leadMs) => this.#readBefore(series, deployedAtMs - leadMs, signal)),
+      leads.map((leadMs) => this.#readBefore(read, deployedAtMs - leadMs, signal)),
     );
     const all = Object.values(reads.at(-1) ?? {});
     const isSilent =
@@ -312,20 +331,22 @@ export class Watcher {
       const reading = healthBefore(healthKey(indicator), deployedAtMs);
       return reading === undefined ? [] : [[indicator.id, reading] as const];
     });
-    return reads.map((read) => ({ ...read, ...Object.fromEntries(health) }));
+    return reads.map((one) => ({ ...one, ...Object.fromEntries(health) }));
   }
 
-  #readBefore(series: readonly SeriesIndicator[], atMs: number, signal: AbortSignal) {
-    const { source, policy, watchId } = this.#options;
-    return source.read({
-      watchId,
-      indicators: series,
-      atMs,
-      deployedAtMs: null,
-      staleAfterMs: policy.staleAfterMs,
-      previous: {},
-      signal,
-    });
+  async #readBefore(
+    { series, logs }: Pick<Resolved, 'series' | 'logs'>,
+    atMs: number,
+    signal: AbortSignal,
+  ): Promise<Readings> {
+    const { source, auditLogs, policy, watchId } = this.#options;
+    const { staleAfterMs } = policy;
+    const asked = { watchId, atMs, deployedAtMs: null, staleAfterMs, previous: {}, signal };
+    const [read, logged] = await Promise.all([
+      source.read({ ...asked, indicators: series }),
+      logs.length === 0 ? {} : auditLogs.read({ ...asked, indicators: logs }),
+    ]);
+    return { ...read, ...logged };
   }
 }
 

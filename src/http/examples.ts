@@ -25,6 +25,15 @@ export const EXAMPLE_WATCH: Wire<WatchView> = {
   acknowledged_by: null,
   incident: 'none',
   rollback_of: null,
+  without_go: null,
+  sign_offs: [
+    {
+      role: 'engineering_lead',
+      statement: 'System stable, no errors',
+      due_at: '2026-03-01T12:15:00.000Z',
+      signed: { name: 'Ada', by: 'ada', at: '2026-03-01T12:17:00.000Z', note: null },
+    },
+  ],
   last_tick_at: '2026-03-01T12:03:00.000Z',
   url: 'https://canaryd.example/watches/w_0123456789abcdef',
   interval_ms: 5_000,

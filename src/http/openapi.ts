@@ -56,6 +56,7 @@ export function openapiDocument(routes: readonly RouteSpec[], version: string): 
     },
     tags: [
       { name: 'watches', description: 'Start, follow and command watches' },
+      { name: 'gates', description: 'Signatures for gates, and decisions of gates' },
       { name: 'hooks', description: 'Deploy events of CI systems' },
       { name: 'hold', description: 'The hold-fire switch' },
       { name: 'daemon', description: 'The daemon itself; needs no token' },

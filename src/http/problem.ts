@@ -29,10 +29,12 @@ export const PROBLEMS: Readonly<Record<ProblemKind, readonly [status: number, ti
   foreign_request: [403, 'The request came from a foreign site'],
   not_found: [404, 'There is nothing here'],
   watch_not_found: [404, 'No such watch'],
+  gate_record_not_found: [404, 'No such decision of a gate'],
   method_not_allowed: [405, 'This method is not allowed here'],
   request_timeout: [408, 'The request took too long to arrive'],
   conflict: [409, 'Somebody else was faster'],
   hold_fire: [409, 'The hold-fire switch is on'],
+  gate_missing: [409, 'The gate has no fresh GO for this deploy'],
   watch_closed: [409, 'The watch is closed'],
   body_too_large: [413, 'The body is too large'],
   url_too_long: [414, 'The URL is too long'],
@@ -103,7 +105,7 @@ export function sendProblem(
   reply: FastifyReply,
   logger: FastifyBaseLogger,
 ): void {
-  const { kind, detail, errors, headers } = describe(error, request.id);
+  const { kind, detail, errors, headers } = describe(error, request);
   const body = problemBody(kind, detail, instanceOf(request.url), errors);
   if (body.status >= 500) {
     logger.error({ err: error, requestId: request.id, problem: kind }, 'request failed');
@@ -123,7 +125,7 @@ type Description = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-function describe(error: unknown, requestId: string): Description {
+function describe(error: unknown, { id, routeOptions }: FastifyRequest): Description {
   if (error instanceof CanarydError) {
     return { kind: error.code, detail: messageOf(error), errors: error.problems, headers: {} };
   }
@@ -136,9 +138,14 @@ function describe(error: unknown, requestId: string): Description {
     const what = 'the connection was closed before the body had arrived';
     return { kind: 'request_invalid', detail: what, errors: [], headers: {} };
   }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const most = routeOptions.bodyLimit.toLocaleString('en-US');
+    const detail = `the body may have at most ${most} bytes`;
+    return { kind: 'body_too_large', detail, errors: [], headers: {} };
+  }
   const known = FRAMEWORK[code];
   if (known !== undefined) return { kind: known[0], detail: known[1], errors: [], headers: {} };
-  const detail = `an unexpected error; canaryd's log tells more under request ${requestId}`;
+  const detail = `an unexpected error; canaryd's log tells more under request ${id}`;
   return { kind: 'internal', detail, errors: [], headers: {} };
 }
 
@@ -158,7 +165,6 @@ const FRAMEWORK: Readonly<Record<string, readonly [ProblemKind, string]>> = {
     'unsupported_media_type',
     'found another content type than application/json; send JSON with that content-type',
   ],
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'the body may have at most 65,536 bytes'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['request_invalid', 'the body is empty; send a JSON object'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['request_invalid', 'the body is not JSON; send a JSON object'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [

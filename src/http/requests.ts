@@ -65,6 +65,15 @@ export const extendBody = humanBody
   })
   .describe('More time for a watch');
 
+export const signBody = z
+  .strictObject({
+    role: line(64, 'One of the roles that the policy names under sign_offs'),
+    name: line(100, 'Who signs'),
+    note: line(500, 'What else there is to say').optional(),
+    by: line(100, "Who gives it to canaryd; default: the token's name, else the name").optional(),
+  })
+  .describe('A signature on a watch');
+
 export const watchParams = z.strictObject({ id: line(60, 'Watch id').describe('Watch id') });
 
 export const hookParams = z.strictObject({

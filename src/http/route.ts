@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Control } from '../engine/control.ts';
+import type { Gates } from '../engine/gate-desk.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { Scope, Token } from './auth.ts';
@@ -12,6 +13,7 @@ import type { SlackSetup } from './slack-setup.ts';
 
 export type RouteDeps = {
   readonly control: Control;
+  readonly gates: Gates;
   readonly metricsText: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly logger: Logger;
   readonly version: string;
@@ -55,13 +57,21 @@ export type Call<Params, Query, Body, Headers> = {
 type Shape = z.ZodObject;
 type Out<S extends Shape | undefined> = S extends Shape ? z.output<S> : undefined;
 
+type BodySpec<S> = {
+  readonly name: string;
+  readonly schema: S;
+  readonly example: unknown;
+  /** Default: the server's limit, which nearly all stay under. */
+  readonly bytesMax?: number;
+};
+
 export type RouteSpec = {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** Fastify's spelling: `/v1/watches/:id`. */
   readonly url: string;
   readonly operationId: string;
   readonly summary: string;
-  readonly tag: 'watches' | 'hooks' | 'hold' | 'daemon';
+  readonly tag: 'watches' | 'gates' | 'hooks' | 'hold' | 'daemon';
   /** null: needs no token. */
   readonly scope: Scope | null;
   /** Ways to prove who asks, where the handler looks at that itself; names of the document. */
@@ -72,7 +82,7 @@ export type RouteSpec = {
   readonly query?: Shape;
   readonly headers?: Shape;
   /** Name of the body's schema and the schema itself. */
-  readonly body?: { readonly name: string; readonly schema: Shape; readonly example: unknown };
+  readonly body?: BodySpec<Shape>;
   readonly raw?: RawBody;
   readonly responses: Readonly<Record<number, ResponseSpec>>;
   readonly problems: readonly ProblemKind[];
@@ -97,7 +107,7 @@ export function route<
     readonly params?: P;
     readonly query?: Q;
     readonly headers?: H;
-    readonly body?: { readonly name: string; readonly schema: B; readonly example: unknown };
+    readonly body?: BodySpec<B>;
   },
   handler: (call: Call<Out<P>, Out<Q>, Out<B>, Out<H>>) => Promise<unknown>,
 ): RouteSpec {

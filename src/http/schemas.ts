@@ -8,9 +8,10 @@ import { PHASES } from '../core/watch.ts';
 import type { ConditionView, WatchView } from '../engine/control.ts';
 import type { Hold } from '../journal/journal.ts';
 import { SCOPES } from './auth.ts';
+import { gateRecordAnswer, gateRecordBody, signOff, signOffBody } from './gate-bodies.ts';
 import type { Series } from './page/series.ts';
 import type { ProblemBody } from './problem.ts';
-import { extendBody, humanBody, startBody } from './requests.ts';
+import { extendBody, humanBody, signBody, startBody } from './requests.ts';
 import type { Wire } from './wire.ts';
 
 const at = z.iso.datetime({ offset: true });
@@ -75,6 +76,22 @@ const watch = z
       .enum(['none', 'open', 'critical'])
       .describe('What waits for a person; critical: people are called'),
     rollback_of: z.string().nullable(),
+    without_go: z
+      .string()
+      .nullable()
+      .describe('Started without the GO that its policy requires: what was found instead'),
+    sign_offs: z
+      .array(
+        z.object({
+          role: z.string(),
+          statement: z.string(),
+          due_at: at.describe('From then on people are asked'),
+          signed: z
+            .object({ name: z.string(), by: z.string(), at, note: z.string().nullable() })
+            .nullable(),
+        }),
+      )
+      .describe('What people sign; it never changes the verdict'),
     last_tick_at: at.nullable(),
     url: z.string().nullable().describe('The page of the watch'),
     interval_ms: z.number(),
@@ -134,6 +151,8 @@ const EVENT_TYPES: Readonly<Record<EventType, true>> = {
   'watch.acknowledged': true,
   'watch.resolved': true,
   'watch.extended': true,
+  'watch.sign_off_due': true,
+  'watch.signed': true,
   'watch.held': true,
   'watch.released': true,
   'action.delayed': true,
@@ -252,6 +271,7 @@ export const SCHEMAS = {
   Start: startBody,
   HumanCommand: humanBody,
   Extension: extendBody,
+  WatchSignature: signBody,
   Condition: condition,
   Watch: watch,
   HookEvent: hookEvent,
@@ -265,6 +285,15 @@ export const SCHEMAS = {
   Samples: z.object({ samples: z.array(tick), next_from: at.nullable() }),
   Delivery: delivery,
   Deliveries: z.object({ deliveries: z.array(delivery) }),
+  NewSignOff: signOffBody,
+  SignOff: signOff,
+  SignOffs: z.object({ sign_offs: z.array(signOff) }),
+  NewGateRecord: gateRecordBody,
+  GateRecord: gateRecordAnswer,
+  GateRecordList: z.object({
+    gate_records: z.array(gateRecordAnswer),
+    next_before: z.string().nullable(),
+  }),
   Hold: z.object({ hold: hold.nullable() }).describe('null: released'),
   Series: series,
   Me: me,

@@ -17,6 +17,7 @@ import { takeRawBodies } from './raw-body.ts';
 import type { RouteDeps, RouteSpec } from './route.ts';
 import { daemonRoutes } from './routes/daemon.ts';
 import { eventsRoute, STREAM_LIMITS, type StreamLimits, type Streams } from './routes/events.ts';
+import { gateRoutes } from './routes/gates.ts';
 import { holdRoutes } from './routes/hold.ts';
 import { hookRoute } from './routes/hooks.ts';
 import { journalRoutes } from './routes/journal.ts';
@@ -72,6 +73,7 @@ export function allRoutes(
     eventsRoute(deps, streams, limits),
     hookRoute(deps),
     slackRoute(deps, afterwork),
+    ...gateRoutes(deps),
     ...holdRoutes(deps),
     ...dataRoutes(deps),
     ...daemonRoutes(deps, () => {
@@ -176,7 +178,7 @@ function register(app: FastifyInstance, spec: RouteSpec, tokens: readonly Token[
     method: spec.method,
     url: spec.url,
     exposeHeadRoute: spec.method === 'GET' && !spec.isStream,
-    ...(spec.raw === undefined ? {} : { bodyLimit: spec.raw.bytesMax }),
+    ...bodyLimitOf(spec),
     schema: {
       ...(spec.params === undefined ? {} : { params: spec.params }),
       ...(spec.query === undefined ? {} : { querystring: spec.query }),
@@ -190,6 +192,11 @@ function register(app: FastifyInstance, spec: RouteSpec, tokens: readonly Token[
     },
     handler: spec.handle,
   });
+}
+
+function bodyLimitOf({ raw, body }: RouteSpec): { bodyLimit?: number } {
+  const bodyLimit = raw?.bytesMax ?? body?.bytesMax;
+  return bodyLimit === undefined ? {} : { bodyLimit };
 }
 
 function validate(schema: z.ZodObject) {

@@ -10,12 +10,22 @@ import {
   decodePolicy,
   decodeTrack,
 } from './codec.ts';
+import { decodeGateRecord, decodeMessage, decodeSignOff } from './gate-rows.ts';
 import { decodeTick } from './tick-codec.ts';
 
 /** `json` is a text that the codec has made. `?`: may be null. */
 type ColumnKind = 'text' | 'text?' | 'integer' | 'integer?' | 'flag' | 'json';
 
-export type TableName = 'watches' | 'events' | 'deliveries' | 'tracks' | 'ticks' | 'settings';
+export type TableName =
+  | 'watches'
+  | 'events'
+  | 'deliveries'
+  | 'tracks'
+  | 'ticks'
+  | 'gate_sign_offs'
+  | 'gate_records'
+  | 'gate_messages'
+  | 'settings';
 
 export type Table = {
   readonly name: TableName;
@@ -23,6 +33,8 @@ export type Table = {
   /** Columns in which rows are in order; texts byte by byte. */
   readonly order: readonly string[];
   readonly where?: string;
+  /** Rows of up to a megabyte: few of them are in memory at a time. */
+  readonly isBulky?: true;
 };
 
 /** In this order, so that what is referred to is there first. */
@@ -85,6 +97,52 @@ export const TABLES: readonly Table[] = [
     name: 'ticks',
     columns: { watch_id: 'text', at_ms: 'integer', readings: 'json' },
     order: ['watch_id', 'at_ms'],
+  },
+  {
+    name: 'gate_sign_offs',
+    columns: {
+      ordinal: 'integer',
+      gate: 'text',
+      environment: 'text',
+      version: 'text',
+      at_ms: 'integer',
+      body: 'json',
+    },
+    order: ['ordinal'],
+  },
+  {
+    name: 'gate_records',
+    columns: {
+      ordinal: 'integer',
+      id: 'text',
+      gate: 'text',
+      service: 'text',
+      environment: 'text',
+      version: 'text',
+      decision: 'text',
+      received_at_ms: 'integer',
+      body: 'json',
+    },
+    order: ['ordinal'],
+    isBulky: true,
+  },
+  {
+    name: 'gate_messages',
+    columns: {
+      planned: 'integer',
+      id: 'text',
+      record_id: 'text',
+      channel: 'text',
+      message: 'json',
+      state: 'text',
+      attempts: 'integer',
+      attempted_at_ms: 'integer?',
+      not_before_ms: 'integer',
+      deadline_at_ms: 'integer',
+      last_reason: 'text?',
+      last_detail: 'text?',
+    },
+    order: ['planned'],
   },
   {
     name: 'settings',
@@ -197,16 +255,44 @@ function checkMeaning(table: TableName, values: Readonly<Record<string, Value>>)
     case 'ticks':
       decodeTick(text('readings'), integer('at_ms'), watchId);
       return;
+    case 'gate_sign_offs': {
+      const { gate, environment, version } = decodeSignOff(text('body'), integer('ordinal'));
+      checkSame({ gate, environment, version }, values);
+      return;
+    }
+    case 'gate_records': {
+      const { id, gate, deploy, decision } = decodeGateRecord(text('body'), text('id'));
+      const { service, environment, version } = deploy;
+      checkSame({ id, gate, service, environment, version, decision }, values);
+      return;
+    }
+    case 'gate_messages':
+      decodeMessage(text('message'), text('id'));
+      return;
     case 'settings':
       decodeHold(text('value'));
   }
 }
 
+/** A signature that is found under one version must not be one for another. */
+function checkSame(
+  body: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, Value>>,
+): void {
+  const other = Object.keys(body).find((column) => body[column] !== values[column]);
+  if (other !== undefined) throw new Error(`${other}: it is another one in the body`);
+}
+
+/** A row, when the journal is not empty: the same words for both stores. */
+export const NOT_EMPTY = `
+  SELECT 1 AS found WHERE EXISTS (SELECT 1 FROM watches) OR EXISTS (SELECT 1 FROM gate_records)
+    OR EXISTS (SELECT 1 FROM gate_sign_offs)`;
+
 export function notEmpty(place: string): CanarydError {
   return new CanarydError(
     'journal_failed',
-    `journal ${place}: there are watches in it already. Import into an empty journal: another ` +
-      'file, or another schema; nothing was changed.',
+    `journal ${place}: there are watches in it already, or decisions of gates. Import into an ` +
+      'empty journal: another file, or another schema; nothing was changed.',
   );
 }
 

@@ -16,11 +16,16 @@ import type { Hold } from './journal.ts';
 /** Which row a text belongs to: "event 7 of watch w_1". */
 export type Row = string;
 
-export function damaged(row: Row, problem: string): CanarydError {
+/** @param belongsTo what is to be removed when there is no backup */
+export function damaged(
+  row: Row,
+  problem: string,
+  belongsTo: 'watch' | 'row' = 'watch',
+): CanarydError {
   return new CanarydError(
     'journal_failed',
     `the journal is damaged: ${row} ${problem}; the row was left as it is. ` +
-      'Restore the journal from a backup, or remove this watch from it.',
+      `Restore the journal from a backup, or remove this ${belongsTo} from it.`,
   );
 }
 
@@ -40,7 +45,7 @@ export function toText(value: unknown): string {
   });
 }
 
-export function fromText(text: string, row: Row): unknown {
+export function fromText(text: string, row: Row, belongsTo?: 'watch' | 'row'): unknown {
   try {
     // The reviver costs ten times the parse; almost no row needs it.
     if (!text.includes('"~')) return JSON.parse(text);
@@ -49,17 +54,24 @@ export function fromText(text: string, row: Row): unknown {
       return part.startsWith('~~') ? part.slice(1) : (ODD[part] ?? part);
     });
   } catch {
-    throw damaged(row, 'is not JSON');
+    throw damaged(row, 'is not JSON', belongsTo);
   }
 }
 
-function checked(schema: z.ZodType, text: string, row: Row): unknown {
-  const value = fromText(text, row);
+/** The value as it was written, when it is what the schema wants. */
+export function checked(
+  schema: z.ZodType,
+  text: string,
+  row: Row,
+  belongsTo?: 'watch' | 'row',
+): unknown {
+  const value = fromText(text, row, belongsTo);
   const result = schema.safeParse(value);
   if (result.success) return value;
   const issue = result.error.issues[0];
   const path = issue?.path.map(String).join('.') || 'the value';
-  throw damaged(row, `does not hold what it should (${path}: ${issue?.message ?? 'invalid'})`);
+  const problem = `does not hold what it should (${path}: ${issue?.message ?? 'invalid'})`;
+  throw damaged(row, problem, belongsTo);
 }
 
 type Fields = {
@@ -89,6 +101,8 @@ const FIELDS: Fields = {
   'watch.superseded': ['byWatch', 'version'],
   'watch.acknowledged': ['by', 'reason'],
   'watch.resolved': ['by', 'reason'],
+  'watch.sign_off_due': ['missing'],
+  'watch.signed': ['role', 'name', 'by', 'note'],
   'watch.extended': ['by', 'reason', 'deadlineAtMs'],
   'watch.held': ['by', 'reason'],
   'watch.released': ['by', 'reason'],

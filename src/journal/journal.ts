@@ -8,6 +8,7 @@ import type { Tick } from '../core/sample.ts';
 import type { Track } from '../core/track.ts';
 import type { Phase } from '../core/watch.ts';
 import type { CanarydError } from '../kit/errors.ts';
+import type { GateStore } from './gate-store.ts';
 
 /** One watch as stored: what lists and resumption need without folding its events. */
 export type WatchRecord = {
@@ -105,7 +106,16 @@ export type WatchFilter = {
   readonly beforeId?: string;
 };
 
-export interface Journal {
+/** How many were removed. */
+export type Pruned = {
+  readonly samples: number;
+  readonly watches: number;
+  /** Decisions of gates, with their messages. */
+  readonly decisions: number;
+  readonly signatures: number;
+};
+
+export interface Journal extends GateStore {
   /** All batches in one transaction. Throws only when the store itself fails. */
   append(batches: readonly Append[]): Promise<AppendResult>;
   watch(id: string): Promise<WatchRecord | null>;
@@ -168,11 +178,11 @@ export interface Journal {
   hold(): Promise<Hold | null>;
   setHold(hold: Hold | null): Promise<void>;
   counts(): Promise<Readonly<Record<Phase, number>>>;
-  /** Drops samples of watches closed before the first time, whole watches closed before the second. */
-  prune(
-    samplesBeforeMs: number,
-    watchesBeforeMs: number,
-  ): Promise<{ samples: number; watches: number }>;
+  /**
+   * Drops samples of watches closed before the first time; whole watches closed, decisions of gates
+   * received and signatures given before the second. What has a pending message stays.
+   */
+  prune(samplesBeforeMs: number, watchesBeforeMs: number): Promise<Pruned>;
   /** Fails (throws) when the store cannot be written. */
   check(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

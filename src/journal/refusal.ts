@@ -14,7 +14,7 @@ const CLOSES: Readonly<Partial<Record<EventType, Phase>>> = {
 };
 
 function mayFollowTheEnd(type: EventType): boolean {
-  return /^(action|rollback)\.|^watch\.(acknowledged|resolved)$/.test(type);
+  return /^(action|rollback)\.|^watch\.(acknowledged|resolved|signed)$/.test(type);
 }
 
 /** J4: an end is final, and only what came of it may follow. */

@@ -77,7 +77,7 @@ export function toCounts(rows: readonly Row[]): Readonly<Record<Phase, number>> 
   return Object.fromEntries(counts) as Record<Phase, number>;
 }
 
-const STATES = ['pending', 'delivered', 'gave_up'] as const;
+export const STATES = ['pending', 'delivered', 'gave_up'] as const;
 
 export function toDelivery(row: Row): Delivery {
   const id = row.text('id');
@@ -130,7 +130,11 @@ export function toReceipts(rows: readonly Row[], channel: string): readonly Rece
   });
 }
 
-function word<Word extends string>(known: readonly Word[], found: string, row: string): Word {
+export function word<Word extends string>(
+  known: readonly Word[],
+  found: string,
+  row: string,
+): Word {
   const match = known.find((candidate) => candidate === found);
   if (match === undefined) throw damaged(row, `is ${JSON.stringify(found)}, which is no known one`);
   return match;

@@ -21,3 +21,8 @@ export function newWatchId(): string {
 export function newReplicaId(): string {
   return `r_${word(10)}`;
 }
+
+/** Of one run of a gate. */
+export function newGateRunId(): string {
+  return `g_${word(16)}`;
+}

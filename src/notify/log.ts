@@ -9,7 +9,10 @@ export function createLogChannel(
     const fields = {
       kind: message.kind,
       severity: message.severity,
-      watchId: message.watchId,
+      ...(message.watchId === '' ? {} : { watchId: message.watchId }),
+      ...(message.gate === undefined
+        ? {}
+        : { gate: message.gate.name, record: message.gate.record }),
       at: new Date(message.atMs).toISOString(),
       headline: message.headline,
       lines: message.lines,

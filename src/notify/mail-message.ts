@@ -22,20 +22,22 @@ export type Mail = {
   readonly text: string;
   readonly html: string;
   readonly messageId: string;
-  /** Null for the first mail of a watch: it is the root. */
+  /** Null for the first mail of a watch, which is the root, and for one of no watch. */
   readonly inReplyTo: string | null;
   readonly isUrgent: boolean;
 };
 
 /** @param domain the right side of the ids, from the sender's address */
 export function mailOf(message: Message, key: string, channel: string, domain: string): Mail {
-  const root = idOf(`watch-${message.watchId}-${channel}`, domain);
-  const isRoot = message.kind === 'watch.started';
+  const own = idOf(key, domain);
+  // Of no watch: a thread of its own.
+  const root = message.watchId === '' ? own : idOf(`watch-${message.watchId}-${channel}`, domain);
+  const isRoot = message.kind === 'watch.started' || root === own;
   return {
     subject: headlineOf(message, SUBJECT_MAX),
     text: textOf(message),
     html: htmlOf(message),
-    messageId: isRoot ? root : idOf(key, domain),
+    messageId: isRoot ? root : own,
     inReplyTo: isRoot ? null : root,
     isUrgent: message.severity === 'critical',
   };

@@ -1,10 +1,12 @@
 // PagerDuty Events v2: incidents of each watch (dedup_key begins with the watch), opened by what is
 // bad, acknowledged and resolved by what people and the watch say later. What has to page is never
-// added to an open incident: a stop, each call and a storm have one of their own. The begin and the pass of a watch
-// are change events, which page nobody. Anything else is not sent: PagerDuty has no place for it.
+// added to an open incident: a stop, each call and a storm have one of their own. The begin and the
+// pass of a watch and the decision of a gate are change events, which page nobody. Anything else is
+// not sent: PagerDuty has no place for it.
 import type { Message, Outcome, SendContext, Severity } from '../core/delivery.ts';
 import { CALL_KIND } from '../core/escalation.ts';
 import { isOfSeveral } from '../core/merge.ts';
+import { GATE_KIND } from '../core/message-kinds.ts';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, retryAfterMs, send } from '../kit/http.ts';
 import {
@@ -49,7 +51,7 @@ type Event = {
 };
 type Action = 'trigger' | 'acknowledge' | 'resolve';
 
-const CHANGES: readonly string[] = ['watch.started', 'watch.passed'];
+const CHANGES: readonly string[] = ['watch.started', 'watch.passed', GATE_KIND];
 
 export function createPagerDuty(options: PagerDutyOptions): Send {
   return async (message, signal, context) => {
@@ -163,7 +165,7 @@ function commonOf(message: Message) {
     ...(timestamp === null ? {} : { timestamp }),
     custom_details: {
       ...Object.fromEntries(fieldsOf(message)),
-      watch: cutUnits(oneLine(message.watchId), NAME_MAX),
+      ...(message.watchId === '' ? {} : { watch: cutUnits(oneLine(message.watchId), NAME_MAX) }),
       what: cutLines(linesOf(message), DETAILS_MAX).join('\n'),
       ...(next === '' ? {} : { next }),
     },

@@ -68,7 +68,8 @@ export function createSlackBot(options: SlackBotOptions): Send {
 
   return async (message, signal, context) => {
     const say = (method: Method, payload: Payload) => call(options, method, payload, signal);
-    if (isOfSeveral(message)) return toldAlone(message, options, say);
+    // Of no watch: a story of its own, whole in one message.
+    if (isOfSeveral(message) || message.watchId === '') return toldAlone(message, options, say);
     const key = deliveryKey(message, 'slack_bot', context);
     for (let isAgain = false; ; isAgain = true) {
       // Another replica may have begun a newer one.

@@ -35,6 +35,7 @@ const BUTTONS: ReadonlyMap<string, readonly SlackButton[]> = new Map([
   ['watch.armed', OPEN],
   ['watch.resumed', OPEN],
   ['watch.extended', OPEN],
+  ['watch.sign_off_due', OPEN],
   ['conditions.sighted', OPEN],
   ['condition.recovered', OPEN],
   ['watch.unarmed', ALL],

@@ -92,7 +92,8 @@ function incidentAfter(
     return { open: isStillOpen ? open : null, acknowledgedAtMs, closedAtMs: at };
   }
   if (incident === 'acknowledges') return { open, acknowledgedAtMs: atMs, closedAtMs };
-  const opens = incident === 'opens' || severity === 'critical';
+  // A loud start (without its GO) is told, and nothing that would ever be over.
+  const opens = incident === 'opens' || (severity === 'critical' && kind !== 'watch.started');
   if (!opens || (closedAtMs !== null && closedAtMs > atMs)) {
     return { open, acknowledgedAtMs, closedAtMs };
   }

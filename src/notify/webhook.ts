@@ -71,7 +71,8 @@ const NAME_MAX = 250;
 export function webhookBody(message: Message) {
   const { deploy, merged } = message;
   const head = {
-    watch: name(message.watchId),
+    watch: name(message.watchId) || null,
+    gate: gateOf(message),
     kind: name(message.kind),
     severity: message.severity,
     silent: message.isSilent === true,
@@ -103,6 +104,17 @@ export function webhookBody(message: Message) {
   const parts = fitted((merged ?? []).map(partOf), room);
   const all = merged === undefined ? null : { count: merged.length, messages: parts };
   return { ...about, data: { ...head, lines, fields, links, merged: all } };
+}
+
+/** The decision that it tells; null: it tells of a watch. */
+function gateOf({ gate }: Message) {
+  if (gate === undefined) return null;
+  return {
+    name: name(gate.name),
+    record: name(gate.record),
+    decision: gate.decision,
+    overridden: gate.isOverridden,
+  };
 }
 
 function partOf(part: NonNullable<Message['merged']>[number]) {

@@ -5,11 +5,12 @@ import { checkParameters } from '../config/parameters.ts';
 import type { Delivery, Message, Outcome } from '../core/delivery.ts';
 import type { WatchEvent } from '../core/event.ts';
 import type { Policy } from '../core/policy.ts';
-import type { ReadHealth, Source } from '../core/read.ts';
+import type { AuditLogs, ReadHealth, Source } from '../core/read.ts';
 import type { Reading, Tick } from '../core/sample.ts';
 import type { WatchState } from '../core/watch.ts';
 import { fold, isActive } from '../core/watch.ts';
 import type { SendAction } from '../engine/action-sender.ts';
+import type { LoadedPolicy } from '../engine/commands.ts';
 import type { Control, StartCommand } from '../engine/control.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { Subscribers } from '../engine/subscribers.ts';
@@ -24,6 +25,8 @@ export type ReplayOptions = {
   /** By the names that the policies use. May do real I/O: virtual time stands still meanwhile. */
   readonly sources: Readonly<Record<string, Source>>;
   readonly readHealth: ReadHealth;
+  /** Does no real I/O. Default: audit logs cannot be seen. */
+  readonly auditLogs?: AuditLogs;
   /** What the health checks said before a deploy; default: nobody knows. */
   readonly healthBefore?: (healthKey: string, beforeMs: number) => Reading | undefined;
   /** Default: every action is accepted at once. */
@@ -145,7 +148,8 @@ export class Replay {
   }
 
   #create(): Engine {
-    const { policies, sources, readHealth, healthBefore, sendAction, onTick } = this.#options;
+    const { policies, sources, readHealth, auditLogs, healthBefore } = this.#options;
+    const { sendAction, onTick } = this.#options;
     const { clock } = this;
     const isOffline = this.#options.isOffline === true;
     this.#lives += 1;
@@ -160,10 +164,11 @@ export class Replay {
       readHealth: isOffline
         ? readHealth
         : (indicator, signal) => clock.standingStill(readHealth(indicator, signal)),
+      ...(auditLogs === undefined ? {} : { auditLogs }),
       healthBefore: healthBefore ?? (() => undefined),
       publicUrl: null,
       commands: {
-        policies,
+        policies: policies.map(withoutGate),
         newWatchId: () => {
           this.#watches += 1;
           return `w_${this.#watches}`;
@@ -180,6 +185,12 @@ export class Replay {
       onError: (error) => void this.#errors.push(error),
     });
   }
+}
+
+/** No gate has decided on a deploy of the past, or of a story. */
+function withoutGate({ policy, ...loaded }: LoadedPolicy): LoadedPolicy {
+  const { requires: _, ...rest } = policy;
+  return { ...loaded, policy: rest };
 }
 
 function stillWhileReading(

@@ -56,6 +56,7 @@ export async function isAurora(policy: Policy): Promise<boolean> {
       case 'http':
         return indicator.json === null || indicator.json.pointer === '/version';
       case 'promql':
+      case 'audit_log':
         return false;
       default:
         return indicator satisfies never;

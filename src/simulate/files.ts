@@ -38,6 +38,10 @@ export function rehearsedPolicy(
 export function outsideOf(policy: Policy, own: readonly string[]): readonly string[] {
   const urls = [
     ...Object.values(policy.indicators).flatMap((one) => (one.kind === 'http' ? [one.url] : [])),
+    // A path is no address of ours.
+    ...Object.values(policy.indicators).flatMap((one) =>
+      one.kind === 'audit_log' ? [one.report] : [],
+    ),
     ...policy.actions.flatMap(({ via }) => (via.kind === 'webhook' ? [via.url] : [])),
   ];
   const commands = policy.actions.filter(({ via }) => via.kind === 'command');

@@ -3,7 +3,7 @@
 import type { MeasuredIndicator } from '../core/measure.ts';
 import type { Condition, Policy } from '../core/policy.ts';
 import { formatValue } from '../core/quantity.ts';
-import { resolveIndicator } from '../core/read.ts';
+import { isSeries, resolveIndicator } from '../core/read.ts';
 import type { TemplateValues } from '../core/template.ts';
 import { conditionSentence, titleOf } from '../core/wording.ts';
 import {
@@ -96,7 +96,7 @@ export function planOf(
 }
 
 const isMeasured = (one: Policy['indicators'][string]): one is MeasuredIndicator =>
-  one.kind !== 'http' && one.kind !== 'promql';
+  isSeries(one) && one.kind !== 'promql';
 
 function refused(policy: Policy, indicator: string, why: string): Refusal {
   return { kind: 'refused', why: `${titleOf(policy, indicator)} (${indicator}): ${why}` };

@@ -86,7 +86,8 @@ export function rehearse(options: {
   const always = input.always && {
     ...maps({ stop: limits(input.always.stop), warn: limits(input.always.warn) }),
   };
-  const { runbook, dashboard, environment, mode, ...kept } = input;
+  // No gate decides on a made-up deploy, and nobody signs it.
+  const { runbook, dashboard, environment, mode, requires, sign_offs, ...kept } = input;
   const [fromMs, untilMs] = spanOf(policy, fault, untils);
   return {
     input: {

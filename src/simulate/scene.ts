@@ -17,7 +17,7 @@ export const OLD = '2.0.0';
 export const NEW = '2.1.0';
 
 export type Scene = {
-  /** With stand-ins for PromQL, as is the policy. */
+  /** With stand-ins for PromQL and audit logs, as is the policy. */
   readonly input: PolicyInput;
   readonly policy: Policy;
   readonly parameters: Parameters;
@@ -27,6 +27,8 @@ export type Scene = {
   readonly isAurora: boolean;
   /** Indicators whose PromQL a gauge stands for. */
   readonly promql: readonly string[];
+  /** Indicators whose audit log a gauge stands for. */
+  readonly logs: readonly string[];
 };
 
 export type Refused = { readonly kind: 'refused'; readonly text: string };
@@ -43,7 +45,8 @@ export async function readScene(
   const read = readPolicy(yaml.value, policyNameOf(file));
   if (read.kind === 'problems') return refuse(problemsText(file, read.problems));
   // Parsed: every default is filled in.
-  const { input, policy, promql } = withStandIns(policySchema.parse(yaml.value), read.policy);
+  const standing = withStandIns(policySchema.parse(yaml.value), read.policy);
+  const { input, policy, promql, logs } = standing;
   const isDemo = await isAurora(policy);
   const invented = inventedFor(policy, given, isDemo ? AURORA_PARAMETERS : {});
   const checked = checkParameters(policy, { ...invented, ...given });
@@ -58,6 +61,7 @@ export async function readScene(
       environment: policy.environment ?? 'simulation',
       isAurora: isDemo,
       promql,
+      logs,
     },
   };
 }

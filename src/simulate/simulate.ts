@@ -195,7 +195,7 @@ function introduce(
   screen: Screen,
   readFrom: string,
 ): void {
-  const { invented, promql, isAurora } = scene;
+  const { invented, promql, logs, isAurora } = scene;
   screen.title(
     fault === null ? 'A good deploy passes' : 'A deploy goes bad',
     [
@@ -204,6 +204,9 @@ function introduce(
       ...(invented.length === 0 ? [] : [`Parameters invented here: ${invented.join(', ')}.`]),
     ].join('\n'),
   );
+  if (logs.length > 0) {
+    screen.say(`A gauge stands for each audit log, which is not read: ${logs.join(', ')}.`);
+  }
   if (promql.length > 0) {
     screen.say(`A gauge stands for what is PromQL, whose query is not run: ${promql.join(', ')}.`);
   }

@@ -20,7 +20,14 @@ const PLAIN_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 
 /** What is asked for an indicator, for people to try. */
 export function queryOf(indicator: Indicator): string {
-  return indicator.kind === 'http' ? `GET ${indicator.url}` : promqlOf(indicator);
+  switch (indicator.kind) {
+    case 'http':
+      return `GET ${indicator.url}`;
+    case 'audit_log':
+      return `${indicator.bad} events of ${indicator.report} in ${formatDuration(indicator.overMs)}`;
+    default:
+      return promqlOf(indicator);
+  }
 }
 
 /** The query of an indicator for people. `increase` since the deploy takes Grafana's own range. */

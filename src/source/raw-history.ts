@@ -4,18 +4,23 @@
 import type { Point, SeriesSet } from '../core/series.ts';
 import type { Labels, MatrixSeries } from './prometheus-result.ts';
 
-/** A series that has ended is forgotten after this; nothing is asked from further back. */
+/**
+ * A series that has ended is forgotten after this; nothing is asked from further back, unless an
+ * indicator's own range is longer.
+ */
 export const HISTORY_MS_MAX = 25 * 3_600_000;
 
 type Kept = { readonly metric: string; readonly labels: Labels; points: readonly Point[] };
 
 export class RawHistory {
   readonly #series = new Map<string, Kept>();
+  readonly #reachMs: number;
   #coveredFromMs: number;
   #fetchedToMs: number | null = null;
 
-  constructor(fromMs: number) {
+  constructor(fromMs: number, reachMs = HISTORY_MS_MAX) {
     this.#coveredFromMs = fromMs;
+    this.#reachMs = reachMs;
   }
 
   get coveredFromMs(): number {
@@ -44,7 +49,7 @@ export class RawHistory {
 
   /** Drops what no indicator asks for any more. */
   trim(keepFromMs: number, atMs: number): void {
-    const forgetMs = atMs - HISTORY_MS_MAX;
+    const forgetMs = atMs - this.#reachMs;
     // What was forgotten was not "absent".
     this.#coveredFromMs = Math.max(this.#coveredFromMs, forgetMs);
     for (const [key, kept] of this.#series) {

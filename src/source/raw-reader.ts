@@ -56,7 +56,7 @@ export class RawReader {
     const { history } = watched;
     const sinceMs =
       history.fetchedToMs === null ? history.coveredFromMs : history.fetchedToMs - OVERLAP_MS;
-    const fromMs = Math.max(sinceMs, history.coveredFromMs, atMs - HISTORY_MS_MAX);
+    const fromMs = Math.max(sinceMs, history.coveredFromMs, atMs - reachMs(indicators));
     const answer = await this.#query({ ...needOf(indicators), fromMs, atMs }, request.signal);
     if (answer.kind === 'failed') return this.#failed(indicators, watched, answer);
     if (answer.result.type !== 'matrix') {
@@ -93,14 +93,14 @@ export class RawReader {
       known.deployedAtMs === deployedAtMs &&
       fetchedToMs !== null &&
       fetchedToMs <= atMs &&
-      fetchedToMs > atMs - HISTORY_MS_MAX;
+      fetchedToMs > atMs - reachMs(indicators);
     if (known && goesOn) return known;
     const fromMs = firstFromMs(indicators, request, this.#isShort);
     const bases = indicators.map(({ id }) => [id, request.previous[id] ?? null] as const);
     return {
       key,
       deployedAtMs,
-      history: new RawHistory(fromMs),
+      history: new RawHistory(fromMs, reachMs(indicators)),
       bases: new Map(bases),
       settledAtMs: Number.NEGATIVE_INFINITY,
     };
@@ -180,11 +180,16 @@ function firstFromMs(
       : isShort
         ? Math.max(rangeFromMs, deployedAtMs)
         : Math.min(Math.max(rangeFromMs, deployedAtMs), ...countedFromMs);
-  return Math.max(Math.min(fromMs, atMs) - LOOKBACK_MS, atMs - HISTORY_MS_MAX);
+  return Math.max(Math.min(fromMs, atMs) - LOOKBACK_MS, atMs - reachMs(indicators));
 }
 
 function longestRangeMs(indicators: readonly MeasuredIndicator[]): number {
   return Math.max(0, ...indicators.map((indicator) => historyMs(indicator) ?? 0));
+}
+
+/** No range is cut: a count of some of its days would pass for that of all. */
+function reachMs(indicators: readonly MeasuredIndicator[]): number {
+  return Math.max(HISTORY_MS_MAX, longestRangeMs(indicators) + LOOKBACK_MS);
 }
 
 function needOf(indicators: readonly MeasuredIndicator[]) {

@@ -8,6 +8,7 @@ import { allRoutes } from '../../src/http/server.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createLogger } from '../../src/kit/logger.ts';
 import { FakeControl } from '../support/fake-control.ts';
+import { NO_GATES } from '../support/gate-desk.ts';
 
 const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 const nowhere = new Writable({ write: (_, __, done) => done() });
@@ -24,6 +25,7 @@ const PROGRAM = createProgram(
 const ROUTES = allRoutes(
   {
     control: new FakeControl(),
+    gates: NO_GATES,
     metricsText: async () => ({ contentType: '', body: '' }),
     logger: createLogger('silent'),
     version: '1',

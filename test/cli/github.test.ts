@@ -103,6 +103,11 @@ describe('escaping', () => {
   it('of Markdown', () => {
     expect(escapeMarkdown('a|b [c](d) <e> *f*')).toBe('a\\|b \\[c\\]\\(d\\) &lt;e&gt; \\*f\\*');
   });
+  it('of what would mention somebody or link, so that it reads as it was written', () => {
+    expect(escapeMarkdown('ask @ops at https://x.test #1')).toBe(
+      'ask &#64;ops at https&#58;//x.test \\#1',
+    );
+  });
   it('of lines', () => {
     expect(harmless('  ::error::x')).toBe('  : :error::x');
     expect(harmless('a ##[error]x')).toBe('a ## [error]x');

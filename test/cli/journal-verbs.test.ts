@@ -47,7 +47,7 @@ describe('journal export and import', () => {
     const exported = await run('export', '--config', from, '--to', file('journal.jsonl'));
     expect(exported).toMatchObject({ code: 0, out: '' });
     expect(exported.err).toContain(
-      'Exported 2 watches, 2 events, 0 deliveries, 0 tracks, 0 ticks.',
+      'Exported 2 watches, 2 events, 0 deliveries, 0 tracks, 0 ticks, 0 gate sign offs, ',
     );
     expect(exported.err).toContain('2 watches are active. A canaryd that still runs goes on');
     expect(statSync(file('journal.jsonl')).mode & 0o777).toBe(0o600);

@@ -35,6 +35,22 @@ describe('a policy', () => {
     });
   });
 
+  test('requires no GO and no signature, unless it says so', () => {
+    expect(Object.keys(policyOf())).not.toContain('requires');
+    expect(Object.keys(policyOf())).not.toContain('signOffs');
+    const policy = policyOf(
+      ['requires', { gate: 'shop-gate' }],
+      ['sign_offs', { after: '15m', needed: { qa_lead: 'Audit trail validated' } }],
+    );
+    expect(policy).toMatchObject({
+      requires: { gate: 'shop-gate', freshMs: 86_400_000, otherwise: 'refuse' },
+      signOffs: {
+        afterMs: 900_000,
+        needed: [{ role: 'qa_lead', statement: 'Audit trail validated' }],
+      },
+    });
+  });
+
   test('takes its name from the file unless it has one', () => {
     expect(policyNameOf('/etc/canaryd/policies/aurora.yaml')).toBe('aurora');
     expect(policyOf(['name', 'mine']).name).toBe('mine');

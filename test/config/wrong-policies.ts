@@ -9,9 +9,55 @@ export type Wrong = readonly [
   fragment: string,
 ];
 
+const MANY_ROLES = Object.fromEntries(
+  Array.from({ length: 21 }, (_, index) => [`role_${index}`, 'All is well']),
+);
 const STOP = 'windows.0.stop';
 
 export const WRONG: readonly Wrong[] = [
+  [
+    'a gate without a name',
+    [['requires', { fresh: '1h' }]],
+    'requires.gate',
+    'found nothing; wanted the name of a gate',
+  ],
+  ['a GO for ever', [['requires', { gate: 'shop', fresh: '90d' }]], 'requires.fresh', '1m to 31d'],
+  [
+    'another way without a GO',
+    [['requires', { gate: 'shop', otherwise: 'warn' }]],
+    'requires.otherwise',
+    'wanted one of refuse, alert',
+  ],
+  [
+    'nobody who signs',
+    [['sign_offs', { after: '5m', needed: {} }]],
+    'sign_offs.needed',
+    'wanted 1 to 20 roles',
+  ],
+  [
+    'too many who sign',
+    [['sign_offs', { after: '5m', needed: MANY_ROLES }]],
+    'sign_offs.needed',
+    'wanted 1 to 20 roles',
+  ],
+  [
+    'a role with a blank',
+    [['sign_offs', { after: '5m', needed: { 'QA lead': 'Audit trail validated' } }]],
+    'sign_offs.needed["QA lead"]',
+    'wanted a role such as engineering_lead',
+  ],
+  [
+    'a role that says nothing',
+    [['sign_offs', { after: '5m', needed: { qa_lead: '' } }]],
+    'sign_offs.needed.qa_lead',
+    'wanted what is signed',
+  ],
+  [
+    'a sign-off at the end of the last window, when nobody would be asked',
+    [['sign_offs', { after: '24h', needed: { qa_lead: 'Audit trail validated' } }]],
+    'sign_offs.after',
+    'found "24h"; wanted less than 1d, the end of the last window',
+  ],
   ['an unknown field', [['intervall', '5s']], 'intervall', 'did you mean interval?'],
   [
     'a misspelt limit',

@@ -31,9 +31,12 @@ describe('the incident of a watch', () => {
       'watch.superseded closes',
       'watch.acknowledged acknowledges',
       'watch.resolved closes',
+      'watch.sign_off_due -',
+      'watch.signed -',
       'watch.extended -',
       'watch.held -',
       'watch.released -',
+      'gate.decided -',
       'journal.failed opens',
       'journal.recovered closes',
     ]);

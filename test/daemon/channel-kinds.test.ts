@@ -126,6 +126,38 @@ describe('a channel of the config', () => {
     });
   });
 
+  it('tells each decision of a gate by itself, and opens no incident for it', async () => {
+    const { send } = channels();
+    const decision = exampleOf('gate.decided');
+    const two = [decision, { ...decision, atMs: decision.atMs + 60_000 }];
+    for (const message of two) for (const name of NAMES) await send(name, message);
+    expect(slack.calls).toEqual(['post', 'post']);
+    const mails = smtp.mails.map(({ headers }) => headers);
+    expect(mails.map((headers) => headers.get('in-reply-to'))).toEqual([undefined, undefined]);
+    expect(new Set(mails.map((headers) => headers.get('message-id'))).size).toBe(2);
+    expect(webhook.requests[0]?.body).toMatchObject({
+      data: {
+        watch: null,
+        gate: {
+          name: 'aurora-testnet',
+          record: 'g_example',
+          decision: 'no_go',
+          overridden: false,
+        },
+        service: 'aurora',
+      },
+    });
+    expect(pagerduty.requests.map(({ path }) => path)).toEqual([
+      '/v2/change/enqueue',
+      '/v2/change/enqueue',
+    ]);
+    expect([pagerduty.incidents.size, alertmanager.alerts(), grafana.annotations()]).toEqual([
+      0,
+      [],
+      [],
+    ]);
+  });
+
   it('has a pace that its service can bear', () => {
     const { made } = channels();
     const spacings = Object.entries(made).map(([name, { spacingMs }]) => [name, spacingMs]);

@@ -15,10 +15,10 @@ describe('tidy', () => {
     const journal = changed(tempJournal(), {
       prune: async (samplesBeforeMs, watchesBeforeMs) => {
         asked.push([samplesBeforeMs, watchesBeforeMs]);
-        return { samples: 3, watches: 1 };
+        return { samples: 3, watches: 1, decisions: 2, signatures: 5 };
       },
     });
-    expect(await tidy(journal, RETENTION, T0)).toEqual({ samples: 3, watches: 1 });
+    expect(await tidy(journal, RETENTION, T0)).toMatchObject({ samples: 3, watches: 1 });
     expect(asked).toEqual([[T0 - 30 * DAY, T0 - 400 * DAY]]);
   });
 
@@ -63,7 +63,7 @@ describe('startHousekeeping', () => {
     const times: string[] = [];
     const { stop, log } = keeping(async () => {
       times.push(new Date().toISOString().slice(0, 16));
-      return { samples: 0, watches: 0 };
+      return { samples: 0, watches: 0, decisions: 0, signatures: 0 };
     });
     await vi.advanceTimersByTimeAsync(2 * DAY);
     expect(times).toEqual(['2026-01-01T03:17', '2026-01-02T03:17']);

@@ -3,13 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { casesSchema } from '../../src/config/case-schema.ts';
 import { configSchema } from '../../src/config/config-schema.ts';
+import { gateSchema } from '../../src/config/gate-schema.ts';
 import { indicatorSchema } from '../../src/config/indicator-schema.ts';
 import { policySchema } from '../../src/config/policy-schema.ts';
 import { readPolicy } from '../../src/config/to-policy.ts';
+import { line, problemLines, readText } from '../support/gate.ts';
 import { allFences, type Fence, fencesOf, nameOf, read } from './markdown.ts';
 
 const AURORA = 'config/policies/aurora.yaml';
 const POLICY_FIELDS = Object.keys(policySchema.shape);
+const GATE_FIELDS = Object.keys(gateSchema.shape);
 const CONFIG_FIELDS = Object.keys(configSchema.shape);
 const BASE_CONFIG = {
   journal: { sqlite: { path: 'canaryd.db' } },
@@ -33,6 +36,7 @@ function complaints(value: unknown): readonly string[] | null {
   }
   const isPolicy = keys.every((key) => POLICY_FIELDS.includes(key));
   if (isPolicy) return policyComplaints(mapping);
+  if (keys.every((key) => GATE_FIELDS.includes(key))) return gateComplaints(mapping);
   if (!keys.every((key) => CONFIG_FIELDS.includes(key))) return [`unknown: ${keys.join(', ')}`];
   const parsed = configSchema.safeParse({ ...BASE_CONFIG, ...mapping });
   return parsed.success ? [] : parsed.error.issues.map(({ message }) => message);
@@ -56,6 +60,21 @@ function policyComplaints(part: Mapping): readonly string[] {
     .filter((text) => isWhole || !text.includes('that no condition uses'));
 }
 
+const SECTIONS = Array.from({ length: 10 }, (_, index) => line(`line_${index}`)).join(', ');
+const BASE_GATE = `
+title: Base
+criteria:
+  green: [${line('coverage')}, ${SECTIONS}]
+  yellow: [${line('api_docs')}]
+decision: { yellow_unmitigated_max: 2 }
+`;
+
+/** A part is judged inside a gate that has the criteria of the document. */
+function gateComplaints(part: Mapping): readonly string[] {
+  const whole = { ...(parse(BASE_GATE) as Mapping), ...part };
+  return problemLines(readText(JSON.stringify(whole)));
+}
+
 const isExcerpt = ({ file, text }: Fence) =>
   file === 'README.md' && /^service: aurora$/m.test(text);
 const fences = allFences('yaml').filter((fence) => !isExcerpt(fence));
@@ -76,6 +95,7 @@ describe('YAML in the documents', () => {
     ['indicators: { a: { gauge: { metric: "a b" } } }', 'more after the metric a'],
     ['listen: { port: -1 }', 'whole number'],
     ['intervall: 5s', 'unknown'],
+    ['waivers: [{ criterion: x, by: A, reason: b, until: 2026-01-01 }]', 'waivers[0].criterion'],
   ])('with a mistake (%s) is found', (text, what) => {
     expect(complaints(parse(text))?.join()).toContain(what);
   });

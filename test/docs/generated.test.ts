@@ -13,6 +13,7 @@ describe.each(GENERATED)('$name in $file', ({ file, name, make }) => {
 describe.each([
   ['docs/policy.md', 'policy'],
   ['docs/config.md', 'canaryd'],
+  ['docs/gate.md', 'gate'],
 ] as const)('%s', (file, schema) => {
   it('mentions every field of the schema', () => {
     const text = read(file);

@@ -10,7 +10,7 @@ import { createMetrics } from '../../src/metrics/metrics.ts';
 import { WAYS, type Way } from '../check/wrong/ways.ts';
 import { messageReference } from './message-examples.ts';
 import { madeReference, messageTable } from './message-table.ts';
-import { configReference, policyReference } from './schema-tables.ts';
+import { checkKinds, configReference, gateReference, policyReference } from './schema-tables.ts';
 
 export type Generated = {
   readonly file: string;
@@ -98,6 +98,8 @@ function waysTable(): string {
 export const GENERATED: readonly Generated[] = [
   { file: 'docs/policy.md', name: 'fields of a policy', make: policyReference },
   { file: 'docs/config.md', name: 'fields of the config', make: configReference },
+  { file: 'docs/gate.md', name: 'kinds of checks', make: checkKinds },
+  { file: 'docs/gate.md', name: 'fields of a gate', make: gateReference },
   { file: 'docs/messages.md', name: 'messages at a glance', make: messageTable },
   { file: 'docs/messages.md', name: 'kinds of messages', make: messageReference },
   { file: 'docs/messages.md', name: 'messages made of others', make: madeReference },

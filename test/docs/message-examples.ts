@@ -4,8 +4,10 @@ import { parse } from 'yaml';
 import { readPolicy } from '../../src/config/to-policy.ts';
 import type { Message } from '../../src/core/delivery.ts';
 import type { EventBody, EventType, Evidence, WatchEvent } from '../../src/core/event.ts';
+import { gateMessage } from '../../src/core/gate-message.ts';
 import { tell } from '../../src/core/message.ts';
 import type { TellContext } from '../../src/core/message-draft.ts';
+import type { GATE_KIND } from '../../src/core/message-kinds.ts';
 import {
   journalFailed,
   journalRecovered,
@@ -14,6 +16,7 @@ import {
 import type { Policy } from '../../src/core/policy.ts';
 import { fold } from '../../src/core/watch.ts';
 import { aDeploy, someEvidence, started, stopped, T0 } from '../support/build.ts';
+import { aDecision } from '../support/gate-decision.ts';
 import { read } from './markdown.ts';
 
 /** Events that nobody is told of: they are in the journal only. */
@@ -21,11 +24,12 @@ export const UNTOLD = ['watch.baselined', 'window.entered'] as const;
 type ToldEvent = Exclude<EventType, (typeof UNTOLD)[number]>;
 /** Not events: told while the journal takes none. */
 type OutageKind = (typeof OUTAGE_KINDS)[number];
-export type MessageKind = ToldEvent | OutageKind;
+export type MessageKind = ToldEvent | OutageKind | typeof GATE_KIND;
 
 /** When a message of the kind is sent. Complete, or it does not compile. */
 export const WHEN: Readonly<Record<MessageKind, string>> = {
-  'watch.started': 'A deploy is watched from now on.',
+  'watch.started':
+    'A deploy is watched from now on. Critical when its policy `requires` a GO, and it started without one.',
   'watch.armed': 'Each stop condition has had its first sample.',
   'watch.unarmed': 'After `arm.within` some stop condition never had a sample. By name, once.',
   'conditions.blinded':
@@ -52,9 +56,14 @@ export const WHEN: Readonly<Record<MessageKind, string>> = {
   'watch.acknowledged': 'A person looks after it.',
   'watch.resolved':
     'A person says that nothing of an ended watch is open any more, or a newer deploy has replaced it.',
+  'watch.sign_off_due':
+    'At the first tick after `sign_offs.after`, when somebody has not signed. Once; the verdict names who is still missing.',
+  'watch.signed': 'A person signed in a role that the policy names under `sign_offs`.',
   'watch.extended': 'A person gave the last window more time.',
   'watch.held': 'A person turned the hold-fire switch on while the watch was open.',
   'watch.released': 'The hold-fire switch is off again.',
+  'gate.decided':
+    'The decision of a [gate](gate.md) was reported to this daemon. GO is info; NO-GO, a review and a GO by override are a warning.',
   'journal.failed':
     'The journal has taken no writes for 30 s while deploys are or may be watched; again every 15 minutes. By each replica, not in the journal.',
   'journal.recovered': 'The journal takes writes again, after on-call was told that it does not.',
@@ -120,6 +129,11 @@ const verified: Evidence = {
   role: 'verify',
   value: 10,
   limit: 12,
+};
+
+const UNSIGNED = (auroraPolicy().signOffs?.needed ?? []).filter(({ role }) => role !== 'qa_lead');
+const signed = (role: string) => {
+  return { type: 'watch.signed', role, name: 'Ada', by: 'ada', note: null } as const;
 };
 
 /** The event behind each example, and what came before it. */
@@ -193,6 +207,7 @@ const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
   ],
   'watch.passed': [
     { type: 'condition.warned', evidence: warned },
+    ...['engineering_lead', 'qa_lead', 'devops_lead'].map((role) => signed(role)),
     { type: 'watch.passed', conditions: [passed], coverage: {} },
   ],
   'watch.inconclusive': [
@@ -219,6 +234,8 @@ const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
     stopped({ conditions: [fill], verifies: true }),
     { type: 'watch.acknowledged', by: 'alice (on-call)', reason: 'looking at it' },
   ],
+  'watch.sign_off_due': [signed('qa_lead'), { type: 'watch.sign_off_due', missing: UNSIGNED }],
+  'watch.signed': [signed('qa_lead'), signed('engineering_lead')],
   'watch.extended': [
     {
       type: 'watch.extended',
@@ -236,22 +253,33 @@ const STORIES: Readonly<Record<ToldEvent, readonly EventBody[]>> = {
 const OUTAGE = { host: 'node-1', forMs: 31_000, atMs: T0 + 190_000 };
 const failure =
   'Cannot write to it: the journal /var/lib/canaryd/canaryd.db: database or disk is full';
-const OUTAGES: Readonly<Record<OutageKind, () => Message>> = {
+/** Of what is no event of a watch. */
+const OTHERS: Readonly<Record<OutageKind | typeof GATE_KIND, () => Message>> = {
+  'gate.decided': () => {
+    const coverage = ['fail', 'lines 88 %, at least 90 % wanted'] as const;
+    const log = ['unknown', 'no file of the last 24h'] as const;
+    return gateMessage(
+      aDecision({ found: { test_coverage: coverage, xai_log_integrity: log } }),
+      null,
+    );
+  },
   'journal.failed': () => journalFailed({ ...OUTAGE, failure, isReminder: false }),
   'journal.recovered': () => journalRecovered({ ...OUTAGE, forMs: 340_000 }),
 };
 
-function isOutage(kind: MessageKind): kind is OutageKind {
-  return Object.hasOwn(OUTAGES, kind);
+function isOther(kind: MessageKind): kind is keyof typeof OTHERS {
+  return Object.hasOwn(OTHERS, kind);
 }
 
 const AFTER_MS: Readonly<Partial<Record<MessageKind, number>>> = {
   'watch.started': 0,
   'watch.passed': 65 * 60_000,
+  'watch.sign_off_due': 15 * 60_000,
+  'watch.signed': 17 * 60_000,
 };
 
 export function exampleOf(kind: MessageKind): Message {
-  if (isOutage(kind)) return OUTAGES[kind]();
+  if (isOther(kind)) return OTHERS[kind]();
   const { event, context } = storyOf(kind);
   const message = tell(event, context);
   if (message?.kind !== kind) throw new Error(`no example of ${kind}`);
@@ -260,7 +288,7 @@ export function exampleOf(kind: MessageKind): Message {
 
 /** The event of a kind and the watch after it; null for what is no event. */
 export function eventOf(kind: MessageKind): ReturnType<typeof storyOf> | null {
-  return isOutage(kind) ? null : storyOf(kind);
+  return isOther(kind) ? null : storyOf(kind);
 }
 
 function storyOf(kind: ToldEvent): { readonly event: WatchEvent; readonly context: TellContext } {

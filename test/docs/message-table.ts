@@ -3,6 +3,7 @@
 import type { Message } from '../../src/core/delivery.ts';
 import { CALL_KIND, type Escalation, planCalls } from '../../src/core/escalation.ts';
 import { DIGEST_KIND, digestOf, isMerged, mergeMessages } from '../../src/core/merge.ts';
+import { GATE_KIND } from '../../src/core/message-kinds.ts';
 import { NO_ROUTING, wayOf } from '../../src/core/route.ts';
 import { trialMessage } from '../../src/notify/trial.ts';
 import {
@@ -34,8 +35,8 @@ function calls(kind: MessageKind) {
 function atNight(kind: MessageKind): string {
   const story = eventOf(kind);
   // Told directly, not from the journal.
-  if (story === null) return 'at once';
-  const way = wayOf(exampleOf(kind), story.context.state, [], NIGHT);
+  if (story === null && kind !== GATE_KIND) return 'at once';
+  const way = wayOf(exampleOf(kind), story?.context.state ?? null, [], NIGHT);
   if (way.heldUntilMs !== null) return 'held';
   return way.isSilent ? 'silent' : 'at once';
 }

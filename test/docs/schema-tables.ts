@@ -11,7 +11,7 @@ export type Schema = {
   readonly items?: Schema;
 };
 
-export const schemaOf = (name: 'policy' | 'canaryd') =>
+export const schemaOf = (name: 'policy' | 'canaryd' | 'gate') =>
   JSON.parse(read(`config/${name}.schema.json`)) as Schema;
 
 /** Every field: `windows[].stop.<name>.below`. */
@@ -90,4 +90,27 @@ export function policyReference(): string {
 
 export function configReference(): string {
   return tableOf(schemaOf('canaryd'));
+}
+
+const CRITERION = 'criteria.green[]';
+const CHECK = `${CRITERION}.checks[]`;
+
+export function gateReference(): string {
+  const schema = schemaOf('gate');
+  const part = (title: string, path: string, leaveOut: readonly string[] = []) =>
+    `### ${title}\n\n${tableOf(schemaAt(schema, path), leaveOut)}`;
+  return [
+    part('The gate', '', ['criteria.green[', 'criteria.yellow[', 'criteria.red[']),
+    part('A criterion: under green, yellow and red', CRITERION, ['checks[']),
+  ].join('\n\n');
+}
+
+export function checkKinds(): string {
+  const { properties = {} } = schemaAt(schemaOf('gate'), CHECK);
+  return Object.entries(properties)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([kind, schema]) =>
+      [`### \`${kind}\``, schema.description ?? '', tableOf(schema)].join('\n\n'),
+    )
+    .join('\n\n');
 }

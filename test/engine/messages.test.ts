@@ -97,7 +97,8 @@ describe('the messages of a channel', () => {
       world.spacingMs = 1_000;
       world.message = async ({ watchId }) => (watchId === 'w_1' ? slowly : DELIVERED);
     });
-    await engine.clock.advance(6_000);
+    // One a second, and four that are armed meanwhile may come between.
+    await engine.clock.advance(9_000);
     expect(toldStarts(engine)).toHaveLength(5);
     expect(await engine.delivery('w_1-e1-oncall')).toMatchObject({ state: 'pending', attempts: 1 });
     await engine.clock.advance(60_000);

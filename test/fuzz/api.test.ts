@@ -2,6 +2,8 @@
 // and nothing changes but by a valid request of somebody who may.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { SCHEMAS } from '../../src/http/schemas.ts';
+import { aRecordBody } from '../support/gate-desk.ts';
 import { mutated, mutation, ODD_VALUES } from './mutate.ts';
 import { ask, expectAnswer, expectQuiet, type RealApi, realApi, SECRETS } from './real-api.ts';
 import { times } from './runs.ts';
@@ -18,6 +20,11 @@ const START = {
   url: 'https://ci.example/1',
 };
 const HUMAN = { reason: 'wrong prices', by: 'alice', by_duration: '1h' };
+const ENTRY = {
+  ...{ gate: 'release', criterion: 'review_done', role: 'engineering_lead', name: 'Ada' },
+  ...{ service: 'aurora', environment: 'testnet', version: '2.1.0', note: 'looked at it' },
+};
+const RECORD = JSON.parse(JSON.stringify(aRecordBody())) as object;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
 const odd = fc.oneof(
@@ -31,7 +38,10 @@ const scope = fc.constantFrom<'read' | 'start' | 'act' | 'all' | null>(
   ...['read' as const, 'start' as const, 'act' as const, null],
   ...Array<'all'>(6).fill('all'),
 );
-const FIELDS = ['service', 'phase', 'active', 'limit', 'before', 'after', 'format', 'from', 'to'];
+const FIELDS = [
+  ...['service', 'phase', 'active', 'limit', 'before', 'after', 'format', 'from', 'to'],
+  ...['gate', 'environment', 'version'],
+];
 const query = fc
   .array(fc.tuple(fc.oneof(fc.constantFrom(...FIELDS, 'reason', 'by', '__proto__'), odd), odd), {
     maxLength: 4,
@@ -68,6 +78,8 @@ const strange = fc.oneof(
 /** What the route wants. */
 function fittingBody(path: string): object {
   if (path === '/v1/watches') return START;
+  if (path === '/v1/sign-offs') return ENTRY;
+  if (path === '/v1/gate-records') return RECORD;
   const { by_duration, ...human } = HUMAN;
   return path.endsWith('/extend') ? { ...human, by_duration } : human;
 }
@@ -166,6 +178,38 @@ describe('the API', () => {
       expectAnswer(answer);
     });
     await fc.assert(property, times(500));
+    expectQuiet(api);
+  });
+
+  test('reads a decision and a signature with any place changed, or refuses it', async () => {
+    const api = await realApi();
+    const auth = (scope: 'read' | 'start' | 'act') => ({
+      authorization: `Bearer ${SECRETS[scope]}`,
+    });
+    const statuses = new Set<number>();
+    const property = fc.asyncProperty(mutations, fc.boolean(), async (changes, isRecord) => {
+      const url = isRecord ? '/v1/gate-records' : '/v1/sign-offs';
+      const answer = await ask(api, {
+        method: 'POST',
+        url,
+        headers: auth(isRecord ? 'start' : 'act'),
+        payload: mutated(isRecord ? RECORD : ENTRY, changes) as object,
+      });
+      expectAnswer(answer);
+      statuses.add(answer.statusCode);
+      if (answer.statusCode >= 300) return;
+      // What was taken can be given back.
+      const name = isRecord ? 'GateRecord' : 'SignOff';
+      expect(SCHEMAS[name].safeParse(JSON.parse(answer.body)).error).toBeUndefined();
+    });
+    await fc.assert(property, times(500));
+    expect([...statuses]).toEqual(expect.arrayContaining([201, 400]));
+    for (const url of ['/v1/gate-records?limit=100', '/v1/sign-offs?gate=release']) {
+      const answer = await ask(api, { method: 'GET', url, headers: auth('read') });
+      expectAnswer(answer);
+      const name = url.includes('sign') ? 'SignOffs' : 'GateRecordList';
+      expect(SCHEMAS[name].safeParse(JSON.parse(answer.body)).error).toBeUndefined();
+    }
     expectQuiet(api);
   });
 

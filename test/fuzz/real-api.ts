@@ -9,6 +9,7 @@ import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_PREFIX } from '../../src/http/problem.
 import { buildServer, SERVER_LIMITS, type ServerLimits } from '../../src/http/server.ts';
 import { aPolicy } from '../support/build.ts';
 import { anEngine } from '../support/engine.ts';
+import { gateDesk } from '../support/gate-desk.ts';
 
 /** Tokens and secrets, by what they are good for. None of them may be repeated by anybody. */
 export const SECRETS = {
@@ -39,6 +40,7 @@ export async function realApi(limits: Partial<ServerLimits> = {}) {
   const app = buildServer(
     {
       control: engine.commands,
+      gates: gateDesk({ store: engine.journal, clock: engine.clock }).desk,
       metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       tokens: [token('read'), token('start'), token('act'), token('all')],
       hooks: {
@@ -62,7 +64,12 @@ export async function realApi(limits: Partial<ServerLimits> = {}) {
     ...{ app, engine, log, id },
     /** Everything that a request may change. */
     async state(): Promise<string> {
-      return JSON.stringify([engine.appended.length, await engine.journal.hold()]);
+      const { journal, appended } = engine;
+      const limit = 10_000;
+      const records = await journal.gateRecords({ limit });
+      const signOffs = await journal.signOffs({ gate: 'release', limit });
+      const counts = [appended.length, records.length, signOffs.length];
+      return JSON.stringify([counts, await journal.hold()]);
     },
   };
 }

@@ -7,6 +7,7 @@ import { allRoutes, buildServer } from '../../src/http/server.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createLogger } from '../../src/kit/logger.ts';
 import { FakeControl } from '../support/fake-control.ts';
+import { NO_GATES } from '../support/gate-desk.ts';
 import { api } from '../support/http-server.ts';
 
 type Operation = {
@@ -25,6 +26,7 @@ type Document = {
 
 const DEPS = {
   control: new FakeControl(),
+  gates: NO_GATES,
   metricsText: async () => ({ contentType: 'text/plain', body: '' }),
   logger: createLogger('silent'),
   version: '9.9.9',
@@ -73,7 +75,7 @@ describe('the OpenAPI document', () => {
     // The page for people is no part of the API.
     const known = registered
       .filter((entry) => /^(GET|POST|DELETE|PUT|PATCH) /.test(entry))
-      .filter((entry) => !/^GET \/(?:|watches.*|page\/.*)$/.test(entry));
+      .filter((entry) => !/^GET \/(?:|watches.*|gates.*|page\/.*)$/.test(entry));
     const described = OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
     expect(described.sort()).toEqual(known.sort());
     expect(described.length).toBeGreaterThan(15);

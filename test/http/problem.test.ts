@@ -118,6 +118,7 @@ describe('an error of the engine', () => {
   it.each<[ErrorCode, number]>([
     ['start_invalid', 422],
     ['policy_not_found', 422],
+    ['gate_missing', 409],
     ['policy_invalid', 422],
     ['watch_not_found', 404],
     ['watch_closed', 409],

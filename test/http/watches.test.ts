@@ -193,7 +193,7 @@ describe('reading one watch', () => {
 
   it('never acts: no GET reaches a command', async () => {
     const { app, control, base } = await withWatch();
-    for (const verb of ['stop', 'cancel', 'ack', 'resolve', 'extend']) {
+    for (const verb of ['stop', 'cancel', 'ack', 'resolve', 'extend', 'sign']) {
       const answer = await app.inject(`${base}/${verb}?reason=x`);
       expect(answer.statusCode).toBe(405);
       expect(answer.headers.allow).toBe('POST');

@@ -20,6 +20,7 @@ import {
 } from '../support/build.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { create, next } from './contract.ts';
+import { aGateMessage, aGateRecord, aSignOff } from './gate-contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'canaryd-backup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -89,7 +90,25 @@ async function fill(config: JournalConfig): Promise<void> {
     const id = `w_${(index * 7_919) % 1_000}x`;
     await journal.append([create(id), next(id, 1, { tick: tickOf(id) })]);
   }
+  await fillGates(journal);
   await journal.setHold({ by: 'ann', reason: 'moving', sinceMs: T0 });
+}
+
+const DECISIONS = 25;
+
+/** More decisions than are in memory at a time; messages in each state. */
+async function fillGates(journal: Journal): Promise<void> {
+  await journal.addSignOff(aSignOff({ note: 'o"hara \0', atMs: T0 + 9 }));
+  await journal.addSignOff(aSignOff({ isWithdrawn: true, via: 'oncall' }));
+  for (let index = 0; index < DECISIONS; index += 1) {
+    const id = `g_${(index * 7) % DECISIONS}`;
+    const messages = ['oncall', 'devs'].map((channel) => aGateMessage(id, channel));
+    await journal.addGateRecord(aGateRecord(id), messages);
+  }
+  await journal.startGateAttempt('g_1.devs', 1, T0);
+  const outcome = { attempt: 1, notBeforeMs: T0, reason: 'timeout', detail: 'late' } as const;
+  await journal.endGateAttempt({ id: 'g_1.devs', state: 'gave_up', ...outcome });
+  await journal.startGateAttempt('g_2.devs', 1, T0);
 }
 
 const tickOf = (id: string) => ({
@@ -112,6 +131,10 @@ async function allOf(config: JournalConfig) {
     pending: await journal.pendingDeliveries(99),
     actions: await journal.pendingDeliveries(99, 'action'),
     messages: await journal.pendingDeliveries(99, 'message'),
+    signOffs: await journal.signOffs({ gate: 'testnet', limit: 99 }),
+    decisions: await journal.gateRecords({ limit: 99 }),
+    told: await journal.gateMessages('g_1'),
+    untold: await journal.pendingGateMessages(99),
     parts: await Promise.all(watches.map(({ id }) => partsOf(journal, id))),
   };
 }
@@ -132,6 +155,7 @@ describe('an export', () => {
     const text = await exported(from);
     const counts = await imported(to, text);
     expect(counts).toMatchObject({ watches: WATCHES + 3, deliveries: 4, settings: 1 });
+    expect(counts).toMatchObject({ gate_sign_offs: 2, gate_records: 25, gate_messages: 50 });
     expect(await exported(to)).toBe(text);
     expect(await allOf(to)).toEqual(await allOf(from));
   });
@@ -150,6 +174,53 @@ describe('an export', () => {
     expect(rows.at(-1)).toContain('{"end":{"watches":3,"events":3,');
   });
 
+  test('of the time before gates is read as ever', async () => {
+    const from = sqlite();
+    await using journal = await openJournal(from);
+    await journal.append([create('w_1')]);
+    const gates = /,"gate_sign_offs":0,"gate_records":0,"gate_messages":0/;
+    const now = await exported(from);
+    const before = now.replace('{"canaryd_journal":2}', '{"canaryd_journal":1}').replace(gates, '');
+    expect(before).not.toContain('gate_');
+    const to = sqlite();
+    expect(await imported(to, before)).toMatchObject({ watches: 1, gate_records: 0 });
+    expect(await exported(to)).toBe(now);
+  });
+
+  const MOVED = [
+    ['signature', '{"gate_sign_offs":{"ordinal":1,"gate":"live",', 'gate: it is another one'],
+    ['decision', '"decision":"go","received_at_ms"', 'decision: it is another one'],
+  ] as const;
+
+  test.each(MOVED)('with a %s that says something else is refused', async (_what, put, words) => {
+    const from = sqlite();
+    await using journal = await openJournal(from);
+    await fillGates(journal);
+    const place = put.replace('"live"', '"testnet"').replace('"go"', '"no_go"');
+    const text = (await exported(from)).replace(place, put);
+    await expect(imported(sqlite(), text)).rejects.toThrow(`${words} in the body`);
+  });
+
+  async function onlyGates(to: () => JournalConfig): Promise<void> {
+    const from = sqlite();
+    const [signed, decided] = [to(), to()];
+    await using empty = await openJournal(from);
+    await empty.append([create('w_1')]);
+    const text = await exported(from);
+    await (async () => {
+      await using journal = await openJournal(signed);
+      await journal.addSignOff(aSignOff());
+      await using other = await openJournal(decided);
+      await other.addGateRecord(aGateRecord('g_1'), []);
+    })();
+    await expect(imported(signed, text)).rejects.toThrow('or decisions of gates');
+    await expect(imported(decided, text)).rejects.toThrow('or decisions of gates');
+  }
+
+  test('is not imported into a journal that holds what is kept of gates', async () => {
+    await onlyGates(sqlite);
+  });
+
   const REFUSED: readonly (readonly [string, (lines: string[]) => string[], string])[] = [
     ['cut off', (lines) => lines.slice(0, -1), 'without its last line'],
     ['empty', () => [], 'it ends after line 0'],
@@ -164,7 +235,7 @@ describe('an export', () => {
     ],
     ['cut inside a line', (lines) => lines.with(2, '{"watches"'), 'line 3: it is no JSON object'],
     ['longer than its end', (lines) => [...lines, '{"x":1}'], 'comes after the end'],
-    ['of a newer canaryd', (lines) => lines.with(0, '{"canaryd_journal":2}'), 'newer canaryd'],
+    ['of a newer canaryd', (lines) => lines.with(0, '{"canaryd_journal":99}'), 'newer canaryd'],
     ['something else', (lines) => lines.with(0, '{"a":1}'), 'its first line is not that'],
     [
       'with an altered policy',
@@ -238,6 +309,11 @@ describe('an export', () => {
       const more = create('w_more', { deliveries: [aMessageDelivery('m_more', 'w_more')] });
       expect(await journal.append([more])).toBe('appended');
       expect((await journal.pendingDeliveries(99)).at(-1)?.id).toBe('m_more');
+      await journal.addSignOff(aSignOff({ name: 'Zoe' }));
+      expect((await journal.signOffs({ gate: 'testnet', limit: 9 })).at(-1)?.name).toBe('Zoe');
+      await journal.addGateRecord(aGateRecord('g_more'), [aGateMessage('g_more', 'oncall')]);
+      expect((await journal.gateRecords({ limit: 9 }))[0]?.id).toBe('g_more');
+      expect((await journal.pendingGateMessages(99)).at(-1)?.id).toBe('g_more.oncall');
 
       await imported(third, text);
       expect(await exported(third)).toBe(text);
@@ -246,6 +322,10 @@ describe('an export', () => {
 
     test('that is damaged, foreign or too new is refused, and nothing is kept', async () => {
       expect(await refusals(postgres)).toEqual(wanted);
+    });
+
+    test('is not imported into a journal that holds what is kept of gates', async () => {
+      await onlyGates(postgres);
     });
 
     test('is one moment of a journal that is written meanwhile', async () => {

@@ -124,10 +124,10 @@ describe.runIf(hasPostgres())('replicas on one PostgreSQL', () => {
     await server.query(`INSERT INTO ${schema}.settings VALUES ('go', '')`);
     await planning;
 
-    expect(await pruning).toEqual({ samples: 0, watches: 1 });
+    expect(await pruning).toMatchObject({ samples: 0, watches: 1 });
     const left = `SELECT watch_id FROM ${schema}.deliveries WHERE id = 'm'`;
     expect(await server.query(left)).toEqual([{ watch_id: 'w_1' }]);
-    expect(await b.prune(T0 + 99_000, T0 + 99_000)).toEqual({ samples: 0, watches: 0 });
+    expect(await b.prune(T0 + 99_000, T0 + 99_000)).toMatchObject({ samples: 0, watches: 0 });
   });
 
   describe('that announce themselves', () => {

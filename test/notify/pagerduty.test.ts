@@ -89,9 +89,12 @@ describe('the PagerDuty channel', () => {
       'watch.superseded resolve resolve',
       'watch.acknowledged acknowledge acknowledge',
       'watch.resolved resolve resolve',
+      'watch.sign_off_due',
+      'watch.signed',
       'watch.extended',
       'watch.held',
       'watch.released',
+      'gate.decided change',
       'journal.failed trigger',
       'journal.recovered resolve resolve',
     ]);

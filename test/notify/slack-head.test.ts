@@ -59,6 +59,18 @@ describe('the message of a watch in Slack', () => {
     expect(buttons).toEqual(['Acknowledge', 'Hold fire']);
   });
 
+  it('calls for a start without a GO, and goes on to the next news', async () => {
+    const headline = 'aurora 2.1.0 (testnet) started WITHOUT a GO of gate aurora-testnet';
+    const started = { ...exampleOf('watch.started'), severity: 'critical', headline } as const;
+    const send = bot();
+    await tell(send, [{ ...started, atMs: 1_000 }]);
+    expect(head()).toMatchObject({ color: RED, buttons: ['Stop now', 'Hold fire'] });
+    expect(head().text).toContain('WITHOUT a GO');
+    await tell(send, [{ ...exampleOf('watch.passed'), atMs: 2_000 }]);
+    expect(head().notification).toMatch(/^PASSED/);
+    expect(head().color).not.toBe(RED);
+  });
+
   it('keeps the stop before what is as critical, and later', async () => {
     await tell(bot(), storyOf(['watch.stopped', 'action.accepted', 'rollback.not_confirmed']));
     expect(head()).toMatchObject({ color: RED, buttons: ['Acknowledge'] });

@@ -48,6 +48,7 @@ describe('the webhook channel', () => {
       timestamp: new Date(message.atMs).toISOString(),
       data: {
         watch: 'w_example',
+        gate: null,
         kind: 'watch.stopped',
         severity: 'critical',
         silent: false,

@@ -38,7 +38,9 @@ describe('metric names', () => {
     '%s names only metrics of the simulated service that exist',
     async (path) => {
       const known = await auroraMetrics();
-      const unknown = metricNamesIn(read(path), ['aurora']).filter((name) => !known.has(name));
+      // The name of a source may look like that of a metric.
+      const text = read(path).replaceAll(/\bsource: \w+/g, '');
+      const unknown = metricNamesIn(text, ['aurora']).filter((name) => !known.has(name));
       expect(unknown.filter((name) => name !== MISSPELT)).toEqual([]);
     },
   );

@@ -9,14 +9,17 @@ const TOKENS = [{ name: 'a', scopes: ['read'] as const, matches: tokenMatcher('s
 const { version, files } = pageAssets();
 
 describe('the page', () => {
-  it.each(['/', '/watches/w_1'])('is at %s for everybody, since it holds no data', async (url) => {
-    const { app, control } = api({ tokens: TOKENS });
-    const answer = await app.inject(url);
-    expect(answer.statusCode).toBe(200);
-    expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');
-    expect(answer.headers['cache-control']).toBe('no-cache');
-    expect(control.commands).toEqual([]);
-  });
+  it.each([...['/', '/watches/w_1', '/gates', '/gates/', '/gates/g_1', '/gates/g_1/']])(
+    'is at %s for everybody, since it holds no data',
+    async (url) => {
+      const { app, control } = api({ tokens: TOKENS });
+      const answer = await app.inject(url);
+      expect(answer.statusCode).toBe(200);
+      expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');
+      expect(answer.headers['cache-control']).toBe('no-cache');
+      expect(control.commands).toEqual([]);
+    },
+  );
 
   it('is there too when an address was shortened or ends in a slash', async () => {
     const { app } = api();

@@ -35,6 +35,8 @@ export function aView(over: Partial<WatchView> = {}): WatchView {
     acknowledgedBy: null,
     incident: 'none',
     rollbackOf: null,
+    withoutGo: null,
+    signOffs: [],
     lastTickAt: at(60_000),
     url: null,
     intervalMs: 5_000,

@@ -1,9 +1,10 @@
-// Makes the pictures of docs/page.md: the story of a bad deploy as a phone and a desk see it. Run by
-// `npm run screenshots`; needs Chromium. The simulated service goes bad after half a minute.
+// Makes the pictures of docs/page.md: the story of a bad deploy as a phone and a desk see it, and a
+// gate. Run by `npm run screenshots`; needs Chromium. The simulated service goes bad after half a minute.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as elapsed } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openBrowser } from '../support/browser.ts';
+import { gatePictures } from './gate-screenshots.ts';
 import { MADE_OF, pageHash } from './made-of.ts';
 import { startPageWorld } from './world.ts';
 
@@ -55,6 +56,7 @@ try {
   await list.page.getByText('Stopped').first().waitFor();
   await elapsed(1_000);
   await list.page.screenshot({ path: `${FOLDER}page-list.png` });
+  await gatePictures(world.canaryd, browser, FOLDER);
   writeFileSync(MADE_OF, `${pageHash()}\n`);
 } finally {
   await browser.close();

@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import type { EventBody, WatchEvent } from '../../src/core/event.ts';
 import type { WatchView } from '../../src/engine/control.ts';
-import { commandsFor, holdCommand } from '../../src/http/page/browser/commands.js';
+import { commandsFor, holdCommand, signCommand } from '../../src/http/page/browser/commands.js';
 import { knownOf, lineOf } from '../../src/http/page/browser/story.js';
 import {
   deeds,
   headline,
   needsSomebody,
   phaseOf,
+  signOffText,
   withoutAge,
 } from '../../src/http/page/browser/words.js';
 import { everyEvent } from '../support/every-event.ts';
@@ -280,6 +281,27 @@ describe('the story', () => {
   });
 });
 
+const aSignOff = (over: Partial<WatchView['signOffs'][number]> = {}) => {
+  const statement = 'Audit trail validated';
+  return { role: 'qa_lead', statement, dueAt: at(900_000), signed: null, ...over };
+};
+const SIGNED = { name: 'Ada', by: 'ada', at: at(960_000), note: null };
+
+describe('a signature', () => {
+  it.each([
+    ['later', aSignOff(), T0, 'Due at '],
+    ['now', aSignOff(), T0 + 900_000, 'Due since '],
+    ['given', aSignOff({ signed: SIGNED }), T0 + 960_000, 'Signed by Ada at '],
+  ])('is said to be %s', (_, signOff, nowMs, text) => {
+    expect(signOffText(signOff, nowMs)).toContain(text);
+  });
+
+  it('is shown with its note', () => {
+    const signOff = aSignOff({ signed: { ...SIGNED, note: 'all 1,204 events' } });
+    expect(signOffText(signOff, T0 + 960_000)).toMatch(/: all 1,204 events$/);
+  });
+});
+
 describe('commands', () => {
   const all = { token: 'oncall', scopes: ['read', 'act'] };
   const verbs = (view: WatchView) => commandsFor(view, null, all).map(({ verb }) => verb);
@@ -301,6 +323,22 @@ describe('commands', () => {
     expect(held).toMatchObject({ release: null, ack: null });
     const viewer = refused(aView(), null, { token: 'viewer', scopes: ['read'] });
     expect(new Set(Object.values(viewer))).toEqual(new Set(['the token viewer may only read']));
+  });
+
+  it('let people sign what is missing, while that says something', () => {
+    const command = (view: WatchView, over = {}, me = all) => signCommand(view, aSignOff(over), me);
+    expect(command(aView())).toMatchObject({
+      ...{ verb: 'sign', role: 'qa_lead', label: 'Sign as qa_lead', refused: null },
+      happens: [
+        'Audit trail validated: you say so for aurora 2.1.0 in production.',
+        'Everybody is told. What canaryd judges stays as it is.',
+      ],
+    });
+    expect(command(aView({ phase: 'passed' }))).not.toBeNull();
+    expect(command(aStopped())).toBeNull();
+    expect(command(aView(), { signed: SIGNED })).toBeNull();
+    const viewer = { token: 'viewer', scopes: ['read'] };
+    expect(command(aView(), {}, viewer)?.refused).toBe('the token viewer may only read');
   });
 
   it('say what will happen, with versions', () => {

@@ -5,6 +5,20 @@ import { aPolicy, T0 } from '../support/build.ts';
 import { share } from '../support/engine.ts';
 
 describe('Replay', () => {
+  it('asks no gate: none has decided on a deploy of the past', async () => {
+    const requires = { gate: 'shop-gate', freshMs: 60_000, otherwise: 'refuse' } as const;
+    const policy = aPolicy({ requires });
+    await using replay = new Replay({
+      fromMs: T0,
+      policies: [{ policy, hash: 'hash' }],
+      sources: { [policy.source]: { read: async () => ({}), forget: () => {} } },
+      readHealth: async () => ({ kind: 'value', value: 1 }),
+    });
+    replay.begin();
+    const id = await replay.start({ service: policy.service, version: '2.0.0', parameters: {} });
+    expect((await replay.watch(id)).state).toMatchObject({ phase: 'watching', withoutGo: null });
+  });
+
   it('judges a deploy of the past with the engine of production', async () => {
     const policy = aPolicy();
     const ids = Object.keys(policy.indicators);

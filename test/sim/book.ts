@@ -49,6 +49,10 @@ export type PolicyFact = {
   }[];
   readonly conditions: readonly ConditionFact[];
   readonly verify: { readonly withinMs: number } | null;
+  readonly signOffs?: {
+    readonly afterMs: number;
+    readonly needed: readonly { readonly role: string }[];
+  };
 };
 
 export type DeployFact = {
@@ -86,6 +90,7 @@ export type Folded = {
   reason: string | null;
   verification: string;
   actions: Record<string, string>;
+  signed: readonly { readonly role: string; readonly name: string }[];
 };
 
 export class Book {
@@ -105,6 +110,7 @@ export class Book {
     reason: null,
     verification: 'none',
     actions: {},
+    signed: [],
   };
 
   constructor(id: string, deploy: DeployFact, policy: PolicyFact) {
@@ -143,6 +149,10 @@ export class Book {
     }
     if (type === 'window.entered') state.window = text('window');
     if (type === 'watch.acknowledged') state.acknowledgedBy = text('by');
+    if (type === 'watch.signed') {
+      const [role, name] = [text('role'), text('name')];
+      state.signed = [...state.signed.filter((one) => one.role !== role), { role, name }];
+    }
     if (type === 'watch.stopped') {
       state.reason = text('reason');
       for (const name of namesOf(body['actions'])) state.actions[name] = 'pending';

@@ -186,4 +186,30 @@ export const DECIDER: readonly Broken[] = [
       },
     ],
   },
+  {
+    name: 'asks-again',
+    seed: 2,
+    rule: 'sign-off',
+    what: 'people are asked to sign at every tick',
+    edits: [
+      {
+        file: 'src/core/sign-off.ts',
+        find: 'state.signOffAsked || ',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'signs-the-dead',
+    seed: 3,
+    rule: 'sign-off',
+    what: 'a version that was stopped is signed',
+    edits: [
+      {
+        file: 'src/engine/signing.ts',
+        find: 'if (why !== undefined) {',
+        replace: "if (why !== undefined && state.phase !== 'stopped') {",
+      },
+    ],
+  },
 ];

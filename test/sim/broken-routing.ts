@@ -88,8 +88,8 @@ export const ROUTING: readonly Broken[] = [
     edits: [
       {
         file: 'src/core/route.ts',
-        find: "choice === 'silent' || state.phase === 'stopped'",
-        replace: "choice === 'silent' || (state.phase === 'stopped' && quietHours === null)",
+        find: "choice === 'silent' || state?.phase === 'stopped'",
+        replace: "choice === 'silent' || (state?.phase === 'stopped' && quietHours === null)",
       },
     ],
   },

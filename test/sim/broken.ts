@@ -40,13 +40,13 @@ const ENGINE: readonly Broken[] = [
   },
   {
     name: 'closed-unchecked',
-    seed: 252,
+    seed: 524,
     rule: 'J4',
     what: 'a human stop does not look whether the watch is still open after a conflict',
     edits: [
       {
         file: 'src/engine/commands.ts',
-        find: `      if (state.phase !== 'watching') throw closed(id, state.phase);
+        find: `      if (state.phase !== 'watching') throw refusals.closed(id, state.phase);
       if (state.mode === 'observe') {`,
         replace: `      if (state.mode === 'observe') {`,
       },
@@ -264,7 +264,7 @@ const ENGINE: readonly Broken[] = [
     what: 'a newer deploy does not call off the rollback of the old one',
     edits: [
       {
-        file: 'src/engine/commands.ts',
+        file: 'src/engine/starting.ts',
         find: 'const giveUp = givesUpActions',
         replace: 'const giveUp = givesUpActions && id === null',
       },

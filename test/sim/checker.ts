@@ -5,6 +5,7 @@ import { Book, CLOSING, type DeployFact, type PolicyFact, type Reading } from '.
 import { DeliveryChecks, type WrittenOutcome } from './check-deliveries.ts';
 import { passViolations, stopViolations } from './check-judgement.ts';
 import { readingViolations } from './check-readings.ts';
+import { shownSignOffs, signingViolations, unaskedViolations } from './check-signing.ts';
 import { missedViolations, overdueViolations } from './check-time.ts';
 import type { RoutingPlan } from './plan-routing.ts';
 import type { Rows } from './rows.ts';
@@ -33,6 +34,8 @@ export type Written = {
   readonly isTickOnly: boolean;
 };
 
+type SignOffView = { readonly role: string; readonly signed: { readonly name: string } | null };
+
 const AFTER_THE_END = [
   'action.delayed',
   'action.accepted',
@@ -41,6 +44,7 @@ const AFTER_THE_END = [
   'rollback.not_confirmed',
   'watch.acknowledged',
   'watch.resolved',
+  'watch.signed',
 ];
 
 export class Checker {
@@ -75,6 +79,7 @@ export class Checker {
       this.#row(book);
       if (!isTickOnly) this.deliveries.planned(book, book.events.slice(before), outcomes);
       if (tick !== null) this.#report(book, missedViolations(book, this.#truth));
+      if (tick !== null) this.#report(book, unaskedViolations(book));
     }
     for (const service of this.rows.doublyOpen()) {
       this.violation('J2', null, `${service} has two open watches`);
@@ -142,6 +147,8 @@ export class Checker {
     if (type === 'watch.stopped' && events.some((one) => one.type === type)) {
       this.violation('J2', id, 'stopped twice');
     }
+    const body = JSON.parse(row.body) as Record<string, unknown>;
+    this.#report(book, signingViolations(book, { seq, atMs: row.at_ms, type, body }));
     const event = book.add(row);
     if (type === 'watch.stopped') this.#report(book, stopViolations(book, event, this.#truth));
     if (type === 'watch.passed') this.#report(book, passViolations(book, event));
@@ -192,6 +199,11 @@ export class Checker {
     for (const [name, value] of Object.entries(wanted)) {
       if (view[name] === value) continue;
       this.violation('J7', watchId, `shows ${name} ${view[name]}, its events say ${value}`);
+    }
+    const signOffs = (view['signOffs'] ?? []) as readonly SignOffView[];
+    const given = JSON.stringify(signOffs.map(({ role, signed }) => [role, signed?.name ?? null]));
+    if (given !== shownSignOffs(book)) {
+      this.violation('J7', watchId, `shows signatures ${given}, not ${shownSignOffs(book)}`);
     }
     const actions = (view['actions'] ?? []) as readonly { action: string; state: string }[];
     for (const { action, state: shown } of actions) {

@@ -91,7 +91,7 @@ export class People {
     await start();
   }
 
-  async do({ what, service: index, ms }: Step): Promise<void> {
+  async do({ what, service: index, ms, role = '' }: Step): Promise<void> {
     const { services, happened, dice } = this.#options;
     const service = services[index];
     if (service === undefined) return;
@@ -109,7 +109,7 @@ export class People {
       case 'hold released':
         return this.#switch(what);
       default:
-        return this.#onWatch(what, service.name, ms);
+        return this.#onWatch(what, service.name, ms, role);
     }
   }
 
@@ -120,7 +120,7 @@ export class People {
     );
   }
 
-  async #onWatch(what: Step['what'], service: string, ms: number): Promise<void> {
+  async #onWatch(what: Step['what'], service: string, ms: number, role: string): Promise<void> {
     const id = this.#watchOf.get(service);
     if (id === undefined) return;
     const by = { by: 'ada', reason: what };
@@ -128,6 +128,9 @@ export class People {
       if (what === 'human stop') return control.stop(id, by);
       if (what === 'human cancel') return control.cancel(id, by);
       if (what === 'human extend') return control.extend(id, { ...by, byMs: Math.round(ms) + 1 });
+      if (what === 'human sign') {
+        return control.sign(id, { role, name: 'ada', by: 'ada', note: null });
+      }
       return control.acknowledge(id, by);
     });
     if (answer.kind === 'answered') this.#options.onAcknowledged(what, id);

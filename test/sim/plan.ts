@@ -3,6 +3,7 @@
 // rates that stand here.
 import { Dice } from './dice.ts';
 import { type RoutingPlan, routingPlanOf } from './plan-routing.ts';
+import { signedBy, signingPlanOf, signingSteps } from './plan-signing.ts';
 import type { PolicyPlan } from './policies.ts';
 
 /** Trouble of one call, one scrape or one process, drawn as it comes. */
@@ -66,6 +67,7 @@ export const STORY_FAULTS = [
   'human cancel',
   'human acknowledge',
   'human extend',
+  'human sign',
   'hold fire',
   'hold released',
   'start repeated',
@@ -120,6 +122,7 @@ export type Step = {
     | 'human cancel'
     | 'human acknowledge'
     | 'human extend'
+    | 'human sign'
     | 'hold fire'
     | 'hold released'
     | 'start repeated'
@@ -131,6 +134,8 @@ export type Step = {
     | 'clock step back';
   readonly machine: number;
   readonly ms: number;
+  /** In which somebody signs. */
+  readonly role?: string;
 };
 
 /** What somebody does soon after an action was sent: people come when something happens. */
@@ -218,6 +223,7 @@ export function planOf(seed: number, replicasGiven: number | null = null): Plan 
   const spans = isCalm ? [] : spansOf(dice.of('spans'), { replicas, healAtMs, reaction });
   const about = { replicas, services: names.length, healAtMs, isCalm };
   const steps = stepsOf(dice.of('steps'), about);
+  const signing = signingPlanOf(seed, names.length);
   const moreSteps = routing === null ? [] : nightSteps(more.of('steps'), routing, about);
   return {
     seed,
@@ -225,10 +231,10 @@ export function planOf(seed: number, replicasGiven: number | null = null): Plan 
     skewsMs: Array.from({ length: replicas }, () =>
       Math.round(isSkewed ? skews.between(-8_000, 8_000) : skews.between(-50, 50)),
     ),
-    services,
+    services: signing === null ? services : services.map((one) => signedBy(one, signing)),
     rates,
     spans: [...spans, ...stormOf(routing)],
-    steps: [...steps, ...moreSteps].sort((a, b) => a.atMs - b.atMs),
+    steps: [...steps, ...moreSteps, ...signingSteps(signing)].sort((a, b) => a.atMs - b.atMs),
     reaction,
     routing,
     healAtMs,

@@ -1,6 +1,7 @@
 // The policies of the simulated world: short windows, so that a whole story fits into minutes, and
 // every kind of indicator and role. They differ by seed.
 import type { Condition, Policy } from '../../src/core/policy.ts';
+import type { SignOffDemand } from '../../src/core/sign-off.ts';
 import { aCondition, aHealthCheck, anAction, aPolicy, aRatio } from '../support/build.ts';
 
 export type PolicyPlan = {
@@ -14,6 +15,8 @@ export type PolicyPlan = {
   readonly actionDeadlineMs: number;
   readonly stopsWhenBlind: boolean;
   readonly intervalMs: number;
+  /** Absent: nobody signs. */
+  readonly signOffs?: SignOffDemand;
 };
 
 export const OVER_MS = 30_000;
@@ -135,5 +138,6 @@ export function policyOf(plan: PolicyPlan): Policy {
     armWithinMs: 30_000,
     staleAfterMs: STALE_AFTER_MS,
     coverage: 0.8,
+    ...(plan.signOffs === undefined ? {} : { signOffs: plan.signOffs }),
   });
 }

@@ -34,7 +34,7 @@ const UNTOLD = ['watch.baselined', 'window.entered'];
 const CRITICAL = ['watch.stopped', 'action.delayed', 'action.gave_up', 'rollback.not_confirmed'];
 const WARNING = [
   ...['watch.unarmed', 'conditions.blinded', 'condition.warned', 'condition.pre_existing'],
-  ...['watch.resumed', 'watch.inconclusive', 'watch.held'],
+  ...['watch.resumed', 'watch.inconclusive', 'watch.held', 'watch.sign_off_due'],
 ];
 
 /** @returns null: nobody is told */
@@ -56,6 +56,7 @@ export function isSaidBeside({ type, body }: EventFact, beside: readonly EventFa
   const is = (other: string) => beside.some((event) => event.type === other);
   if (type === 'conditions.sighted') return is('watch.armed');
   if (type === 'action.gave_up') return is('rollback.not_confirmed');
+  if (type === 'watch.sign_off_due') return is('watch.passed') || is('watch.inconclusive');
   if (type !== 'conditions.blinded') return false;
   const unarmed = beside.filter((event) => event.type === 'watch.unarmed');
   const named = unarmed.flatMap((event) => indicatorsOf(event.body));

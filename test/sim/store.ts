@@ -118,6 +118,17 @@ export class Store {
       counts: () => call('counts', 1, () => journal.counts()),
       prune: (...args) => call('prune', 1, () => this.#written(journal.prune(...args))),
       check: () => call('check', 1, async () => {}),
+      addSignOff: (signOff) => call('addSignOff', 10, () => journal.addSignOff(signOff)),
+      signOffs: (filter) => call('signOffs', 1, () => journal.signOffs(filter)),
+      addGateRecord: (...args) => call('addGateRecord', 10, () => journal.addGateRecord(...args)),
+      gateRecord: (id) => call('gateRecord', 1, () => journal.gateRecord(id)),
+      gateRecords: (filter) => call('gateRecords', 1, () => journal.gateRecords(filter)),
+      pendingGateMessages: (...args) =>
+        call('pendingGate', 1, () => journal.pendingGateMessages(...args)),
+      gateMessages: (id) => call('gateMessages', 1, () => journal.gateMessages(id)),
+      startGateAttempt: (...args) =>
+        call('startGateAttempt', 10, () => journal.startGateAttempt(...args)),
+      endGateAttempt: (update) => call('endGateAttempt', 10, () => journal.endGateAttempt(update)),
       [Symbol.asyncDispose]: async () => {},
     };
   }

@@ -52,6 +52,20 @@ describe('a rehearsed policy', () => {
     },
   );
 
+  it('asks no gate, and nobody to sign: windows of seconds are over before that', async () => {
+    const { input, policy, original } = await rehearsed(AURORA, null);
+    expect(original.signOffs?.needed).toHaveLength(4);
+    expect(policy).not.toHaveProperty('signOffs');
+    const demands = { requires: { gate: 'aurora-testnet', fresh: '24h' } } as const;
+    const scene = await sceneOf(AURORA);
+    const again = rehearse({
+      input: { ...scene.input, requires: { ...demands.requires, otherwise: 'refuse' } },
+      ...{ policy: scene.policy, pace: AS_IT_FITS, fault: null },
+      ...{ addresses: ADDRESSES, perSecondMax: null },
+    });
+    expect(again.input).toEqual(input);
+  });
+
   it('keeps what is judged: the same conditions and limits', async () => {
     const { policy, original } = await rehearsed(SHOP, 'health');
     const kept = ({ conditions }: typeof policy) => conditions.map(({ id, limit }) => [id, limit]);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readPolicy } from '../../src/config/to-policy.ts';
 import { readYaml } from '../../src/config/yaml-file.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import { resolveIndicator } from '../../src/core/read.ts';
+import { isSeries, resolveIndicator } from '../../src/core/read.ts';
 import { readingOf } from '../../src/simulate/figures.ts';
 import { planOf } from '../../src/simulate/plan.ts';
 import { readScene, valuesOf } from '../../src/simulate/scene.ts';
@@ -42,8 +42,8 @@ describe('figures made from a policy', () => {
     const indicator = policy.indicators[condition?.indicator ?? ''];
     if (indicator === undefined) throw new Error(`no indicator of ${id}`);
     const resolved = resolveIndicator(indicator, policy, VALUES);
-    const isHttp = resolved.kind === 'http' || resolved.kind === 'promql';
-    const [good, bad] = isHttp
+    const isOther = !isSeries(resolved) || resolved.kind === 'promql';
+    const [good, bad] = isOther
       ? [plan.failing.healthy.has(resolved.id), plan.failing.faulty.has(resolved.id)]
       : [readingOf(resolved, plan.healthy), readingOf(resolved, plan.faulty)];
     expect(good).not.toBe(bad);

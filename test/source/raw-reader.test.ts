@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { MeasuredIndicator } from '../../src/core/measure.ts';
 import type { Readings } from '../../src/core/read.ts';
 import type { Point } from '../../src/core/series.ts';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
@@ -82,5 +83,57 @@ describe('a source that answers "nothing" for longer than answers overlap', () =
   it('is asked for all time since the deploy when it never held anything before', async () => {
     const holed = await readings({ fromMs: 0, untilMs: 70 * SECOND });
     expect(holed.slice(-8)).toEqual((await readings(never)).slice(-8));
+  });
+});
+
+describe('a range of several days', () => {
+  const HOUR = 3_600 * SECOND;
+  const week: MeasuredIndicator = {
+    ...{ id: 'breaches', title: 'Breaches', unit: 'number', early: 'wait' },
+    kind: 'increase',
+    counter: { metric: 'breaches_total', matchers: [] },
+    overMs: 7 * 24 * HOUR,
+  };
+  const DAYS_30 = 30 * 24 * HOUR;
+
+  /** Scraped every two minutes, for ever; it counted once, so many hours before the first tick. */
+  function reader(hoursBefore: number): RawReader {
+    const query: Query = async (promql, atMs) => {
+      const spanMs = spanOf(/\[(.*)\]$/.exec(promql)?.[1] ?? '');
+      const points: Point[] = [];
+      for (let at = atMs; at > atMs - spanMs; at -= 120 * SECOND) {
+        points.unshift([at, at < T0 - hoursBefore * HOUR ? 0 : 1]);
+      }
+      const labels = { __name__: 'breaches_total', instance: 'a' };
+      const series = [{ labels, points, isNativeHistogram: false }];
+      return { kind: 'answered', result: { type: 'matrix', series }, warnings: [] };
+    };
+    return new RawReader(aloneOn(query));
+  }
+
+  function spanOf(duration: string): number {
+    const units: Readonly<Record<string, number>> = { d: 24 * HOUR, h: HOUR, m: 60 * SECOND };
+    const parts = [...duration.matchAll(/(\d+)([dhm])/g)];
+    return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (units[unit] ?? 0), 0);
+  }
+
+  const read = async (from: RawReader, afterMs: number, deployedAtMs: number | null) => {
+    const found = await from.read([week], {
+      ...{ watchId: 'w_1', atMs: T0 + afterMs, deployedAtMs, staleAfterMs: 300 * SECOND },
+      ...{ previous: {}, signal: new AbortController().signal, indicators: [week] },
+    });
+    return found.get('breaches');
+  };
+
+  it('is looked at as far back as it reaches, and no farther', async () => {
+    expect(await read(reader(160), 0, null)).toMatchObject({ kind: 'value', value: 1 });
+    expect(await read(reader(170), 0, null)).toMatchObject({ kind: 'value', value: 0 });
+  });
+
+  it('is kept from tick to tick', async () => {
+    const watched = reader(160);
+    expect(await read(watched, 0, T0 - DAYS_30)).toMatchObject({ value: 1 });
+    expect(await read(watched, 4 * HOUR, T0 - DAYS_30)).toMatchObject({ value: 1 });
+    expect(await read(watched, 10 * HOUR, T0 - DAYS_30)).toMatchObject({ value: 0 });
   });
 });

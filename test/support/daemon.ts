@@ -175,6 +175,8 @@ export function auroraPolicy(options: AuroraPolicy): string {
   const changes: (readonly [readonly (string | number)[], unknown])[] = [
     [['service'], service],
     [['interval'], '1s'],
+    // Tests that shorten the windows end before anybody is asked.
+    [['sign_offs'], undefined],
     [['blind'], { after: '3s' }],
     [['arm'], { within: '13s' }],
     [['indicators', 'health', 'http', 'url'], `${auroraUrl}/health`],

@@ -8,7 +8,7 @@ import { checkParameters } from '../../src/config/parameters.ts';
 import type { Delivery, Message, Outcome } from '../../src/core/delivery.ts';
 import type { DeliveryReason, EventBody, WatchEvent } from '../../src/core/event.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import type { ReadHealth, Readings, ReadRequest, Source } from '../../src/core/read.ts';
+import type { AuditLogs, ReadHealth, Readings, ReadRequest, Source } from '../../src/core/read.ts';
 import type { Routing } from '../../src/core/route.ts';
 import type { Reading } from '../../src/core/sample.ts';
 import type { SendAction } from '../../src/engine/action-sender.ts';
@@ -94,6 +94,7 @@ export type EngineOptions = {
   readonly journal?: Journal;
   readonly world?: World;
   readonly sources?: Readonly<Record<string, Source>>;
+  readonly auditLogs?: AuditLogs;
   readonly channels?: Readonly<Record<string, Channel>>;
   readonly routing?: Routing;
   readonly random?: () => number;
@@ -135,6 +136,7 @@ export function anEngine(options: EngineOptions = {}) {
       world.checks.push(clock.now() - T0);
       return world.health(indicator, signal);
     },
+    ...(options.auditLogs === undefined ? {} : { auditLogs: options.auditLogs }),
     healthBefore: () => undefined,
     publicUrl: options.publicUrl ?? null,
     commands: {

@@ -42,6 +42,17 @@ const byType: { readonly [Type in EventType]: Extract<EventBody, { type: Type }>
   'watch.superseded': { type: 'watch.superseded', byWatch: 'w_2', version: '2.0.1' },
   'watch.acknowledged': { type: 'watch.acknowledged', by: 'ann', reason: 'looking' },
   'watch.resolved': { type: 'watch.resolved', by: 'ann', reason: 'rolled back by hand' },
+  'watch.sign_off_due': {
+    type: 'watch.sign_off_due',
+    missing: [{ role: 'engineering_lead', statement: 'System stable, no errors' }],
+  },
+  'watch.signed': {
+    type: 'watch.signed',
+    role: 'engineering_lead',
+    name: 'Ada',
+    by: 'ada',
+    note: 'looked at the dashboards',
+  },
   'watch.extended': {
     type: 'watch.extended',
     by: 'ann',

@@ -4,12 +4,14 @@ import type { Delivery } from '../../src/core/delivery.ts';
 import { type Deploy, deployKey } from '../../src/core/deploy.ts';
 import type { EventBody, WatchEvent } from '../../src/core/event.ts';
 import type { Tick } from '../../src/core/sample.ts';
+import { type SignOffNeed, signatureOf } from '../../src/core/sign-off.ts';
 import { fold, isActive } from '../../src/core/watch.ts';
 import type {
   Change,
   ConditionView,
   Control,
   HumanCommand,
+  SignCommand,
   StartCommand,
   WatchView,
 } from '../../src/engine/control.ts';
@@ -65,6 +67,8 @@ export class FakeControl implements Control {
     readonly listener: (change: Change) => void;
   }>();
   health_ = { live: true, ready: true, checks: { journal: 'ok', evaluation: 'ok' } };
+  /** What people sign on every watch. */
+  signOffs: readonly SignOffNeed[] = [];
   /** The next calls fail with this. */
   failure: Error | null = null;
   #hold: Hold | null = null;
@@ -205,6 +209,12 @@ export class FakeControl implements Control {
     return this.watch(id);
   }
 
+  async sign(id: string, command: SignCommand): Promise<WatchView> {
+    this.#record('sign', command);
+    this.happen(id, { type: 'watch.signed', ...command });
+    return this.watch(id);
+  }
+
   async extend(id: string, command: HumanCommand & { byMs: number }): Promise<WatchView> {
     this.#record('extend', command);
     const { by, reason, byMs } = command;
@@ -299,6 +309,13 @@ export class FakeControl implements Control {
       acknowledgedBy: state.acknowledgedBy,
       incident: incidentOf(state),
       rollbackOf: state.rollbackOf,
+      withoutGo: state.withoutGo,
+      signOffs: this.signOffs.map((need) => {
+        const given = signatureOf(state, need.role);
+        const { name = '', by = '', note = null, atMs = T0 } = given ?? {};
+        const signed = given && { name, by, note, at: iso(atMs) };
+        return { ...need, dueAt: iso(deploy.deployedAtMs + 900_000), signed };
+      }),
       lastTickAt: lastTick === undefined ? null : iso(lastTick.atMs),
       url: null,
       intervalMs: 1_000,

@@ -61,6 +61,10 @@ export function lineOf(event: WatchEvent, planned: readonly NewDelivery[]): stri
     case 'watch.held':
     case 'watch.released':
       return `${event.type} by ${event.by}`;
+    case 'watch.sign_off_due':
+      return `${event.type} [${event.missing.map(({ role }) => role).join(', ')}]`;
+    case 'watch.signed':
+      return `${event.type} ${event.role} by ${event.name}`;
     case 'watch.superseded':
       return `${event.type} by ${event.version}`;
     case 'action.accepted':

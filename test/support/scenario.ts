@@ -162,9 +162,8 @@ class Stage {
       this.#outcome(action[1] as ActionName, action[2] ?? '', atMs);
       return;
     }
-    const human = /^(\w+) (stops|cancels|acknowledges|extends|holds fire|releases fire)(.*)$/.exec(
-      text,
-    );
+    const human =
+      /^(\w+) (stops|cancels|acknowledges|signs|extends|holds fire|releases fire)(.*)$/.exec(text);
     if (human === null) throw new Error(`nothing is known of '${text}'`);
     this.#human(human[1] ?? '', human[2] ?? '', human[3] ?? '', atMs);
   }
@@ -195,6 +194,11 @@ class Stage {
     }
     if (verb === 'acknowledges') {
       this.#append(watch, [{ type: 'watch.acknowledged', by, reason }], atMs);
+      return;
+    }
+    if (verb === 'signs') {
+      const role = /as (\w+)/.exec(rest)?.[1] ?? '';
+      this.#append(watch, [{ type: 'watch.signed', role, name: by, by, note: reason }], atMs);
       return;
     }
     if (watch.state.phase !== 'watching') {

@@ -1,8 +1,10 @@
 // A policy held against its source, now: every indicator is read as a watch would read it, as if
 // a deploy had been made long enough ago that all ranges are full and nothing had changed.
 
-import type { Condition, HttpIndicator, Indicator } from '../../core/policy.ts';
+import type { AuditLogIndicator, Condition, HttpIndicator, Indicator } from '../../core/policy.ts';
 import {
+  type AuditLogs,
+  isSeries,
   type ReadHealth,
   type Readings,
   type ReadRequest,
@@ -57,6 +59,7 @@ export type LiveReport = {
 export type LiveOptions = {
   readonly sight: Sight;
   readonly readHealth: ReadHealth;
+  readonly auditLogs?: AuditLogs;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Checked against the policy, defaults filled in. */
@@ -71,7 +74,7 @@ export async function lookAt(subject: Subject, options: LiveOptions): Promise<Li
   const nothing = { ...NOTHING, source: policy.source, atMs };
   const values = valuesOf(subject, options);
   const [known, needing] = resolved(subject, values);
-  const series = known.filter((one) => one.kind !== 'http');
+  const series = known.filter(isSeries);
   const dead = series.length === 0 ? null : await sight.deadBecause(atMs, signal);
   if (dead !== null) return { ...nothing, dead, findings: [unreachable(subject, dead)] };
   const hasAny = series.length === 0 || (await sight.hasAny(spanOf(atMs, signal)));
@@ -83,12 +86,13 @@ export async function lookAt(subject: Subject, options: LiveOptions): Promise<Li
   }
   const request: ReadRequest = {
     ...{ watchId: 'check', indicators: series, atMs, signal, previous: {} },
-    deployedAtMs: atMs - agoMs(series),
+    deployedAtMs: atMs - agoMs(known),
     staleAfterMs: policy.staleAfterMs,
   };
   const tick = series.length === 0 ? null : await sight.read(request);
   const health = await healthOf(known, options);
-  const readings: Readings = { ...tick?.readings, ...health };
+  const logged = await logsOf(known, request, options);
+  const readings: Readings = { ...tick?.readings, ...health, ...logged };
   const looks = await looksOf(series, sight, request);
   const refused = refusalOf([...looks.values()], Object.values(tick?.readings ?? {}));
   if (refused !== null) {
@@ -196,7 +200,7 @@ function resolved(
   const known: Indicator[] = [];
   const needing: Finding[] = [];
   for (const indicator of Object.values(policy.indicators)) {
-    const isMatched = indicator.kind !== 'http' && indicator.kind !== 'promql';
+    const isMatched = isSeries(indicator) && indicator.kind !== 'promql';
     const text = JSON.stringify([indicator, isMatched ? policy.match : {}]);
     const lacking = [...new Set(placeholdersOf(text))].filter(
       (name) => name !== 'range' && values[name] === undefined,
@@ -225,7 +229,7 @@ function neededLimit(subject: Subject, judged: Judged, { parameters }: LiveOptio
   return [finding('value-needed', about, found, wanted, 'note')];
 }
 
-function agoMs(indicators: readonly SeriesIndicator[]): number {
+function agoMs(indicators: readonly Indicator[]): number {
   const ranges = indicators.map((one) => Math.max(rangeOf(one) ?? 0, waitOf(one)));
   return Math.max(DEPLOYED_AGO_MS, ...ranges) + 1_000;
 }
@@ -235,6 +239,18 @@ async function healthOf(indicators: readonly Indicator[], options: LiveOptions):
   const read = async (one: HttpIndicator) =>
     [one.id, await options.readHealth(one, options.signal)] as const;
   return Object.fromEntries(await Promise.all(http.map(read)));
+}
+
+async function logsOf(
+  indicators: readonly Indicator[],
+  request: ReadRequest,
+  { auditLogs }: LiveOptions,
+): Promise<Readings> {
+  const logs = indicators.filter((one): one is AuditLogIndicator => one.kind === 'audit_log');
+  if (logs.length === 0 || auditLogs === undefined) return {};
+  const readings = await auditLogs.read({ ...request, indicators: logs });
+  auditLogs.forget(request.watchId);
+  return readings;
 }
 
 async function looksOf(
@@ -271,7 +287,7 @@ async function indicatorFindings(
   const user = users.find(({ condition }) => condition.role === 'stop') ?? users[0];
   const look = looks.get(indicator.id);
   const seen: Seen | null =
-    indicator.kind === 'http' || look === undefined || isRefused(look, reading)
+    !isSeries(indicator) || look === undefined || isRefused(look, reading)
       ? null
       : { subject, sight, indicator, look, reading, request };
   const ofSeries = seen === null ? [] : await seriesFindings(seen);

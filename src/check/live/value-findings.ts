@@ -1,4 +1,5 @@
 // Findings about what an indicator reads now: a limit that would fire, one far away, no sight.
+import { isShareKind } from '../../config/units.ts';
 import { limitValue, met } from '../../core/limit.ts';
 import type { Condition, Indicator } from '../../core/policy.ts';
 import { formatNumber, formatValue } from '../../core/quantity.ts';
@@ -83,7 +84,7 @@ function nowText({ indicator }: Judged, reading: Extract<Reading, { kind: 'value
 
 /** Counts may well be far from their limit; a limit of a parameter has its unit. */
 function farFactor({ indicator, condition }: Judged, value: number, limit: number | null) {
-  const isCount = indicator.kind === 'ratio' || indicator.kind === 'increase';
+  const isCount = isShareKind(indicator.kind) || indicator.kind === 'increase';
   const isOf = condition.limit.kind !== 'compare' || condition.limit.of !== null;
   if (isCount || isOf || limit === null || limit === 0 || value === 0) return null;
   const factor = Math.abs(value / limit);
@@ -124,6 +125,10 @@ export function blindFindings(
   if (reading.kind !== 'blind') return [];
   const about = aboutCondition(subject, judged);
   const { reason, detail } = reading;
+  if (judged.indicator.kind === 'audit_log') {
+    const wanted = 'sight; correct what the reason names, or wait until the log has enough events';
+    return [finding('blind-now', about, `${reason}: ${detail}`, wanted)];
+  }
   switch (reason) {
     case 'rejected':
       return [finding('query-rejected', about, detail, 'a query that the source answers')];

@@ -1,4 +1,4 @@
-// Serves the page for people: one document for the list and for each watch, and its files. They
+// Serves the page for people: one document for the lists, each watch and each gate, and its files. They
 // hold no data, so they need no token; what they show comes from the API, which does.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -39,13 +39,27 @@ const fileParams = z.strictObject({
   file: z.string().max(60),
 });
 
-export const PAGE_URLS = ['/', '/watches/:id', '/watches/:id/', '/watches', '/watches/'] as const;
+export const PAGE_URLS = [
+  '/',
+  '/watches/:id',
+  '/watches/:id/',
+  '/watches',
+  '/watches/',
+  '/gates',
+  '/gates/',
+  '/gates/:id',
+  '/gates/:id/',
+] as const;
 
 export function pageRoutes(): readonly RouteSpec[] {
   return [
     document('/', 'showPage'),
     document('/watches/:id', 'showWatchPage'),
     document('/watches/:id/', 'showWatchPageAsWell'),
+    document('/gates', 'showGates'),
+    document('/gates/', 'showGatesAsWell'),
+    document('/gates/:id', 'showGatePage'),
+    document('/gates/:id/', 'showGatePageAsWell'),
     toList('/watches', 'showList'),
     toList('/watches/', 'showListAsWell'),
     files(),

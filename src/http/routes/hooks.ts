@@ -69,6 +69,7 @@ export function hookRoute(deps: RouteDeps): RouteSpec {
         'forbidden',
         'not_found',
         'conflict',
+        'gate_missing',
         'start_invalid',
         'policy_invalid',
         'journal_failed',

@@ -10,6 +10,7 @@ import {
   extendBody,
   humanBody,
   listQuery,
+  signBody,
   startBody,
   startHeaders,
   watchParams,
@@ -48,7 +49,7 @@ function startRoute({ control }: RouteDeps): RouteSpec {
         200: json('The same deploy was started before', 'Watch', EXAMPLE_WATCH),
         201: json('Started', 'Watch', EXAMPLE_WATCH),
       },
-      problems: ['start_invalid', 'policy_not_found', 'policy_invalid', 'conflict'],
+      problems: ['start_invalid', 'policy_not_found', 'policy_invalid', 'gate_missing', 'conflict'],
     },
     async ({ body, headers, token, reply }) => {
       const command = startCommand(body, idempotencyKeyOf(headers['idempotency-key']), token);
@@ -144,6 +145,7 @@ function commandRoutes({ control }: RouteDeps): readonly RouteSpec[] {
       control.resolve(id, who),
     ),
     extendRoute(control),
+    signRoute(control),
   ];
 }
 
@@ -201,6 +203,32 @@ function extendRoute(control: RouteDeps['control']): RouteSpec {
       if (byMs === null) throw new CanarydError('usage', 'by_duration: not a duration');
       const command = { by: actorOf(body.by, token), reason: body.reason, byMs };
       return toWire(await control.extend(params.id, command));
+    },
+  );
+}
+
+function signRoute(control: RouteDeps['control']): RouteSpec {
+  return route(
+    {
+      ...TAG,
+      method: 'POST',
+      url: '/v1/watches/:id/sign',
+      operationId: 'signWatch',
+      summary: 'Sign what the policy asks people for; the verdict stays as it is',
+      scope: 'act',
+      params: watchParams,
+      body: {
+        name: 'WatchSignature',
+        schema: signBody,
+        example: { role: 'engineering_lead', name: 'Ada', note: 'looked at the dashboards' },
+      },
+      responses: { 200: json('The watch afterwards', 'Watch', EXAMPLE_WATCH) },
+      problems: ['usage', 'watch_not_found', 'watch_closed', 'conflict'],
+    },
+    async ({ params, body, token }) => {
+      const { role, name, note = null } = body;
+      const by = actorOf(body.by ?? (token === null ? name : undefined), token);
+      return toWire(await control.sign(params.id, { role, name, by, note }));
     },
   );
 }

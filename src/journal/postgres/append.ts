@@ -22,13 +22,13 @@ type Standing = {
 export type Sender = { readonly channel: string; readonly payload: (watchId: string) => string };
 
 /** PostgreSQL keeps no NUL in a text; JSON writes it as an escape, so that only names can hold it. */
-function name(text: string, what: string): string {
+export function name(text: string, what: string): string {
   if (!text.includes('\0')) return text;
   throw new Error(`${what} holds a NUL character, which PostgreSQL cannot keep; leave it out`);
 }
 
 /** What a receiver answered is told as well as it can be. */
-const told = (text: string) => text.replaceAll('\0', '\ufffd');
+export const told = (text: string) => text.replaceAll('\0', '\ufffd');
 
 export async function write(session: Session, batches: readonly Append[], sender: Sender) {
   const ids = [...new Set(batches.map(({ watchId }) => watchId))];

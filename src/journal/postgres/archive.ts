@@ -5,6 +5,7 @@ import {
   type Entry,
   INCOMPLETE,
   incomplete,
+  NOT_EMPTY,
   notEmpty,
   TABLES,
   type Table,
@@ -17,6 +18,7 @@ import { failure, refuse } from './failure.ts';
 
 /** Rows that are in memory at a time. */
 const ROWS_AT_ONCE = 200;
+const BULKY_AT_ONCE = 10;
 /** A sort of many samples, or a file that comes slowly, may take its time. */
 const WITHIN_MS = 600_000;
 
@@ -44,9 +46,9 @@ export class PostgresArchive implements Archive {
       for (const table of TABLES) {
         await session.script(`DECLARE rows NO SCROLL CURSOR FOR ${select(table)}`);
         for (;;) {
-          const rows = await session.records(`FETCH ${ROWS_AT_ONCE} FROM rows`);
+          const rows = await session.records(`FETCH ${atOnce(table)} FROM rows`);
           for (const row of rows) await take(toEntry(table, row));
-          if (rows.length < ROWS_AT_ONCE) break;
+          if (rows.length < atOnce(table)) break;
         }
         await session.script('CLOSE rows');
       }
@@ -56,11 +58,13 @@ export class PostgresArchive implements Archive {
   restore(entries: AsyncIterable<Entry>): Promise<void> {
     return this.#once('write to it', async (session) => {
       await patient(session);
-      await session.script('LOCK TABLE watches, replicas IN EXCLUSIVE MODE');
+      await session.script(
+        'LOCK TABLE watches, gate_sign_offs, gate_records, replicas IN EXCLUSIVE MODE',
+      );
       await this.#expectUnused(session);
       let batch: Entry[] = [];
       for await (const entry of entries) {
-        if (batch.length >= ROWS_AT_ONCE || batch[0]?.table !== entry.table) {
+        if (batch.length >= atOnce(entry.table) || batch[0]?.table !== entry.table) {
           await insert(session, batch);
           batch = [];
         }
@@ -72,6 +76,9 @@ export class PostgresArchive implements Archive {
       for (const [table, column] of [
         ['watches', 'ordinal'],
         ['deliveries', 'planned'],
+        ['gate_sign_offs', 'ordinal'],
+        ['gate_records', 'ordinal'],
+        ['gate_messages', 'planned'],
       ]) {
         // The next one comes after all that were imported.
         await session.run(
@@ -84,7 +91,7 @@ export class PostgresArchive implements Archive {
 
   async #expectUnused(session: Session): Promise<void> {
     const place = placeName(this.#database.place);
-    if ((await session.one('SELECT 1 FROM watches LIMIT 1')) !== null) throw notEmpty(place);
+    if ((await session.one(NOT_EMPTY)) !== null) throw notEmpty(place);
     const living = await session.one(
       'SELECT id FROM replicas WHERE lives_until > clock_timestamp() LIMIT 1',
     );
@@ -95,6 +102,10 @@ export class PostgresArchive implements Archive {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#database.close();
   }
+}
+
+function atOnce({ isBulky }: Table): number {
+  return isBulky ? BULKY_AT_ONCE : ROWS_AT_ONCE;
 }
 
 async function patient(session: Session): Promise<void> {

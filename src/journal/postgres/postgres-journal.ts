@@ -7,12 +7,14 @@ import type { Tick } from '../../core/sample.ts';
 import type { Phase } from '../../core/watch.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import { decodeHold, encodeHold } from '../codec.ts';
+import type { GateStore } from '../gate-store.ts';
 import {
   type Append,
   type AppendResult,
   type AttemptStart,
   type Hold,
   type Journal,
+  type Pruned,
   RECEIPTS_MAX,
   type Replica,
   type WatchFilter,
@@ -35,9 +37,11 @@ import { write, writeTick } from './append.ts';
 import { begin, begunBefore } from './attempts.ts';
 import { type Database, placeName, type Session } from './database.ts';
 import { Failed, failure, isUniqueViolation } from './failure.ts';
+import { PostgresGates } from './gates.ts';
 import { type Hint, Listener } from './listener.ts';
 import { demandSchema, SCHEMA_VERSION, tooNew } from './migrations.ts';
-import { pruneTicks, pruneWatches, type Step } from './prune.ts';
+import { pruneGateRecords, pruneSignOffs, pruneTicks, pruneWatches, type Step } from './prune.ts';
+import { announce, forget, living, type News, retire } from './replicas.ts';
 
 // Columns by name: a newer canaryd may have added some.
 const WATCH = `
@@ -50,30 +54,29 @@ const DELIVERY = `
 const NEWEST_FIRST = 'ORDER BY started_at_ms DESC, ordinal DESC';
 type Work<Result> = (session: Session) => Promise<Result>;
 
-const ANNOUNCE = `
-  WITH schema AS (
-    SELECT version, compatible_from FROM schema_versions ORDER BY version DESC LIMIT 1
-  ), known AS (
-    SELECT 1 FROM replicas
-    WHERE id = $1 AND takes_work = $2 AND lives_until > clock_timestamp()
-  ), mine AS (
-    INSERT INTO replicas (id, takes_work, lives_until)
-    SELECT $1, $2, clock_timestamp() + $3::float8 * interval '1 millisecond' FROM schema
-    WHERE compatible_from <= $4
-    ON CONFLICT (id) DO UPDATE
-    SET takes_work = excluded.takes_work, lives_until = excluded.lives_until
-  ), news AS (SELECT pg_notify($5, $6) WHERE NOT EXISTS (SELECT FROM known))
-  SELECT $1::text AS id, $2::boolean AS takes_work, version, compatible_from,
-    (SELECT count(*) FROM news) AS told FROM schema
-  UNION ALL
-  SELECT id, takes_work, version, compatible_from, 0 FROM replicas, schema
-  WHERE id <> $1 AND lives_until > clock_timestamp()`;
-
 export class PostgresJournal implements Journal {
   readonly #database: Database;
   readonly #listener: Listener;
   /** A newer canaryd has changed the schema so that this one must not write any more. */
   #outdated: CanarydError | null = null;
+  readonly #gates = new PostgresGates({
+    rows: (...args) => this.#rows(...args),
+    write: (...args) => this.#write(...args),
+  });
+
+  readonly addSignOff: GateStore['addSignOff'] = (...args) => this.#gates.addSignOff(...args);
+  readonly signOffs: GateStore['signOffs'] = (...args) => this.#gates.signOffs(...args);
+  readonly addGateRecord: GateStore['addGateRecord'] = (...args) =>
+    this.#gates.addGateRecord(...args);
+  readonly gateRecord: GateStore['gateRecord'] = (...args) => this.#gates.gateRecord(...args);
+  readonly gateRecords: GateStore['gateRecords'] = (...args) => this.#gates.gateRecords(...args);
+  readonly pendingGateMessages: GateStore['pendingGateMessages'] = (...args) =>
+    this.#gates.pendingGateMessages(...args);
+  readonly gateMessages: GateStore['gateMessages'] = (...args) => this.#gates.gateMessages(...args);
+  readonly startGateAttempt: GateStore['startGateAttempt'] = (...args) =>
+    this.#gates.startGateAttempt(...args);
+  readonly endGateAttempt: GateStore['endGateAttempt'] = (...args) =>
+    this.#gates.endGateAttempt(...args);
 
   constructor(database: Database) {
     this.#database = database;
@@ -292,14 +295,13 @@ export class PostgresJournal implements Journal {
     );
   }
 
+  #news(): News {
+    return [this.#listener.channel, this.#listener.payload(null)];
+  }
+
   async announce(replica: Replica, ttlMs: number): Promise<readonly Replica[]> {
-    const { channel } = this.#listener;
-    const news = this.#listener.payload(null);
     const rows = await this.#write('repeatable', (session) =>
-      session.all(
-        ANNOUNCE,
-        ...[replica.id, replica.takesWork, ttlMs, SCHEMA_VERSION, channel, news],
-      ),
+      announce(session, replica, ttlMs, this.#news()),
     );
     const [mine] = rows;
     if (mine === undefined) throw this.#failed('write to it', new Error('its schema is gone'));
@@ -309,18 +311,13 @@ export class PostgresJournal implements Journal {
     };
     this.#outdated = tooNew(placeName(this.#database.place), found, SCHEMA_VERSION);
     if (this.#outdated !== null) throw this.#outdated;
-    return rows
-      .map((row) => ({ id: row.text('id'), takesWork: row.flag('takes_work') }))
-      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    return living(rows);
   }
 
   /** Also of a replica that may write nothing else any more. */
   async retire(replicaId: string): Promise<void> {
-    const sql = `WITH gone AS (DELETE FROM replicas WHERE id = $1 RETURNING id)
-      SELECT pg_notify($2, $3) FROM gone`;
-    const values = [replicaId, this.#listener.channel, this.#listener.payload(null)];
     try {
-      await this.#database.repeatable((session) => session.run(sql, ...values));
+      await this.#database.repeatable((session) => retire(session, replicaId, this.#news()));
     } catch (error) {
       throw this.#failed('write to it', error);
     }
@@ -351,16 +348,13 @@ export class PostgresJournal implements Journal {
     return toCounts(rows);
   }
 
-  async prune(
-    samplesBeforeMs: number,
-    watchesBeforeMs: number,
-  ): Promise<{ samples: number; watches: number }> {
+  async prune(samplesBeforeMs: number, watchesBeforeMs: number): Promise<Pruned> {
     const samples = await this.#inSteps(pruneTicks, samplesBeforeMs);
     const watches = await this.#inSteps(pruneWatches, watchesBeforeMs);
-    await this.#write('repeatable', (session) =>
-      session.run("DELETE FROM replicas WHERE lives_until < clock_timestamp() - interval '1 day'"),
-    );
-    return { samples, watches };
+    const decisions = await this.#inSteps(pruneGateRecords, watchesBeforeMs);
+    const signatures = await this.#inSteps(pruneSignOffs, watchesBeforeMs);
+    await this.#write('repeatable', forget);
+    return { samples, watches, decisions, signatures };
   }
 
   async #inSteps(

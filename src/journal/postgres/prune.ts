@@ -5,6 +5,8 @@ import type { Session } from './database.ts';
 const ROWS = 5_000;
 /** Removing a watch removes its events, deliveries and the samples that are left. */
 const WATCHES = 20;
+/** Of up to a megabyte each. */
+const DECISIONS = 20;
 
 export type Step = {
   readonly removed: number;
@@ -45,4 +47,34 @@ export async function pruneWatches(session: Session, beforeMs: number): Promise<
     rows.map((row) => row.integer('ordinal')),
   );
   return { removed, isLast: rows.length < WATCHES };
+}
+
+/** Its messages were written with it: none can come later. */
+export async function pruneGateRecords(session: Session, beforeMs: number): Promise<Step> {
+  const removed = await session.run(
+    `DELETE FROM gate_records WHERE ordinal IN (
+       SELECT ordinal FROM gate_records WHERE received_at_ms < $1
+       AND NOT EXISTS (
+         SELECT 1 FROM gate_messages WHERE record_id = gate_records.id AND state = 'pending')
+       LIMIT $2)`,
+    Math.ceil(beforeMs),
+    DECISIONS,
+  );
+  return { removed, isLast: removed < DECISIONS };
+}
+
+/** In the order in which they came: what takes a signature back never goes before the signature. */
+export async function pruneSignOffs(session: Session, beforeMs: number): Promise<Step> {
+  const removed = await session.run(
+    `DELETE FROM gate_sign_offs WHERE ordinal IN (
+       SELECT ordinal FROM gate_sign_offs AS old WHERE at_ms < $1
+       AND NOT EXISTS (
+         SELECT 1 FROM gate_sign_offs AS kept WHERE kept.gate = old.gate
+         AND kept.environment = old.environment AND kept.version = old.version
+         AND kept.ordinal < old.ordinal AND kept.at_ms >= $1)
+       ORDER BY ordinal LIMIT $2)`,
+    Math.ceil(beforeMs),
+    ROWS,
+  );
+  return { removed, isLast: removed < ROWS };
 }

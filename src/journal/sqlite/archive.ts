@@ -6,6 +6,7 @@ import {
   type Entry,
   INCOMPLETE,
   incomplete,
+  NOT_EMPTY,
   notEmpty,
   TABLES,
   type Table,
@@ -14,8 +15,6 @@ import {
 import type { Journal } from '../journal.ts';
 import { BUSY_TIMEOUT_MS, failure } from './file.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
-
-const EMPTY = 'SELECT (SELECT count(*) FROM watches) AS watches';
 
 export function openSqliteArchive(path: string, purpose: 'dump' | 'restore'): Archive {
   // Examines the file, brings its schema up to date, keeps others out.
@@ -53,7 +52,7 @@ class SqliteArchive implements Archive {
     try {
       db.exec('PRAGMA synchronous = FULL');
       db.exec('BEGIN IMMEDIATE');
-      if (Number(db.prepare(EMPTY).get()?.['watches']) > 0) throw notEmpty(this.#path);
+      if (db.prepare(NOT_EMPTY).get() !== undefined) throw notEmpty(this.#path);
       const inserts = new Map(TABLES.map((table) => [table, db.prepare(insert(table))]));
       for await (const { table, values } of entries) {
         const row = Object.keys(table.columns).map((column) => toSql(values[column] ?? null));

@@ -116,7 +116,65 @@ const THIRD = `
   ALTER TABLE deliveries ADD COLUMN receipt TEXT;
 `;
 
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD];
+/** What is kept of gates. */
+const FOURTH = `
+  CREATE TABLE gate_sign_offs (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    gate TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    version TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX sign_offs_of_gate ON gate_sign_offs (gate, environment, version, ordinal);
+  CREATE INDEX sign_offs_given ON gate_sign_offs (at_ms);
+  CREATE TRIGGER sign_offs_are_facts BEFORE UPDATE ON gate_sign_offs
+  BEGIN SELECT RAISE(ABORT, 'a signature is never changed'); END;
+
+  CREATE TABLE gate_records (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE CHECK (id <> ''),
+    gate TEXT NOT NULL,
+    service TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    version TEXT NOT NULL,
+    decision TEXT NOT NULL CHECK (decision IN ('go', 'no_go', 'review')),
+    received_at_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX gate_records_of_gate ON gate_records
+    (gate, service, environment, version, ordinal);
+  CREATE INDEX gate_records_of_service ON gate_records (service, environment, ordinal);
+  CREATE INDEX gate_records_received ON gate_records (received_at_ms);
+  CREATE TRIGGER gate_records_are_facts BEFORE UPDATE ON gate_records
+  BEGIN SELECT RAISE(ABORT, 'a decision of a gate is never changed'); END;
+
+  CREATE TABLE gate_messages (
+    planned INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE CHECK (id <> ''),
+    record_id TEXT NOT NULL REFERENCES gate_records (id) ON DELETE CASCADE,
+    channel TEXT NOT NULL,
+    message TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'gave_up')),
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    attempted_at_ms INTEGER,
+    not_before_ms INTEGER NOT NULL,
+    deadline_at_ms INTEGER NOT NULL,
+    last_reason TEXT,
+    last_detail TEXT,
+    CONSTRAINT once_to_each_channel UNIQUE (record_id, channel),
+    CONSTRAINT attempted_iff_attempts CHECK ((attempts = 0) = (attempted_at_ms IS NULL))
+  ) STRICT;
+  CREATE INDEX gate_messages_pending ON gate_messages (planned) WHERE state = 'pending';
+  CREATE TRIGGER gate_message_ended_stays_ended BEFORE UPDATE ON gate_messages
+  WHEN OLD.state <> 'pending'
+  BEGIN SELECT RAISE(ABORT, 'a message that has ended never changes (J5)'); END;
+  CREATE TRIGGER gate_attempts_count_upward BEFORE UPDATE ON gate_messages
+  WHEN NEW.attempts NOT IN (OLD.attempts, OLD.attempts + 1)
+  BEGIN SELECT RAISE(ABORT, 'attempts count upward, one by one'); END;
+`;
+
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD, FOURTH];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -9,12 +9,14 @@ import type { Tick } from '../../core/sample.ts';
 import type { Phase } from '../../core/watch.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import { decodeHold, encodeHold } from '../codec.ts';
+import type { GateStore } from '../gate-store.ts';
 import {
   type Append,
   type AppendResult,
   type AttemptStart,
   type Hold,
   type Journal,
+  type Pruned,
   RECEIPTS_MAX,
   type Replica,
   type WatchFilter,
@@ -44,8 +46,10 @@ import {
   lockFile,
   refuse,
 } from './file.ts';
+import { SqliteGates } from './gates.ts';
 import { GroupedWrites } from './group.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
+import { prune } from './prune.ts';
 import { Connection, isUniqueViolation } from './sql.ts';
 
 const WATCH = `
@@ -62,10 +66,6 @@ const IS_NOT_CRITICAL = `CASE WHEN json_valid(content)
 const CHECK = `
   INSERT INTO settings (name, value) VALUES ('checked', '0')
   ON CONFLICT (name) DO UPDATE SET value = CASE value WHEN '0' THEN '1' ELSE '0' END`;
-/** Rows that one transaction of `prune` removes: ticks of open watches wait at most that long. */
-const PRUNE_ROWS = 5_000;
-/** Removing a watch removes its events, deliveries and the samples that are left. */
-const PRUNE_WATCHES = 20;
 const MEMORY = ':memory:';
 
 export type SqliteOptions = {
@@ -133,12 +133,28 @@ class SqliteJournal implements Journal {
   readonly #sql: Connection;
   readonly #lock: Lock | null;
   readonly #grouped: GroupedWrites | null;
+  readonly #gates: SqliteGates;
+
+  readonly addSignOff: GateStore['addSignOff'] = (...args) => this.#gates.addSignOff(...args);
+  readonly signOffs: GateStore['signOffs'] = (...args) => this.#gates.signOffs(...args);
+  readonly addGateRecord: GateStore['addGateRecord'] = (...args) =>
+    this.#gates.addGateRecord(...args);
+  readonly gateRecord: GateStore['gateRecord'] = (...args) => this.#gates.gateRecord(...args);
+  readonly gateRecords: GateStore['gateRecords'] = (...args) => this.#gates.gateRecords(...args);
+  readonly pendingGateMessages: GateStore['pendingGateMessages'] = (...args) =>
+    this.#gates.pendingGateMessages(...args);
+  readonly gateMessages: GateStore['gateMessages'] = (...args) => this.#gates.gateMessages(...args);
+  readonly startGateAttempt: GateStore['startGateAttempt'] = (...args) =>
+    this.#gates.startGateAttempt(...args);
+  readonly endGateAttempt: GateStore['endGateAttempt'] = (...args) =>
+    this.#gates.endGateAttempt(...args);
 
   constructor(path: string, db: DatabaseSync, lock: Lock | null, groupsWrites = false) {
     this.#path = path;
     this.#sql = new Connection(db);
     this.#lock = lock;
     this.#grouped = groupsWrites ? new GroupedWrites(this.#sql) : null;
+    this.#gates = new SqliteGates(path, this.#sql);
   }
 
   async #write<Result>(work: () => Result): Promise<Result> {
@@ -354,40 +370,12 @@ class SqliteJournal implements Journal {
     });
   }
 
-  async prune(
-    samplesBeforeMs: number,
-    watchesBeforeMs: number,
-  ): Promise<{ samples: number; watches: number }> {
-    const samples = await this.#inSteps(
-      PRUNE_ROWS,
-      `DELETE FROM ticks WHERE rowid IN (
-         SELECT ticks.rowid FROM ticks JOIN watches ON watches.id = ticks.watch_id
-         WHERE is_active = 0 AND closed_at_ms < ? LIMIT ?)`,
-      samplesBeforeMs,
-    );
-    // A message that is still on its way keeps its watch: every delivery ends (J5).
-    const watches = await this.#inSteps(
-      PRUNE_WATCHES,
-      `DELETE FROM watches WHERE ordinal IN (
-         SELECT ordinal FROM watches WHERE is_active = 0 AND closed_at_ms < ?
-         AND NOT EXISTS (SELECT 1 FROM deliveries
-                         WHERE watch_id = watches.id AND state = 'pending') LIMIT ?)`,
-      watchesBeforeMs,
-    );
-    return { samples, watches };
-  }
-
-  /** Deletes in small transactions and lets ticks in between. */
-  async #inSteps(rows: number, sql: string, beforeMs: number): Promise<number> {
-    let deleted = 0;
-    for (;;) {
-      const changes = this.#try('write to it', () =>
+  async prune(samplesBeforeMs: number, watchesBeforeMs: number): Promise<Pruned> {
+    const step = (sql: string, beforeMs: number, rows: number) =>
+      this.#try('write to it', () =>
         this.#sql.transaction(() => this.#sql.run(sql, beforeMs, rows)),
       );
-      deleted += changes;
-      if (changes < rows) return deleted;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    return prune(step, samplesBeforeMs, watchesBeforeMs);
   }
 
   async check(): Promise<void> {

@@ -6,7 +6,7 @@
 const TOKEN_KEY = 'canaryd.token';
 const ANSWER_MS = 15_000;
 /** Records whose keys are data keep them. */
-const DATA_KEYED = ['parameters', 'readings', 'values', 'coverage', 'checks'];
+const DATA_KEYED = ['parameters', 'readings', 'values', 'coverage', 'checks', 'tools'];
 
 /**
  * @param {unknown} value
@@ -22,8 +22,9 @@ export function camel(value) {
   return Object.fromEntries(entries);
 }
 
-/** @param {unknown} record */
+/** @param {unknown} record a list has no keys */
 function kept(record) {
+  if (Array.isArray(record)) return camel(record);
   if (typeof record !== 'object' || record === null) return record;
   return Object.fromEntries(Object.entries(record).map(([key, inner]) => [key, camel(inner)]));
 }

@@ -8,7 +8,7 @@ const NO_ACT = 'this token may only read';
  * @param {Me | null} me
  * @returns {string | null}
  */
-function forbidden(me) {
+export function forbidden(me) {
   if (me === null || me.scopes.includes('act')) return null;
   return me.token === null ? NO_ACT : `the token ${me.token} may only read`;
 }
@@ -142,6 +142,33 @@ function extend(refused) {
     happens: ['The last window lasts longer: more time to pass before the watch is inconclusive.'],
     confirm: 'Extend the watch',
     reasons: ['Little traffic now'],
+  };
+}
+
+/** Phases in which a signature says something about the version that runs. */
+const SIGNED = ['watching', 'passed', 'inconclusive'];
+
+/**
+ * @param {WatchView} view
+ * @param {WatchView['signOffs'][number]} signOff
+ * @param {Me | null} me
+ * @returns {Command | null} null: it is signed, or nobody signs this watch any more
+ */
+export function signCommand({ phase, service, environment, version }, signOff, me) {
+  const { role, statement, signed } = signOff;
+  if (signed !== null || !SIGNED.includes(phase)) return null;
+  return {
+    verb: 'sign',
+    role,
+    label: `Sign as ${role}`,
+    refused: forbidden(me),
+    tone: 'plain',
+    happens: [
+      `${statement}: you say so for ${service} ${version} in ${environment}.`,
+      'Everybody is told. What canaryd judges stays as it is.',
+    ],
+    confirm: 'Sign',
+    reasons: [],
   };
 }
 

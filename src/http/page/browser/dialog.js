@@ -4,13 +4,15 @@
 /** @import { Api } from './api.js' */
 import { byId, h } from './dom.js';
 
-const NAME_KEY = 'canaryd.name';
+export const NAME_KEY = 'canaryd.name';
 const REASON_MAX = 500;
 /** It travels in a URL, in which a letter may be six. */
 const RELEASE_REASON_MAX = 200;
-const NAME_MAX = 100;
+export const NAME_MAX = 100;
 /** No answer is no refusal. */
-const UNKNOWN = ' It may have been done all the same: look at what happened before you repeat it.';
+export const UNKNOWN =
+  ' It may have been done all the same: look at what happened before you repeat it.';
+const NO_REASON = 'Say why: it is recorded.';
 const EXTENSIONS = ['30m', '1h', '2h', '6h', '24h'];
 
 /**
@@ -20,7 +22,7 @@ const EXTENSIONS = ['30m', '1h', '2h', '6h', '24h'];
  * @param {Api} api
  * @returns {Promise<Answer<unknown>>}
  */
-function send({ verb }, watchId, { reason, by, duration }, api) {
+function send({ verb, role }, watchId, { reason, by, duration }, api) {
   const who = by === '' ? {} : { by };
   if (verb === 'release') {
     const query = new URLSearchParams({ reason, ...who });
@@ -28,6 +30,10 @@ function send({ verb }, watchId, { reason, by, duration }, api) {
   }
   if (verb === 'hold') return api.act('POST', '/v1/hold', { reason, ...who });
   const path = `/v1/watches/${encodeURIComponent(watchId ?? '')}/${verb}`;
+  if (verb === 'sign') {
+    const note = reason === '' ? {} : { note: reason };
+    return api.act('POST', path, { role, name: by, ...note });
+  }
   const more = verb === 'extend' ? { by_duration: duration } : {};
   return api.act('POST', path, { reason, ...who, ...more });
 }
@@ -44,7 +50,8 @@ export function failureText({ title, detail }) {
  */
 export function ask(command, watchId, { api, me, onDone }) {
   const dialog = byId('dialog', HTMLDialogElement);
-  const needsName = me === null || me.token === null;
+  const isSigning = command.verb === 'sign';
+  const needsName = isSigning || me === null || me.token === null;
   const { reason, name } = fields(me, needsName, command.verb);
   const duration = command.verb === 'extend' ? durations() : null;
   const problem = h('p', { class: 'problem', role: 'alert' });
@@ -57,7 +64,7 @@ export function ask(command, watchId, { api, me, onDone }) {
     ...command.happens.map((text) => h('p', {}, text)),
     duration?.label,
     reason.label,
-    suggestions(command.reasons, reason.input),
+    !isSigning && suggestions(command.reasons, reason.input),
     name.label,
     problem,
     h('div', { class: 'choices' }, confirm, back),
@@ -70,7 +77,8 @@ export function ask(command, watchId, { api, me, onDone }) {
       duration: duration?.select.value ?? '',
     };
     problem.textContent = '';
-    if (!demand(reason.input, given.reason, problem, 'Say why: it is recorded.')) return;
+    const isSaid = isSigning || demand(reason.input, given.reason, problem, NO_REASON);
+    if (!isSaid) return;
     if (needsName && !demand(name.input, given.by, problem, 'Say who you are.')) return;
     localStorage.setItem(NAME_KEY, given.by);
     // What was sent cannot be taken back: its answer is waited for, and seen.
@@ -102,7 +110,7 @@ export function ask(command, watchId, { api, me, onDone }) {
  */
 export function refocus(verb) {
   if (document.activeElement !== document.body && document.activeElement !== null) return;
-  const again = document.querySelector(`button[data-verb="${verb}"]:not(:disabled)`);
+  const again = document.querySelector(`button[data-verb="${CSS.escape(verb)}"]:not(:disabled)`);
   const target = again ?? document.querySelector('h1') ?? document.getElementById('main');
   if (target instanceof HTMLElement) target.focus();
 }
@@ -113,13 +121,14 @@ export function refocus(verb) {
  * @param {string} verb
  */
 function fields(me, needsName, verb) {
-  const reason = field('Reason', {
+  const isSigning = verb === 'sign';
+  const reason = field(isSigning ? 'Note (optional)' : 'Reason', {
     name: 'reason',
-    required: true,
+    required: !isSigning,
     maxlength: String(verb === 'release' ? RELEASE_REASON_MAX : REASON_MAX),
     autocomplete: 'off',
     autofocus: true,
-    'aria-describedby': 'dialog-reasons',
+    'aria-describedby': isSigning ? null : 'dialog-reasons',
   });
   const name = field(needsName ? 'Your name' : `Your name (optional; ${me?.token} is recorded)`, {
     name: 'by',
@@ -147,7 +156,7 @@ function demand(input, value, problem, text) {
 
 /**
  * @param {string} text
- * @param {Readonly<Record<string, string | boolean>>} props
+ * @param {Readonly<Record<string, string | boolean | null>>} props
  */
 function field(text, props) {
   const input = h('input', { type: 'text', ...props });

@@ -58,7 +58,10 @@ export function lineOf(event, known) {
       const who = by === null ? '' : ` by ${by}`;
       const late = event.lateMs > 60_000 ? `, ${span(event.lateMs)} after the deploy` : '';
       const mode = event.mode === 'observe' ? '; it only observes' : '';
-      return calm('Watch started', `${version} deployed${who}${late}${mode}`);
+      const text = `${version} deployed${who}${late}${mode}`;
+      if (event.withoutGo === undefined) return calm('Watch started', text);
+      const found = `${text}; found ${event.withoutGo}`;
+      return { tone: 'bad', title: 'Watch started WITHOUT a GO', text: found };
     }
     case 'watch.baselined': {
       const count = Object.keys(event.values).length;
@@ -140,6 +143,14 @@ function humanOf(event) {
       return calm('Acknowledged', `by ${event.by}: ${event.reason}`);
     case 'watch.resolved':
       return calm('Resolved', `by ${event.by}: ${event.reason}`);
+    case 'watch.sign_off_due': {
+      const roles = event.missing.map(({ role, statement }) => `${role}: ${statement}`);
+      return { tone: 'warn', title: 'Sign-off due', text: roles.join('; ') };
+    }
+    case 'watch.signed': {
+      const note = event.note === null ? '' : `: ${event.note}`;
+      return { tone: 'good', title: 'Signed', text: `by ${event.name} as ${event.role}${note}` };
+    }
     case 'watch.extended': {
       const until = timeOf(event.deadlineAtMs);
       return calm('Extended', `to ${until} by ${event.by}: ${event.reason}`);

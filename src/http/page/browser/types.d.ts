@@ -67,7 +67,7 @@ export type Action =
 
 export type Tone = 'good' | 'bad' | 'warn' | 'blind' | 'calm';
 
-export type Verb = 'ack' | 'stop' | 'cancel' | 'extend' | 'resolve' | 'hold' | 'release';
+export type Verb = 'ack' | 'stop' | 'cancel' | 'extend' | 'resolve' | 'hold' | 'release' | 'sign';
 
 export type Command = {
   readonly verb: Verb;
@@ -79,4 +79,6 @@ export type Command = {
   readonly happens: readonly string[];
   readonly confirm: string;
   readonly reasons: readonly string[];
+  /** Only for `sign`: as whom. A note is optional there, and a name is not. */
+  readonly role?: string;
 };

@@ -3,7 +3,7 @@
 /** @import { Action, State, WatchView } from './types.d.ts' */
 /** @import { Api } from './api.js' */
 /** @import { ServerClock } from './server-clock.js' */
-import { commandsFor } from './commands.js';
+import { commandsFor, signCommand } from './commands.js';
 import { conditionCards } from './condition-cards.js';
 import { ask, refocus } from './dialog.js';
 import { byId, fill, h, isWebUrl, setText } from './dom.js';
@@ -13,7 +13,7 @@ import { Follower } from './live.js';
 import { EMPTY, reduce } from './reducer.js';
 import { knownOf, lineOf } from './story.js';
 import { showTimeline } from './timeline.js';
-import { actionName, deeds, headline, withoutAge } from './words.js';
+import { actionName, deeds, headline, signOffText, withoutAge } from './words.js';
 
 /** News come in bursts: they are drawn together. Not by frames: hidden tabs have none. */
 const BURST_MS = 20;
@@ -97,6 +97,7 @@ export class WatchPage {
     if (focused !== undefined) refocus(focused);
     showTimeline(this.#place.timeline, this.#place.moments, view, nowMs);
     this.#cards.show(known);
+    showSignOffs(this.#place.signOffs, known, nowMs, open);
     showActions(this.#place.actions, view);
     showJournal(this.#place.journal, known, nowMs);
     showFacts(this.#place.facts, view, nowMs);
@@ -130,6 +131,7 @@ const KEY =
 function stateCard() {
   const stateTitle = h('p', { class: 'headline' });
   const stateText = h('p', { class: 'detail' });
+  const withoutGo = h('p', { class: 'without-go', hidden: true });
   const did = h('ul', { class: 'did' });
   const next = h('p', { class: 'next' });
   const card = h(
@@ -137,10 +139,11 @@ function stateCard() {
     { class: 'card', 'aria-label': 'State' },
     stateTitle,
     stateText,
+    withoutGo,
     did,
     next,
   );
-  return { card, stateTitle, stateText, did, next };
+  return { card, stateTitle, stateText, withoutGo, did, next };
 }
 
 function layout() {
@@ -152,6 +155,7 @@ function layout() {
   const timeline = h('ol', { class: 'timeline', 'aria-label': 'Windows' });
   const conditions = h('div', { class: 'conditions' });
   const others = h('details', { class: 'others', hidden: true });
+  const signOffs = h('section', { 'aria-labelledby': 'sign-offs-title', hidden: true });
   const actions = h('section', { 'aria-labelledby': 'actions-title', hidden: true });
   const journal = h('ol', { class: 'journal', 'aria-labelledby': 'journal-title' });
   const facts = h('dl', { class: 'facts' });
@@ -162,6 +166,7 @@ function layout() {
     state.card,
     commands,
     result,
+    signOffs,
     h('h2', {}, 'Windows'),
     timeline,
     moments,
@@ -187,6 +192,7 @@ function layout() {
     moments,
     conditions,
     others,
+    signOffs,
     actions,
     journal,
     facts,
@@ -205,6 +211,8 @@ function showHead(place, state, nowMs) {
   place.card.className = `card tone-${tone}`;
   setText(place.stateTitle, title);
   setText(place.stateText, text);
+  place.withoutGo.hidden = view.withoutGo === null;
+  setText(place.withoutGo, `Started WITHOUT a GO: found ${view.withoutGo}.`);
   const { did, next } = deeds(state, nowMs);
   fill(place.did, did, () => did.map((deed) => h('li', {}, deed)));
   fill(place.next, next, () => [h('strong', {}, 'Next: '), next]);
@@ -215,8 +223,8 @@ function showHead(place, state, nowMs) {
  * @param {import('./types.d.ts').Command} command
  * @param {() => void} onclick
  */
-function commandButton({ label, refused, tone, verb }, onclick) {
-  const why = refused === null ? null : `why-${verb}`;
+function commandButton({ label, refused, tone, verb, role = '' }, onclick) {
+  const why = refused === null ? null : `why-${verb}${role}`;
   const props = {
     ...{ type: 'button', class: `act ${tone}`, 'aria-describedby': why, 'data-verb': verb },
   };
@@ -224,6 +232,36 @@ function commandButton({ label, refused, tone, verb }, onclick) {
     h('button', { ...props, disabled: refused !== null, onclick }, label),
     why !== null && h('span', { class: 'refused', id: why }, `${label}: ${refused}`),
   ].filter((child) => child !== false);
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {State & { view: WatchView }} state
+ * @param {number} nowMs
+ * @param {(command: import('./types.d.ts').Command) => void} open
+ */
+function showSignOffs(place, { view, me }, nowMs, open) {
+  const { signOffs, phase } = view;
+  place.hidden = signOffs.length === 0;
+  const isDue = signOffs.some(({ dueAt }) => Date.parse(dueAt) <= nowMs);
+  fill(place, [signOffs, phase, me, isDue], () => [
+    h('h2', { id: 'sign-offs-title' }, 'Signatures'),
+    h(
+      'ul',
+      { class: 'sign-offs' },
+      ...signOffs.map((signOff) => {
+        const command = signCommand(view, signOff, me);
+        const text = signOffText(signOff, nowMs);
+        return h(
+          'li',
+          { class: signOff.signed === null && isDue ? 'due' : null },
+          h('strong', {}, signOff.role),
+          ` ${signOff.statement}. ${text}`,
+          ...(command === null ? [] : commandButton(command, () => open(command))),
+        );
+      }),
+    ),
+  ]);
 }
 
 /**

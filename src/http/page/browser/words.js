@@ -318,3 +318,17 @@ export function last(events, type) {
   const found = events.findLast((event) => event.type === type);
   return /** @type {Extract<WatchEvent, { type: T }> | undefined} */ (found);
 }
+
+/**
+ * "Signed by Ada at 12:17: looked at the dashboards", "Due since 12:15".
+ * @param {WatchView['signOffs'][number]} signOff
+ * @param {number} nowMs
+ */
+export function signOffText({ signed, dueAt }, nowMs) {
+  if (signed !== null) {
+    const note = signed.note === null ? '' : `: ${signed.note}`;
+    return `Signed by ${signed.name} at ${momentOf(ms(signed.at), nowMs)}${note}`;
+  }
+  const when = ms(dueAt) <= nowMs ? 'since' : 'at';
+  return `Due ${when} ${momentOf(ms(dueAt), nowMs)}`;
+}

@@ -1,0 +1,81 @@
+// The fields of the check `file`: what is wanted of a file, and of what stands in it.
+import { z } from 'zod';
+import { duration, flag, mapping, quantity, text, whole } from '../fields.ts';
+import { maxAgeField, pathField, reportField, timeoutField } from './common.ts';
+
+const textsError = 'a text of 1 to 500 characters, or a list of up to 50';
+const oneText = z.string({ error: textsError }).min(1, textsError).max(500, textsError);
+const texts = () =>
+  z
+    .union(
+      [oneText, z.array(oneText, { error: textsError }).min(1, textsError).max(50, textsError)],
+      {
+        error: textsError,
+      },
+    )
+    .optional();
+
+const role = text(100, 'a role such as CTO');
+const approversError = 'a list of 1 to 30 roles: [CTO, { role: DevOps Lead, name: Ada King }]';
+const approversSchema = z
+  .array(
+    z.union([
+      role,
+      mapping({
+        role: role.describe('The role, as the file names it.'),
+        name: text(100, 'a name').optional().describe('Who it must be.'),
+      }),
+    ]),
+    { error: approversError },
+  )
+  .min(1, { error: approversError })
+  .max(30, { error: approversError });
+
+const signedSchema = mapping({
+  signature: pathField('a path such as docs/report.md.sig').describe('The detached signature.'),
+  key: pathField('a path such as keys/release.pub').describe(
+    'The public key: PEM (Ed25519, or ECDSA P-256 as cosign makes it), or OpenSSH (ssh-ed25519).',
+  ),
+  namespace: text(100, 'a namespace')
+    .default('file')
+    .describe('Of an SSH signature, as in ssh-keygen -Y sign -n. Default file.'),
+}).describe('Signed with a key: what is verified is this key, and no certificate or log.');
+
+export const fileSchema = mapping({
+  path: reportField('docs/RELEASE_REPORT.md').describe(
+    'The files: a path, a pattern or a list, relative to the folder in which the gate is carried out.',
+  ),
+  newest: flag()
+    .default(false)
+    .describe('Of the files that match, only the newest is looked at. Without it, each.'),
+  files_min: whole(1, 500).default(1).describe('At least so many files are there. Default 1.'),
+  size_min: quantity().optional().describe('Each is at least so large: 1kB.'),
+  contains: texts().describe('Each of these texts stands in it.'),
+  lacks: texts().describe('None of these texts stands in it: "- [ ]".'),
+  date: mapping({
+    after: text(100, 'a text such as "Date:"')
+      .default('Date')
+      .describe('The date stands behind this text, in the same line. Default Date.'),
+    max_age: duration('1s', '3650d', '7d').describe('It is at most so old.'),
+  })
+    .optional()
+    .describe('A date in it: 2026-11-20, 20 November 2026 or November 20, 2026.'),
+  approved_by: approversSchema
+    .optional()
+    .describe(
+      'For each role a line with its approval: "CTO: Ada King", a table row with the role that is ' +
+        'filled to its end, or "Approved by: CTO, DevOps Lead".',
+    ),
+  sha256: z
+    .string({ error: '64 hexadecimal digits' })
+    .regex(/^[0-9a-fA-F]{64}$/, { error: '64 hexadecimal digits' })
+    .optional()
+    .describe('The hash that the file must have.'),
+  signed: signedSchema.optional(),
+  max_age: maxAgeField().describe(
+    'Written at most so long ago. A checkout sets this time anew: date says when it was signed.',
+  ),
+  timeout: timeoutField('30s'),
+}).describe('Files: there, of an age, with texts, dates, approvals or a signature in them.');
+
+export type FileInput = z.output<typeof fileSchema>;

@@ -1,0 +1,33 @@
+// A figure against a limit, as kinds of checks write it: exactly one comparison.
+import type { z } from 'zod';
+import { choice, quantity, text } from '../fields.ts';
+
+export const FIGURE_COMPARATORS = [
+  'above',
+  'below',
+  'at_least',
+  'at_most',
+  'within',
+  'equals',
+] as const;
+
+export const comparisons = {
+  above: quantity().optional().describe('The value must be greater.'),
+  below: quantity().optional().describe('The value must be smaller.'),
+  at_least: quantity().optional().describe('The value must be greater or equal.'),
+  at_most: quantity().optional().describe('The value must be smaller or equal.'),
+  within: quantity().optional().describe('The value must be this close to 0.'),
+};
+
+export const figureSchema = choice(
+  {
+    ...comparisons,
+    equals: quantity().optional().describe('The value must be exactly this.'),
+    of: text(64, 'the name of a number parameter')
+      .optional()
+      .describe('The limit is this share of a number parameter of the deploy.'),
+  },
+  FIGURE_COMPARATORS,
+).describe('A limit: exactly one comparison. 80% is 0.8, 2s is 2, 1GB is 1000000000.');
+
+export type FigureInput = z.output<typeof figureSchema>;

@@ -1,0 +1,109 @@
+// A decision of a gate and the signatures for it, as they are kept: the same data for people, machines,
+// the journal, the API and the page. How it is decided is in src/gate/.
+
+/** `unknown`: it could not be carried out. Unknown is not GO. */
+export type Outcome = 'pass' | 'fail' | 'unknown';
+
+/**
+ * - `green`: must pass
+ * - `yellow`: a warning; may be mitigated in writing
+ * - `red`: a stop condition; its checks pass while it does not hold, and nothing waives it
+ */
+export const LEVELS = ['green', 'yellow', 'red'] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** In writing: who, why, until when. A waiver of a green criterion, a mitigation of a yellow one. */
+export type Exemption = {
+  readonly kind: 'waiver' | 'mitigation';
+  readonly criterion: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly untilMs: number;
+};
+
+export type SignOff = {
+  readonly gate: string;
+  readonly criterion: string;
+  readonly role: string;
+  readonly name: string;
+  /** absent: written without one; it counts for any service of this gate. */
+  readonly service?: string;
+  /** Where that version is to go: a signature for a testnet does not count for production. */
+  readonly environment: string;
+  readonly version: string;
+  readonly atMs: number;
+  readonly note: string | null;
+  /** The token by which it came over the API; absent: written by hand, or without tokens. */
+  readonly via?: string;
+  /** It takes back what the same person has signed before in this role; absent: it signs. */
+  readonly isWithdrawn?: true;
+};
+
+export type GateDeploy = {
+  readonly service: string;
+  readonly environment: string;
+  readonly version: string;
+  readonly parameters: Readonly<Record<string, number | string>>;
+};
+
+/** `review`: somebody named has to approve before it is GO. */
+export type Decision = 'go' | 'no_go' | 'review';
+
+export type CheckRecord = {
+  readonly id: string;
+  readonly kind: string;
+  readonly wants: string;
+  readonly outcome: Outcome;
+  readonly text: string;
+  readonly details: readonly string[];
+  readonly tookMs: number;
+  /** Files of the evidence, relative to its folder, with their sha256. */
+  readonly exhibits: readonly {
+    readonly file: string;
+    readonly sha256: string;
+    readonly isCut: boolean;
+  }[];
+};
+
+export type CriterionRecord = {
+  readonly id: string;
+  readonly title: string;
+  readonly section: string | null;
+  readonly level: Level;
+  /** Of its checks and sign-offs together: the worst. */
+  readonly outcome: Outcome;
+  /** A waiver or mitigation that holds now; null: none. */
+  readonly exemption: Exemption | null;
+  readonly checks: readonly CheckRecord[];
+  readonly signOffs: readonly {
+    readonly role: string;
+    readonly statement: string;
+    /** null: nobody has signed, or it has expired. */
+    readonly signed: SignOff | null;
+    readonly text: string;
+  }[];
+};
+
+export type Overridden = { readonly approvals: readonly SignOff[]; readonly risk: string };
+
+export type GateRecord = {
+  readonly id: string;
+  readonly gate: string;
+  readonly title: string;
+  readonly deploy: GateDeploy;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly decision: Decision;
+  /** Why, most important first: "green coverage: lines 88 %, at least 90 % wanted". */
+  readonly reasons: readonly string[];
+  /** Set when an override made it GO. */
+  readonly override: Overridden | null;
+  /** Approvals that made a review GO. */
+  readonly approvals: readonly SignOff[];
+  readonly criteria: readonly CriterionRecord[];
+  readonly next: string | null;
+  readonly gateHash: string;
+  readonly tools: Readonly<Record<string, string>>;
+  /** Version of canaryd. */
+  readonly version: string;
+};

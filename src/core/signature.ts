@@ -1,0 +1,46 @@
+// Signatures for a gate beside each other: which are of one person for one thing, and which of them
+// has been taken back. Pure. What a signature counts for is decided in src/gate/signed.ts.
+import type { SignOff } from './gate-record.ts';
+
+/** Names are compared as people do: without regard to case, blanks and what nobody sees. */
+export function personOf(name: string): string {
+  return name
+    .normalize('NFKC')
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (one) => (/\s/.test(one) ? ' ' : ''))
+    .trim()
+    .replaceAll(/\s+/g, ' ')
+    .toLowerCase();
+}
+
+/** One person, in one role, for one criterion of one deploy. */
+export function isSamePlace(one: SignOff, other: SignOff): boolean {
+  return (
+    one.gate === other.gate &&
+    one.criterion === other.criterion &&
+    one.role === other.role &&
+    one.environment === other.environment &&
+    one.version === other.version &&
+    (one.service === undefined || other.service === undefined || one.service === other.service) &&
+    personOf(one.name) === personOf(other.name)
+  );
+}
+
+/**
+ * The entry that takes a signature back; null: it stands. Whoever signs again after that has signed.
+ * @param all oldest first; of two at one time the later one is the newer
+ */
+export function takenBackBy(signature: SignOff, all: readonly SignOff[]): SignOff | null {
+  const at = all.indexOf(signature);
+  const isLater = (other: SignOff, index: number) =>
+    other.atMs > signature.atMs || (other.atMs === signature.atMs && index > at);
+  const taking = all.find(
+    (other, index) =>
+      other.isWithdrawn === true && isLater(other, index) && isSamePlace(signature, other),
+  );
+  return taking ?? null;
+}
+
+/** Those that nobody has taken back, in their order. */
+export function standing(all: readonly SignOff[]): readonly SignOff[] {
+  return all.filter((one) => one.isWithdrawn !== true && takenBackBy(one, all) === null);
+}

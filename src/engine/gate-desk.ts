@@ -1,0 +1,229 @@
+// The desk for gates: takes signatures and decisions, keeps them in the journal, and shows them. It
+// carries nothing out and decides nothing: that is done where the gate runs. What is kept is never
+// changed; a decision that comes twice is one.
+import { isDeepStrictEqual } from 'node:util';
+import type { GateRecord, SignOff } from '../core/gate-record.ts';
+import { recordJson } from '../core/gate-record-json.ts';
+import { isSamePlace, standing } from '../core/signature.ts';
+import type {
+  GateFilter,
+  GateStore,
+  NewGateMessage,
+  SignOffFilter,
+  StoredGateRecord,
+} from '../journal/gate-store.ts';
+import type { Clock } from '../kit/clock.ts';
+import { CanarydError } from '../kit/errors.ts';
+
+/** The clock of a machine that carries gates out may be ahead by so much. */
+export const GATE_SKEW_MS = 5 * 60_000;
+/** Signatures of one version that are looked at, the newest. */
+const SIGN_OFFS_READ_MAX = 1_000;
+
+export type NewSignOff = Omit<SignOff, 'atMs'>;
+
+export type ReportedRecord = GateRecord & Pick<StoredGateRecord, 'evidenceHash'>;
+
+/** A decision, and what has come of it since. */
+export type GateDecision = {
+  readonly record: StoredGateRecord;
+  /** The page; null when nobody has said where canaryd is. */
+  readonly url: string | null;
+  /** No later decision of this gate, service, environment and version is known. */
+  readonly isNewest: boolean;
+  /** Signatures for it that came later: they do not change it, the next run counts them. */
+  readonly signedSince: readonly SignOff[];
+};
+
+/** What people and pipelines can ask of canaryd about gates. Throws CanarydError for mistakes. */
+export interface Gates {
+  sign(entry: NewSignOff): Promise<SignOff>;
+  /** Oldest first; at most the newest `limit`. */
+  signOffs(filter: SignOffFilter): Promise<readonly SignOff[]>;
+  /** `created: false`: this decision was reported before. */
+  report(
+    reported: ReportedRecord,
+    by: string | null,
+  ): Promise<{ readonly decision: GateDecision; readonly created: boolean }>;
+  decision(id: string): Promise<GateDecision>;
+  /** Newest first, without `signedSince`. */
+  decisions(filter: GateFilter): Promise<readonly GateDecision[]>;
+}
+
+export type GateDeskOptions = {
+  readonly clock: Clock;
+  readonly store: GateStore;
+  readonly publicUrl: string | null;
+  /** Who is told of a decision; planned in the transaction that keeps it. */
+  readonly planMessages: (record: StoredGateRecord) => readonly NewGateMessage[];
+  /** Something was planned. Latency only: the teller looks on its own, too. */
+  readonly onAdded: () => void;
+};
+
+export type GateKey = {
+  readonly gate: string;
+  readonly service: string;
+  readonly environment: string;
+  readonly version: string;
+};
+
+/** The decision that counts for a deploy: the last one that was reported. */
+export async function newestDecision(
+  store: Pick<GateStore, 'gateRecords'>,
+  { gate, service, environment, version }: GateKey,
+): Promise<StoredGateRecord | null> {
+  const [newest] = await store.gateRecords({ gate, service, environment, version, limit: 1 });
+  return newest ?? null;
+}
+
+export class GateDesk implements Gates {
+  readonly #options: GateDeskOptions;
+
+  constructor(options: GateDeskOptions) {
+    this.#options = options;
+  }
+
+  async sign(entry: NewSignOff): Promise<SignOff> {
+    const { clock, store } = this.#options;
+    const { gate, environment, version } = entry;
+    const all = await store.signOffs({ gate, environment, version, limit: SIGN_OFFS_READ_MAX });
+    const signOff = datedAfter({ ...entry, atMs: clock.now() }, all);
+    if (signOff.isWithdrawn === true) demandSignature(signOff, all);
+    await store.addSignOff(signOff);
+    return signOff;
+  }
+
+  signOffs(filter: SignOffFilter): Promise<readonly SignOff[]> {
+    return this.#options.store.signOffs(filter);
+  }
+
+  async report(reported: ReportedRecord, by: string | null) {
+    const { clock, store, planMessages, onAdded } = this.#options;
+    const nowMs = clock.now();
+    demandPast(reported, nowMs);
+    const record: StoredGateRecord = { ...reported, reportedBy: by, receivedAtMs: nowMs };
+    const messages = planMessages(record);
+    if (await store.addGateRecord(record, messages)) {
+      if (messages.length > 0) onAdded();
+      return { decision: await this.#shown(record), created: true };
+    }
+    const known = await this.#record(record.id);
+    if (!isSame(known, record)) {
+      throw new CanarydError(
+        'conflict',
+        `Decision ${record.id} is kept already, with other content; each run of a gate has its own id`,
+      );
+    }
+    return { decision: await this.#shown(known), created: false };
+  }
+
+  async decision(id: string): Promise<GateDecision> {
+    return this.#shown(await this.#record(id));
+  }
+
+  async decisions(filter: GateFilter): Promise<readonly GateDecision[]> {
+    const { beforeId } = filter;
+    if (beforeId !== undefined) await this.#record(beforeId);
+    const records = await this.#options.store.gateRecords(filter);
+    const newest = new Map<string, string | null>();
+    const shown: GateDecision[] = [];
+    for (const record of records) {
+      const key = keyOf(record);
+      const text = JSON.stringify(key);
+      if (!newest.has(text)) {
+        // On the first page nothing newer can have been left out.
+        const first =
+          beforeId === undefined ? record : await newestDecision(this.#options.store, key);
+        newest.set(text, first?.id ?? null);
+      }
+      const isNewest = newest.get(text) === record.id;
+      shown.push({ record, url: this.#urlOf(record), isNewest, signedSince: [] });
+    }
+    return shown;
+  }
+
+  async #record(id: string): Promise<StoredGateRecord> {
+    const record = await this.#options.store.gateRecord(id);
+    if (record !== null) return record;
+    throw new CanarydError('gate_record_not_found', `No decision of a gate has the id ${id}`);
+  }
+
+  async #shown(record: StoredGateRecord): Promise<GateDecision> {
+    const newest = await newestDecision(this.#options.store, keyOf(record));
+    const signedSince = await this.#signedSince(record);
+    const isNewest = newest === null || newest.id === record.id;
+    return { record, url: this.#urlOf(record), isNewest, signedSince };
+  }
+
+  async #signedSince(record: StoredGateRecord): Promise<readonly SignOff[]> {
+    const { gate, service, environment, version } = keyOf(record);
+    const limit = SIGN_OFFS_READ_MAX;
+    const all = await this.signOffs({ gate, environment, version, limit });
+    const counted = new Set(countedIn(record).map(textOf));
+    // Two clocks: with the earlier one nothing is missed that came while the decision was on its way.
+    const sinceMs = Math.min(Date.parse(record.endedAt), record.receivedAtMs);
+    return all
+      .filter((one) => one.service === undefined || one.service === service)
+      .filter((one) => one.atMs >= sinceMs && !counted.has(textOf(one)));
+  }
+
+  #urlOf({ id }: StoredGateRecord): string | null {
+    const { publicUrl } = this.#options;
+    return publicUrl === null ? null : `${publicUrl}/gates/${id}`;
+  }
+}
+
+/**
+ * The newest word counts, also when the clock has gone back since the one before, or is another
+ * replica's. Nobody signs far in the future for that; taking back counts whenever it is.
+ */
+function datedAfter(entry: SignOff, all: readonly SignOff[]): SignOff {
+  const lastMs = Math.max(0, ...all.flatMap((one) => (isSamePlace(one, entry) ? one.atMs : [])));
+  const isNear = lastMs <= entry.atMs + GATE_SKEW_MS;
+  const mayFollow = isNear || entry.isWithdrawn === true;
+  return mayFollow ? { ...entry, atMs: Math.max(entry.atMs, lastMs) } : entry;
+}
+
+/** One who mistypes a name would else believe that the signature is gone. */
+function demandSignature(withdrawal: SignOff, all: readonly SignOff[]): void {
+  const { gate, criterion, role, name, environment, version } = withdrawal;
+  const stand = standing(all).filter((one) => one.criterion === criterion);
+  if (stand.some((one) => isSamePlace(one, withdrawal))) return;
+  const names = stand.map((one) => `${one.name} (${one.role})`).join(', ') || 'nobody';
+  throw new CanarydError(
+    'conflict',
+    `Cannot take back: ${name} has no signature as ${role} for ${criterion} of ${gate} ${version} (${environment}); signed have: ${names}`,
+  );
+}
+
+function keyOf({ gate, deploy }: GateRecord): GateKey {
+  const { service, environment, version } = deploy;
+  return { gate, service, environment, version };
+}
+
+function countedIn({ criteria, approvals, override }: GateRecord): readonly SignOff[] {
+  const signed = criteria.flatMap(({ signOffs }) => signOffs.flatMap((one) => one.signed ?? []));
+  return [...signed, ...approvals, ...(override?.approvals ?? [])];
+}
+
+function textOf({ criterion, role, name, atMs }: SignOff): string {
+  return JSON.stringify([criterion, role, name, atMs]);
+}
+
+/** A decision of tomorrow would be fresh for ever. */
+function demandPast({ startedAt, endedAt }: GateRecord, nowMs: number): void {
+  for (const [path, at] of [
+    ['started_at', startedAt],
+    ['ended_at', endedAt],
+  ] as const) {
+    if (Date.parse(at) <= nowMs + GATE_SKEW_MS) continue;
+    const message = `found ${at}, which is in the future by this daemon's clock (${new Date(nowMs).toISOString()}); set the clock of the machine that carried the gate out`;
+    throw new CanarydError('usage', `${path}: ${message}`, { problems: [{ path, message }] });
+  }
+}
+
+function isSame(known: StoredGateRecord, reported: StoredGateRecord): boolean {
+  const plain = (record: StoredGateRecord): unknown =>
+    JSON.parse(JSON.stringify([recordJson(record), record.evidenceHash]));
+  return isDeepStrictEqual(plain(known), plain(reported));
+}

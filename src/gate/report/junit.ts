@@ -1,0 +1,157 @@
+// JUnit XML of pytest, vitest, surefire, gradle, `node --test` and others, test by test.
+import { writtenTime } from '../../kit/written-time.ts';
+import { type Refused, refused } from './read.ts';
+import { type Element, visitXml } from './xml.ts';
+
+export type TestResult = {
+  readonly name: string;
+  /** Names that tell where it belongs: class, file, suites. */
+  readonly places: readonly string[];
+  readonly outcome: 'passed' | 'failed' | 'skipped' | 'flaky';
+  readonly seconds: number;
+};
+
+export type JunitSummary = {
+  readonly kind: 'summary';
+  /** Failures and errors as the suites count them; null: they do not. */
+  readonly failedAsDeclared: number | null;
+  readonly testsAsDeclared: number | null;
+  /** Of the whole run; null: only of single tests. */
+  readonly seconds: number | null;
+  readonly writtenMs: number | null;
+};
+
+const SUITES = new Set(['testsuites', 'testsuite']);
+const FAILURES = new Set(['failure', 'error']);
+const FLAKES = new Set(['flakyFailure', 'flakyError']);
+const NOT_RUN = new Set(['notrun', 'disabled', 'skipped', 'ignored', 'suppressed']);
+
+type Open = {
+  readonly name: string;
+  readonly places: readonly string[];
+  readonly seconds: number;
+  outcome: TestResult['outcome'];
+};
+
+/** `1,234.5` as surefire writes it. */
+function secondsOf(element: Element): number | null {
+  const written = element.attribute('time')?.replaceAll(',', '') ?? '';
+  const value = written.trim() === '' ? Number.NaN : Number(written);
+  return Number.isFinite(value) && value >= 0 ? value : null;
+}
+
+function countOf(element: Element, names: readonly string[]): number | null {
+  let sum: number | null = null;
+  for (const name of names) {
+    const written = element.attribute(name);
+    if (written !== null && /^\d{1,9}$/.test(written)) sum = (sum ?? 0) + Number(written);
+  }
+  return sum;
+}
+
+class Reader {
+  readonly suites: string[] = [];
+  readonly #onTest: (test: TestResult) => void;
+  #test: Open | null = null;
+  root: string | null = null;
+  #ofRoot: { failed: number | null; tests: number | null; seconds: number | null } | null = null;
+  #failed: number | null = null;
+  #tests: number | null = null;
+  #seconds: number | null = null;
+  writtenMs: number | null = null;
+
+  constructor(onTest: (test: TestResult) => void) {
+    this.#onTest = onTest;
+  }
+
+  open(element: Element): void {
+    const { name, around } = element;
+    this.root ??= name;
+    if (SUITES.has(name)) this.#openSuite(element);
+    else if (name === 'testcase') this.#test = this.#opened(element);
+    else if (this.#test !== null && around.at(-1) === 'testcase') mark(this.#test, name);
+    else if (FAILURES.has(name) && SUITES.has(around.at(-1) ?? '')) {
+      const suite = this.suites.findLast((one) => one !== '') ?? 'suite';
+      this.#onTest({ name: `${suite} itself`, places: this.suites, outcome: 'failed', seconds: 0 });
+    }
+  }
+
+  close(name: string): void {
+    if (SUITES.has(name)) this.suites.pop();
+    if (name !== 'testcase' || this.#test === null) return;
+    this.#onTest(this.#test);
+    this.#test = null;
+  }
+
+  #openSuite(element: Element): void {
+    this.suites.push(element.attribute('name') ?? '');
+    const at = writtenTime(element.attribute('timestamp'));
+    if (at !== null) this.writtenMs = Math.min(at, this.writtenMs ?? at);
+    const failed = countOf(element, ['failures', 'errors']);
+    const tests = countOf(element, ['tests']);
+    const seconds = secondsOf(element);
+    if (element.around.length === 0) this.#ofRoot = { failed, tests, seconds };
+    if (element.around.length !== 1) return;
+    if (failed !== null) this.#failed = (this.#failed ?? 0) + failed;
+    if (tests !== null) this.#tests = (this.#tests ?? 0) + tests;
+    if (seconds !== null) this.#seconds = (this.#seconds ?? 0) + seconds;
+  }
+
+  #opened(element: Element): Open {
+    const classname = element.attribute('classname') ?? '';
+    const name = element.attribute('name') ?? '';
+    const places = [classname, element.attribute('file') ?? '', ...this.suites];
+    const seconds = secondsOf(element);
+    // `node --test` has tests without a suite.
+    if (element.around.length === 1 && this.root === 'testsuites' && seconds !== null) {
+      this.#seconds = (this.#seconds ?? 0) + seconds;
+    }
+    const status = (element.attribute('status') ?? element.attribute('result') ?? '').toLowerCase();
+    return {
+      name: classname === '' ? name : `${classname} › ${name}`,
+      places: places.filter((place) => place !== ''),
+      seconds: seconds ?? 0,
+      outcome: NOT_RUN.has(status) ? 'skipped' : 'passed',
+    };
+  }
+
+  summary(): JunitSummary {
+    const { failed = null, tests = null, seconds = null } = this.#ofRoot ?? {};
+    return {
+      kind: 'summary',
+      failedAsDeclared: most(failed, this.#failed),
+      testsAsDeclared: most(tests, this.#tests),
+      seconds: seconds ?? this.#seconds,
+      writtenMs: this.writtenMs,
+    };
+  }
+}
+
+function most(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
+/** The worst that is said about it counts. */
+function mark(test: Open, name: string): void {
+  if (FAILURES.has(name)) test.outcome = 'failed';
+  else if (name === 'skipped' && test.outcome !== 'failed') test.outcome = 'skipped';
+  else if (FLAKES.has(name) && test.outcome === 'passed') test.outcome = 'flaky';
+}
+
+export async function readJunit(
+  text: string,
+  onTest: (test: TestResult) => void,
+  signal: AbortSignal,
+): Promise<JunitSummary | Refused> {
+  const reader = new Reader(onTest);
+  const problem = await visitXml(
+    text,
+    { open: (element) => reader.open(element), close: (name) => reader.close(name) },
+    signal,
+  );
+  if (problem !== null) return problem;
+  if (!SUITES.has(reader.root ?? '')) {
+    return refused(`is no JUnit report: it begins with <${(reader.root ?? '').slice(0, 40)}>`);
+  }
+  return reader.summary();
+}
