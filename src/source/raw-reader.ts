@@ -10,6 +10,7 @@ import {
 import type { ReadRequest } from '../core/read.ts';
 import type { Blind, Counts, Reading } from '../core/sample.ts';
 import { selectorsOf } from '../core/select.ts';
+import type { SeriesSet } from '../core/series.ts';
 import { cut, type QueryAnswer } from './prometheus-api.ts';
 import { selectorText, sharedMatchers } from './promql.ts';
 import { HISTORY_MS_MAX, RawHistory } from './raw-history.ts';
@@ -69,13 +70,14 @@ export class RawReader {
       atMs,
     );
     history.trim(atMs - longestRangeMs(indicators) - LOOKBACK_MS, atMs);
-    this.#settle(indicators, watched, request);
+    const set = history.set();
+    this.#settle(indicators, set, watched, request);
     const native = answer.result.series.flatMap(({ labels, isNativeHistogram }) =>
       isNativeHistogram ? [labels['__name__'] ?? ''] : [],
     );
     return new Map(
       indicators.map((indicator) => {
-        const reading = this.#measured(indicator, watched, request);
+        const reading = this.#measured(indicator, set, watched, request);
         return [indicator.id, explained(reading, indicator, indicators, native, answer.warnings)];
       }),
     );
@@ -122,6 +124,7 @@ export class RawReader {
   /** Moves the bases on to where no sample comes late any more. */
   #settle(
     indicators: readonly MeasuredIndicator[],
+    set: SeriesSet,
     watched: Watched,
     request: Pick<ReadRequest, 'deployedAtMs' | 'staleAfterMs'>,
   ): void {
@@ -132,7 +135,6 @@ export class RawReader {
     if (atMs <= deployedAtMs) return;
     if (atMs - watched.settledAtMs < OVERLAP_MS) return;
     watched.settledAtMs = atMs;
-    const set = watched.history.set();
     for (const indicator of indicators) {
       const previous = watched.bases.get(indicator.id) ?? null;
       if (previous !== null && previous.atMs >= atMs) continue;
@@ -144,10 +146,14 @@ export class RawReader {
     }
   }
 
-  #measured(indicator: MeasuredIndicator, watched: Watched, request: ReadRequest): Reading {
+  #measured(
+    indicator: MeasuredIndicator,
+    set: SeriesSet,
+    watched: Watched,
+    request: ReadRequest,
+  ): Reading {
     const { atMs, deployedAtMs, staleAfterMs } = request;
     const previous = watched.bases.get(indicator.id) ?? null;
-    const set = watched.history.set();
     const reading = measure(indicator, set, { atMs, deployedAtMs, staleAfterMs, previous });
     if (knowsSinceDeploy(watched, previous)) return reading;
     if (historyMs(indicator) === null) {
