@@ -56,6 +56,12 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
       labels,
       points: times.map((step) => [nowMs - (120 - step) * 5_000, value] as const),
     });
+    const at = (instance: string) => ({ job: 'app', instance });
+    /** It is not there before its first events, of which there are three. */
+    const born = (metric: string, step: number, labels: Record<string, string>) => ({
+      ...{ metric, labels },
+      points: gauge(metric, 3, labels).points.slice(step),
+    });
     server = await startPrometheus({
       history: [
         series('orders_total', 10, { version: 'v2.1.0' }),
@@ -67,6 +73,12 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
         gauge('sharpe_ratio', 1.4),
         gauge('memory_bytes', 300e6, { pod: 'a' }),
         gauge('memory_bytes', 700e6, { pod: 'b' }),
+        born('errors_total', 90, { ...at('seen'), level: 'critical' }),
+        gauge('up', 1, at('seen')),
+        born('breaches_total', 90, at('unseen')),
+        gauge('up', 0, at('unseen')),
+        born('labelled_total', 90, { ...at('labelled'), level: 'critical' }),
+        series('labelled_total', 1, { ...at('labelled'), level: 'warning' }),
       ],
     });
   });
@@ -113,6 +125,23 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
   ])('is unknown for %o: %s', async (more, reason) => {
     const result = await check(more);
     expect([result.outcome, result.text]).toEqual(['unknown', expect.stringContaining(reason)]);
+  });
+
+  it.each([
+    ['its target was up before', 'errors_total{level="critical"}'],
+    ['another series of its name was there before', 'labelled_total{level="critical"}'],
+  ])('a counter that is born with its first events counts them: %s', async (_, counter) => {
+    const result = await check({ increase: { counter }, over: '9m', at_most: 0 });
+    expect([result.outcome, result.text]).toEqual(['fail', expect.stringContaining(' 3, at most')]);
+  });
+
+  it.each([
+    ['a counter that nobody looked for before', 'breaches_total', '9m', 'the source knows'],
+    ['a range of which a part is known', 'orders_total', '1h', 'of the 1h, at least 80 % wanted'],
+    ['a birth in a range that is nearly known', 'breaches_total', '3m', 'target was not seen'],
+  ])('is unknown for %s', async (_, counter, over, text) => {
+    const result = await check({ increase: { counter }, over, at_most: 0 });
+    expect([result.outcome, result.text]).toEqual(['unknown', expect.stringContaining(text)]);
   });
 
   it('reads an indicator out of the file of a policy', async () => {

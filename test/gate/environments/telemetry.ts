@@ -13,8 +13,8 @@ export type Series =
   | { readonly perSecond: number }
   /** Share of the events that took at most so long, by `le`; +Inf is added. */
   | { readonly perSecond: number; readonly buckets: Readonly<Record<string, number>> }
-  /** What it was so many hours before the beginning. */
-  | ((hoursAgo: number) => number);
+  /** What it was so many hours before the beginning; null: it was not there. */
+  | ((hoursAgo: number) => number | null);
 
 export type Telemetry = {
   /** How far the database reaches back. Default a third of an hour. */
@@ -110,7 +110,8 @@ function samplesAt({ series = {} }: Telemetry, startMs: number, atMs: number): r
     const pairs = [...written.matchAll(/(\w+)="([^"]*)"/g)];
     const labels = Object.fromEntries(pairs.map(([, name = '', text = '']) => [name, text]));
     if (typeof one === 'function') {
-      return [{ metric, labels, value: one((startMs - atMs) / HOUR_MS) }];
+      const value = one((startMs - atMs) / HOUR_MS);
+      return value === null ? [] : [{ metric, labels, value }];
     }
     if ('value' in one) {
       const { value, before = value } = one;
