@@ -25,6 +25,10 @@ const SUITES = new Set(['testsuites', 'testsuite']);
 const FAILURES = new Set(['failure', 'error']);
 const FLAKES = new Set(['flakyFailure', 'flakyError']);
 const NOT_RUN = new Set(['notrun', 'disabled', 'skipped', 'ignored', 'suppressed']);
+const FAILED = new Set([
+  ...['failed', 'failure', 'fail', 'error', 'errored', 'broken'],
+  ...['crashed', 'aborted', 'timeout', 'timedout'],
+]);
 
 type Open = {
   readonly name: string;
@@ -106,12 +110,13 @@ class Reader {
     if (element.around.length === 1 && this.root === 'testsuites' && seconds !== null) {
       this.#seconds = (this.#seconds ?? 0) + seconds;
     }
-    const status = (element.attribute('status') ?? element.attribute('result') ?? '').toLowerCase();
+    const said = ['status', 'result'].map((one) => element.attribute(one)?.toLowerCase() ?? '');
+    const outcome = said.some((one) => FAILED.has(one)) ? 'failed' : 'passed';
     return {
       name: classname === '' ? name : `${classname} › ${name}`,
       places: places.filter((place) => place !== ''),
       seconds: seconds ?? 0,
-      outcome: NOT_RUN.has(status) ? 'skipped' : 'passed',
+      outcome: outcome === 'passed' && said.some((one) => NOT_RUN.has(one)) ? 'skipped' : outcome,
     };
   }
 

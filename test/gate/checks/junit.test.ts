@@ -132,6 +132,39 @@ describe('the check junit', () => {
     expect(await judge(body, { packages: ['oms'] })).toMatchObject({ outcome: 'unknown' });
   });
 
+  it('failures that are counted, but not named, count with reruns, too', async () => {
+    const body = suite(passing('a'), 'tests="1" failures="7" errors="3"');
+    expect(await judge(body, { reruns: true })).toMatchObject({
+      outcome: 'fail',
+      text: 'the report counts 10 failures and names 0',
+    });
+  });
+
+  it.each([[{}], [{ reruns: true }]])('is unknown when tests are missing: %j', async (fields) => {
+    const body = suite(passing('a'), 'tests="412" failures="0"');
+    expect(await judge(body, fields)).toMatchObject({
+      outcome: 'unknown',
+      text: 'unit.xml counts 412 tests and names 1',
+    });
+  });
+
+  it.each([['status="failed"'], ['result="error"'], ['status="run" result="Failure"']])(
+    'a test that only says %s has failed',
+    async (attributes) => {
+      const body = suite(`${passing('a')}<testcase name="b" ${attributes}/>`);
+      expect(await judge(body)).toMatchObject({ outcome: 'fail', details: ['failed: b'] });
+    },
+  );
+
+  it('reruns: an attempt that was skipped leaves what was before', async () => {
+    const skipped = '<testcase classname="a" name="b"><skipped/></testcase>';
+    const body = suite(passing('a') + failing('b', 'a') + skipped);
+    expect(await judge(body, { reruns: true })).toMatchObject({
+      outcome: 'fail',
+      details: ['failed: a › b'],
+    });
+  });
+
   it('a suite that broke before its first test has failed', async () => {
     const body = suite(`${passing('a')}<error message="no database"/>`);
     expect(await judge(body)).toMatchObject({ outcome: 'fail', details: ['failed: unit itself'] });
