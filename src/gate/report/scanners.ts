@@ -42,7 +42,7 @@ export function readBandit(report: unknown): ScanRead {
     return `bandit could not read ${textIn(one, 'filename') ?? 'a file'}`;
   });
   const totals = field(field(report, 'metrics'), '_totals');
-  if (countIn(totals, 'loc') === 0) gaps.push('bandit looked at no line of code');
+  if (!((countIn(totals, 'loc') ?? 0) > 0)) gaps.push('bandit looked at no line of code');
   return scan({ findings, gaps, writtenMs: writtenTime(field(report, 'generated_at')) });
 }
 
@@ -86,6 +86,11 @@ export function readNpmAudit(report: unknown): ScanRead {
   ];
   const metadata = field(report, 'metadata');
   const gaps: string[] = [];
+  const all = field(metadata, 'dependencies');
+  const looked = countIn(all, 'total') ?? countIn(metadata, 'dependencies');
+  if ((looked ?? countIn(metadata, 'totalDependencies')) === 0) {
+    gaps.push('npm audit looked at no package');
+  }
   for (const [word, count] of entriesIn(field(metadata, 'vulnerabilities'))) {
     const severity = severityOf(word);
     if (severity === 'unrated' || typeof count !== 'number') continue;
@@ -103,7 +108,9 @@ export function readPipAudit(report: unknown): ScanRead {
       return { id: textIn(one, 'id') ?? 'a vulnerability', severity: 'unrated', where };
     }),
   );
-  const gaps = dependencies.length === 0 ? ['pip-audit looked at no package'] : [];
+  const skipped = dependencies.filter((one) => textIn(one, 'skip_reason') !== null).length;
+  const why = skipped === 0 ? '' : `: ${skipped} were skipped`;
+  const gaps = skipped === dependencies.length ? [`pip-audit looked at no package${why}`] : [];
   return scan({ findings, gaps });
 }
 
@@ -123,7 +130,7 @@ export function readSafety(report: unknown): ScanRead {
   });
   const meta = field(report, 'report_meta');
   const packages = countIn(meta, 'packages_found');
-  const gaps = packages === 0 ? ['safety looked at no package'] : [];
+  const gaps = (packages ?? 0) === 0 ? ['safety looked at no package'] : [];
   const suppressed = all.length - counted.length + listIn(report, 'ignored_vulnerabilities').length;
   const version = textIn(meta, 'safety_version');
   const tools = version === null ? {} : { safety: version };
@@ -140,7 +147,7 @@ const PYLINT: Readonly<Record<string, Severity>> = {
   info: 'info',
 };
 
-/** `json` is a list, `json2` a mapping. */
+/** `json` is a list and does not say how much was looked at; `json2` is a mapping, and does. */
 export function readPylint(report: unknown): ScanRead {
   const messages = Array.isArray(report) ? report : listIn(report, 'messages');
   const findings = messages.map((one): Finding => {
@@ -154,11 +161,20 @@ export function readPylint(report: unknown): ScanRead {
     };
   });
   const linted = countIn(field(report, 'statistics'), 'modulesLinted');
-  const gaps = linted === 0 ? ['pylint looked at no module'] : [];
+  const gaps: string[] = [];
+  if (Array.isArray(report) && messages.length === 0) {
+    gaps.push('an empty list may be of a run that looked at nothing; run pylint with json2');
+  } else if (!Array.isArray(report) && (linted ?? 0) === 0) {
+    gaps.push('pylint looked at no module');
+  }
   return scan({ findings, gaps });
 }
 
-/** One JSON in each line; none when nothing was found. null: it is something else. */
+const MYPY_EMPTY =
+  'an empty report may be of a run that looked at nothing or broke off; run mypy with ' +
+  '--junit-xml and read it with a check junit';
+
+/** One JSON in each line; none when nothing was found or looked at. null: it is something else. */
 export function readMypy(text: string): ScanRead | null {
   const findings: Finding[] = [];
   for (const line of text.split('\n').filter((one) => one.trim() !== '')) {
@@ -173,7 +189,7 @@ export function readMypy(text: string): ScanRead | null {
       return null;
     }
   }
-  return scan({ findings });
+  return scan({ findings, gaps: findings.length === 0 ? [MYPY_EMPTY] : [] });
 }
 
 const ZAP: readonly Severity[] = ['info', 'low', 'medium', 'high'];

@@ -146,7 +146,14 @@ describe('the check scan, by scanner', () => {
       text: '1 high or worse, at most 0 wanted',
       details: ['high: assignment <string>:1'],
     });
-    expect(await judge('', { format: 'mypy' })).toMatchObject({ outcome: 'pass' });
+  });
+
+  it.each([
+    ['mypy', '', 'run mypy with --junit-xml'],
+    ['pylint', [], 'run pylint with json2'],
+  ])('%s: an empty report is unknown', async (format, body, reason) => {
+    const result = await judge(body, { format });
+    expect([result.outcome, result.text]).toEqual(['unknown', expect.stringContaining(reason)]);
   });
 
   it('SARIF: the score of the rule counts more than the level', async () => {
@@ -254,6 +261,23 @@ describe('a scan that did not look at everything is unknown', () => {
       'bandit could not read src/a.py',
     ],
     ['bandit of nothing', bandit([], { metrics: { _totals: { loc: 0 } } }), 'at no line of code'],
+    ['bandit without figures', bandit([], { metrics: {} }), 'at no line of code'],
+    ['safety without figures', safety(null, { report_meta: {} }), 'safety looked at no package'],
+    [
+      'npm audit of nothing',
+      { ...npmAudit({}, []), metadata: { vulnerabilities: {}, dependencies: { total: 0 } } },
+      'npm audit looked at no package',
+    ],
+    [
+      'pip-audit that skipped all',
+      { dependencies: [{ name: 'aurora', skip_reason: 'not found on PyPI' }], fixes: [] },
+      'pip-audit looked at no package: 1 were skipped',
+    ],
+    [
+      'pylint json2 without figures',
+      { messages: [], statistics: {} },
+      'pylint looked at no module',
+    ],
     ['Trivy of nothing', trivy([], { Results: undefined }), 'Trivy found nothing to look at'],
     ['SARIF without a run', { version: '2.1.0', runs: [] }, 'has no run of a scanner'],
     ['SARIF without results', sarif([], { results: undefined }), 'CodeQL has no results'],

@@ -20,7 +20,7 @@ import {
   jsonLines,
   junitXml,
   mutationJson,
-  mypyJson,
+  mypyXml,
   pylintJson,
   safetyJson,
 } from './reports.ts';
@@ -99,10 +99,16 @@ const quality: readonly Turn[] = [
     static_analysis: '1 high or worse, at most 0 wanted',
     blocking_analysis: '1 high or worse, at most 0 wanted',
   }),
-  turn('mypy finds an error', file('artifacts/mypy.json', mypyJson(1)), {
-    static_analysis: 'scan_2: 1 high or worse',
-    blocking_analysis: 'scan_2: 1 high or worse',
+  turn('mypy finds an error', file('artifacts/mypy.xml', mypyXml(1)), {
+    static_analysis: 'junit: 1 of 1 tests failed',
+    blocking_analysis: 'junit: 1 of 1 tests failed',
   }),
+  turn(
+    'mypy has written nothing',
+    file('artifacts/mypy.xml', ''),
+    { static_analysis: 'artifacts/mypy.xml', blocking_analysis: 'artifacts/mypy.xml' },
+    UNKNOWN,
+  ),
   turn('bandit finds something high', file('artifacts/bandit.json', banditJson(['HIGH'])), {
     security_scan: '1 high or worse, at most 0 wanted',
     vulnerability: '1 high or worse, at most 0 wanted',
