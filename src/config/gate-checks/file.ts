@@ -63,8 +63,12 @@ export const fileSchema = mapping({
   approved_by: approversSchema
     .optional()
     .describe(
-      'For each role a line with its approval: "CTO: Ada King", a table row with the role that is ' +
-        'filled to its end, or "Approved by: CTO, DevOps Lead".',
+      'For each role a line with its approval: "CTO: Ada King" or a table row with the role that ' +
+        'is filled to its end, under a heading or table head that says approval or sign-off; a ' +
+        'line that says it itself, such as "CTO: approved, Ada King" or "- [x] CTO: Ada King"; or ' +
+        '"Approved by: CTO, DevOps Lead". A line of the role that is open or refuses (no, N/A, ' +
+        'vetoed, an empty box) counts more than any other; a phone number or an address is no ' +
+        'approval.',
     ),
   sha256: z
     .string({ error: '64 hexadecimal digits' })

@@ -125,10 +125,31 @@ describe('the check file: what stands in it', () => {
   });
 
   it.each([
-    ['CTO: Ada King', 'approved'],
+    ['CTO: Ada King', 'open'],
+    ['## Approvals\n\nCTO: Ada King', 'approved'],
+    ['Sign-off:\n- CTO: Ada King\n- DevOps Lead: Grace Moore', 'approved'],
+    ['CTO: Ada King, approved on 2026-11-20', 'approved'],
+    ['CTO: yes', 'approved'],
+    ['CTO: no', 'open'],
+    ['## Sign-off\nCTO: no', 'open'],
+    ['## Sign-off\nCTO: N/A', 'open'],
+    ['## Sign-off\nCTO: vetoed', 'open'],
+    ['## Sign-off\nCTO: asks why?', 'open'],
+    ['## Sign-off\n| CTO | Ada King | disapproved |', 'open'],
+    ['## Sign-off\nCTO: on vacation', 'open'],
+    ['## Sign-off\nCTO: Ada King\n\n- [ ] CTO', 'open'],
+    ['## Sign-off\nCTO: Ada King\n## Review\nCTO: rejected', 'open'],
+    ['## Sign-off\nCTO: Ada King\n## Contacts\n| CTO | Ada King | +49 30 123456 |', 'approved'],
+    ['## Sign-off\nGrace\n## Contacts\nCTO: Ada King', 'open'],
+    ['## Sign-off contacts\nCTO: Ada King, +49 30 123456', 'open'],
+    ['## Sign-off contacts\nCTO: ada@example.org', 'open'],
+    ['## Approvals pending\nCTO: Ada King', 'open'],
+    ['| Role | Name | Phone |\n|---|---|---|\n| CTO | Ada King | 4711 |', 'open'],
+    ['| Role | Name | Signed |\n|---|---|---|\n| CTO | Ada King | 2026-11-20 |', 'approved'],
+    ['The CTO is needed for approval.\n## Sign-off\nCTO: Ada King', 'approved'],
     ['- [x] **CTO:** Ada King, 2026-11-20', 'approved'],
     ['Approved by: CTO, DevOps Lead, Product Owner', 'approved'],
-    ['| **CTO** | Ada King | 2026-11-20 | AK |', 'approved'],
+    ['## Sign-off\n| **CTO** | Ada King | 2026-11-20 | AK |', 'approved'],
     ['CTO approval: ✅', 'approved'],
     ['CTO: ________________', 'open'],
     ['CTO:', 'open'],
@@ -158,8 +179,10 @@ describe('the check file: what stands in it', () => {
 
   it('an approval by name', async () => {
     const approved_by = [{ role: 'CTO', name: 'Ada King' }];
-    expect(await inDoc('CTO: ada king', { approved_by })).toMatchObject({ outcome: 'pass' });
-    expect(await inDoc('CTO: Bob Roe', { approved_by })).toMatchObject({
+    expect(await inDoc('CTO: ada king, approved', { approved_by })).toMatchObject({
+      outcome: 'pass',
+    });
+    expect(await inDoc('CTO: Bob Roe, approved', { approved_by })).toMatchObject({
       outcome: 'fail',
       text: 'doc.md: the approval of CTO is not by Ada King',
     });
