@@ -19,8 +19,7 @@ export function junitCheck(input: JunitInput, { values }: MakeTools): MadeCheck 
     kind: 'junit',
     wants: wantsOf(input),
     timeoutMs: ms(input.timeout),
-    run: (tools) =>
-      runReports(input, values, tools, (files) => judgeJunit(input, files, tools.signal)),
+    run: (tools) => runReports(input, values, tools, (files) => judgeJunit(input, files, tools)),
   };
 }
 
@@ -98,7 +97,7 @@ function outcomeAfter(before: Outcome | undefined, now: Outcome): Outcome {
 async function judgeJunit(
   input: JunitInput,
   files: readonly ReportFile[],
-  signal: CheckTools['signal'],
+  { signal, clock }: CheckTools,
 ): Promise<Judgement | Refused> {
   const tally = new Tally(input);
   const summaries: JunitSummary[] = [];
@@ -107,7 +106,9 @@ async function judgeJunit(
     const before = tally.testsOfAll;
     const text = decode(bytes);
     if (text === null) return refused(`${path} is not in the encoding that it names`);
-    const summary = await readJunit(text, (test) => tally.add(test), signal);
+    const summary = await readJunit(text, (test) => tally.add(test), {
+      ...{ signal, nowMs: clock.now() },
+    });
     if (summary.kind === 'refused') return refused(`${path} ${summary.reason}`);
     if (tally.tooMany) return refused(`${path} has too many tests for reruns: true`);
     summaries.push(summary);

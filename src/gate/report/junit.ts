@@ -1,5 +1,5 @@
 // JUnit XML of pytest, vitest, surefire, gradle, `node --test` and others, test by test.
-import { writtenTime } from '../../kit/written-time.ts';
+import { writtenAnywhere } from '../../kit/written-time.ts';
 import { type Refused, refused } from './read.ts';
 import { type Element, visitXml } from './xml.ts';
 
@@ -56,6 +56,7 @@ function countOf(element: Element, names: readonly string[]): number | null {
 class Reader {
   readonly suites: string[] = [];
   readonly #onTest: (test: TestResult) => void;
+  readonly #nowMs: number;
   #test: Open | null = null;
   root: string | null = null;
   #ofRoot: { failed: number | null; tests: number | null; seconds: number | null } | null = null;
@@ -64,8 +65,9 @@ class Reader {
   #seconds: number | null = null;
   writtenMs: number | null = null;
 
-  constructor(onTest: (test: TestResult) => void) {
+  constructor(onTest: (test: TestResult) => void, nowMs: number) {
     this.#onTest = onTest;
+    this.#nowMs = nowMs;
   }
 
   open(element: Element): void {
@@ -89,7 +91,7 @@ class Reader {
 
   #openSuite(element: Element): void {
     this.suites.push(element.attribute('name') ?? '');
-    const at = writtenTime(element.attribute('timestamp'));
+    const at = writtenAnywhere(element.attribute('timestamp'), this.#nowMs);
     if (at !== null) this.writtenMs = Math.min(at, this.writtenMs ?? at);
     const failed = countOf(element, ['failures', 'errors']);
     const tests = countOf(element, ['tests']);
@@ -146,9 +148,9 @@ function mark(test: Open, name: string): void {
 export async function readJunit(
   text: string,
   onTest: (test: TestResult) => void,
-  signal: AbortSignal,
+  { signal, nowMs }: { readonly signal: AbortSignal; readonly nowMs: number },
 ): Promise<JunitSummary | Refused> {
-  const reader = new Reader(onTest);
+  const reader = new Reader(onTest, nowMs);
   const problem = await visitXml(
     text,
     { open: (element) => reader.open(element), close: (name) => reader.close(name) },

@@ -1,6 +1,6 @@
 // The scanners' own JSON: bandit, Trivy, npm audit, pip-audit, safety, pylint, mypy, OWASP ZAP.
 import { isMapping } from '../../kit/json.ts';
-import { writtenTime } from '../../kit/written-time.ts';
+import { writtenAnywhere, writtenTime } from '../../kit/written-time.ts';
 import { countIn, entriesIn, field, listIn, numberIn, numberOf, textIn } from './json.ts';
 import { byScore } from './sarif.ts';
 import type { Finding, ScanRead, Severity } from './scan.ts';
@@ -114,7 +114,7 @@ export function readPipAudit(report: unknown): ScanRead {
   return scan({ findings, gaps });
 }
 
-export function readSafety(report: unknown): ScanRead {
+export function readSafety(report: unknown, nowMs: number): ScanRead {
   const all = listIn(report, 'vulnerabilities');
   const counted = all.filter((one) => field(one, 'ignored') !== true);
   const findings = counted.map((one): Finding => {
@@ -134,7 +134,7 @@ export function readSafety(report: unknown): ScanRead {
   const suppressed = all.length - counted.length + listIn(report, 'ignored_vulnerabilities').length;
   const version = textIn(meta, 'safety_version');
   const tools = version === null ? {} : { safety: version };
-  const writtenMs = writtenTime(field(meta, 'timestamp'));
+  const writtenMs = writtenAnywhere(field(meta, 'timestamp'), nowMs);
   return scan({ findings, gaps, suppressed, tools, writtenMs });
 }
 

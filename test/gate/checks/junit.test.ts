@@ -212,6 +212,14 @@ describe('the age of a report', () => {
     expect(result.text).toMatch(/^unit\.xml is \d{4}d(\d+h)? old, at most 1d wanted$/);
   });
 
+  it('a time without a zone is not in the future where it fits in another zone', async () => {
+    const at = new Date(Date.now() + 5 * 3_600_000).toISOString().slice(0, 19);
+    const body = `<testsuite name="a" timestamp="${at}"><testcase name="b"/></testsuite>`;
+    expect(await judge(body, { max_age: '24h' })).toMatchObject({ outcome: 'pass' });
+    const zoned = await judge(body.replace(at, `${at}Z`), { max_age: '24h' });
+    expect(zoned.text).toContain('in the future');
+  });
+
   it('in the future is unknown', async () => {
     const folder = folderWith({ 'unit.xml': suite(passing('a')) });
     age(folder, 'unit.xml', -3);
