@@ -59,7 +59,9 @@ export const indicatorCheckSchema = mapping({
   })
   .describe(
     'One figure of the policy language against a limit, read once. What cannot be seen, or is ' +
-      'too few to judge, is unknown.',
+      'too few to judge, is unknown: also when Prometheus knows less than 80 % of the range, and ' +
+      'when a counter first appears in it with a value and neither its target (up) nor another ' +
+      'series of its name was seen before.',
   );
 
 function exactlyOne(found: readonly string[], wanted: readonly string[]): string {

@@ -23,7 +23,12 @@ import type { GateSource, MadeCheck, MakeTools } from '../kinds.ts';
 import { exhibit, fail, pass, unknown } from '../result.ts';
 import { limitWords, type Meaning, ofPolicy, writtenHere } from './indicator-meaning.ts';
 import { sourceProblem } from './source.ts';
-import { type CountedRange, isCountedRange, WitnessedQuery } from './whole-range.ts';
+import {
+  type CountedRange,
+  expressionDoubt,
+  isCountedRange,
+  WitnessedQuery,
+} from './whole-range.ts';
 
 const WATCH = 'gate';
 const BEYOND_READ_MS = 2_000;
@@ -80,7 +85,10 @@ async function read(
   const now = { atMs: clock.now(), deployedAtMs: null };
   if (isCountedRange(indicator)) return readCounted(indicator, source.options, request, now);
   const readings = await createPrometheusSource(source.options).read({ ...request, ...now });
-  return readings[indicator.id] ?? notRead();
+  const reading = readings[indicator.id] ?? notRead();
+  if (reading.kind === 'blind' || indicator.kind !== 'promql') return reading;
+  const query = createQuery(source.options);
+  return (await expressionDoubt(query, indicator, now.atMs, signal)) ?? reading;
 }
 
 async function readCounted(

@@ -3,6 +3,7 @@
 // has only what is kept, and a part of it must not pass for all.
 import { unprovenBirths } from '../../core/increase.ts';
 import { LOOKBACK_MS, metricNames } from '../../core/measure.ts';
+import type { PromqlIndicator } from '../../core/policy.ts';
 import { formatDuration, formatNumber, roughDuration } from '../../core/quantity.ts';
 import type { SeriesIndicator } from '../../core/read.ts';
 import type { Blind } from '../../core/sample.ts';
@@ -28,19 +29,60 @@ export function isCountedRange(indicator: SeriesIndicator): indicator is Counted
   );
 }
 
+function stepMsOf(overMs: number): number {
+  return Math.max(STEP_MS_MIN, Math.ceil(overMs / STEPS / 1_000) * 1_000);
+}
+
+/** A subquery over the range, at its steps. */
+function stepsIn(overMs: number): string {
+  return `[${formatDuration(overMs)}:${formatDuration(stepMsOf(overMs))}]`;
+}
+
+/** Too few steps of the range at which anything was seen; null: enough. */
+function shortfall(seen: readonly MatrixSeries[], overMs: number): Blind | null {
+  const stepMs = stepMsOf(overMs);
+  const steps = new Set(seen.flatMap(({ points }) => points.map(([at]) => at)));
+  if (steps.size / Math.max(1, Math.floor(overMs / stepMs)) >= COVERED_MIN) return null;
+  const known = roughDuration(Math.min(overMs, steps.size * stepMs));
+  const detail =
+    `the source knows ${known} of the ${roughDuration(overMs)}, at least ` +
+    `${formatNumber(COVERED_MIN * 100)} % wanted; try again later`;
+  return { kind: 'blind', reason: 'too_few', detail };
+}
+
+/** What an expression looks at over its range: `up{job="a"}[${range}]`. */
+const RANGED =
+  /([a-zA-Z_:][\w:]*)?\s*(\{(?:[^}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*\})?\s*\[\$\{range\}\]/g;
+
+/** Why an expression over a range is not proven: nothing that it names was seen for most of it. */
+export async function expressionDoubt(
+  query: Query,
+  { promql, overMs }: Pick<PromqlIndicator, 'promql' | 'overMs'>,
+  atMs: number,
+  signal: AbortSignal,
+): Promise<Blind | null> {
+  const selectors = [...promql.matchAll(RANGED)]
+    .map(([, metric = '', matchers = '']) => `${metric}${matchers}`)
+    .filter((selector) => selector !== '');
+  if (overMs === null || selectors.length === 0) return null;
+  const any = [...new Set(selectors)].join(' or ');
+  const answer = await query(`count(${any})${stepsIn(overMs)}`, atMs, signal);
+  if (answer.kind === 'failed') {
+    return { kind: 'blind', reason: answer.reason, detail: answer.detail };
+  }
+  return shortfall(answer.result.type === 'matrix' ? answer.result.series : [], overMs);
+}
+
 /** A way to ask that also brings when the targets of what it brings were seen. */
 export class WitnessedQuery {
   readonly #query: Query;
   readonly #indicator: CountedRange;
-  readonly #stepMs: number;
   #seen: readonly MatrixSeries[] = [];
   #set: SeriesSet = { series: [], coveredFromMs: Number.POSITIVE_INFINITY };
 
   constructor(query: Query, indicator: CountedRange) {
     this.#query = query;
     this.#indicator = indicator;
-    const stepMs = Math.ceil(indicator.overMs / STEPS / 1_000) * 1_000;
-    this.#stepMs = Math.max(STEP_MS_MIN, stepMs);
   }
 
   readonly ask: Query = async (promql, atMs, signal) => {
@@ -64,24 +106,15 @@ export class WitnessedQuery {
    */
   get promql(): string {
     const names = metricNames(this.#indicator).map((name) => `{__name__="${name}"}`);
-    const range = formatDuration(this.#indicator.overMs);
-    const step = formatDuration(this.#stepMs);
-    return `count by (job, instance) (${['up == 1', ...names].join(' or ')})[${range}:${step}]`;
+    const { overMs } = this.#indicator;
+    return `count by (job, instance) (${['up == 1', ...names].join(' or ')})${stepsIn(overMs)}`;
   }
 
   /** Why the reading is not proven; null: it is. */
   doubt(atMs: number): Blind | null {
     const { overMs, title } = this.#indicator;
-    const expected = Math.max(1, Math.floor(overMs / this.#stepMs));
-    const steps = new Set(this.#seen.flatMap(({ points }) => points.map(([at]) => at)));
-    const share = steps.size / expected;
-    if (share < COVERED_MIN) {
-      const known = roughDuration(Math.min(overMs, steps.size * this.#stepMs));
-      const detail =
-        `the source knows ${known} of the ${roughDuration(overMs)}, at least ` +
-        `${formatNumber(COVERED_MIN * 100)} % wanted; try again later`;
-      return { kind: 'blind', reason: 'too_few', detail };
-    }
+    const uncovered = shortfall(this.#seen, overMs);
+    if (uncovered !== null) return uncovered;
     const selected = selectorsOf(this.#indicator).flatMap((selector) => {
       const found = select(this.#set.series, selector);
       return found.kind === 'blind' ? [] : found.series;

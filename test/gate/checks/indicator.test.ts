@@ -144,6 +144,18 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
     expect([result.outcome, result.text]).toEqual(['unknown', expect.stringContaining(text)]);
   });
 
+  it.each([
+    ['avg(avg_over_time(up{instance="seen"}[${range}]))', '9m', 'pass', 'at least 1 wanted'],
+    ['avg(avg_over_time(up{instance="seen"}[${range}]))', '7d', 'unknown', 'of the 7d, at least'],
+    ['max(increase({__name__="orders_total"} [${range}]))', '1h', 'unknown', 'of the 1h, at least'],
+    ['min(sharpe_ratio)', '7d', 'pass', 'at least 1 wanted'],
+  ])('%s over %s: %s', async (promql, over, outcome, text) => {
+    const unit = 'number';
+    const more = promql.includes('range') ? { over } : {};
+    const result = await check({ promql, unit, ...more, at_least: 1 });
+    expect([result.outcome, result.text]).toEqual([outcome, expect.stringContaining(text)]);
+  });
+
   it('reads an indicator out of the file of a policy', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'canaryd-indicator-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -298,6 +298,16 @@ const WEEK: Setup = {
 };
 
 const WEEK_TURNS: readonly Turn[] = [
+  unknown(
+    series(
+      'the services are only scraped since 20 hours',
+      {
+        'up{job="mech-exo-api"}': born(20, 1),
+        'up{job="mech-exo-trader"}': born(20, 1),
+      },
+      { uptime: 'of the 7d, at least 80 % wanted' },
+    ),
+  ),
   series(
     'the trader was down for an hour, which is 99.4 %',
     { 'up{job="mech-exo-trader"}': upBut(1) },

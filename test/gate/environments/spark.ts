@@ -131,6 +131,7 @@ export function features(fixed?: string) {
 const ALERTS = ['HighErrorRate', 'SlowRequests', 'PoolFull', 'StaleSocket', 'BackupFailed'];
 
 const TELEMETRY: Telemetry = {
+  hours: 25,
   series: {
     http_request_duration_seconds: {
       perSecond: 50,
