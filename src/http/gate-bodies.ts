@@ -166,8 +166,14 @@ const evidence = z
   })
   .describe('As `canaryd gate --json` says it');
 
+/** What became of the report when it was printed: one that is sent again need not be edited. */
+const told = z
+  .object({ reported: z.boolean() })
+  .describe('As `canaryd gate --daemon --json` says it; not kept')
+  .optional();
+
 export const gateRecordBody = z
-  .strictObject({ ...recordShape, evidence: evidence.optional() })
+  .strictObject({ ...recordShape, evidence: evidence.optional(), daemon: told })
   .refine(({ decision, evidence: kept }) => decision !== 'go' || kept?.sha256 !== undefined, {
     path: ['evidence'],
     error: 'found a GO without the sha256 of its evidence; without evidence there is no GO',
@@ -225,7 +231,8 @@ export function signOffOf(one: z.output<typeof signOff>): SignOff {
 
 /** The inverse of `recordJson`. */
 export function recordOf(body: z.output<typeof gateRecordBody>): ReportedRecord {
-  const { started_at, ended_at, gate_sha256, canaryd, evidence: kept, ...rest } = body;
+  const { daemon: _, evidence: kept, ...decided } = body;
+  const { started_at, ended_at, gate_sha256, canaryd, ...rest } = decided;
   return {
     ...rest,
     startedAt: new Date(started_at).toISOString(),

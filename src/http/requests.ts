@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../core/quantity.ts';
 import { PHASES } from '../core/watch.ts';
+import { printable } from '../kit/redact.ts';
 
 /** Half a surrogate pair is no character either: no URL can hold it. */
 const ONE_LINE = /^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u;
@@ -15,6 +16,20 @@ function line(max: number, what: string) {
   return text(max).min(1).describe(what);
 }
 
+/** What a gate decides on, too: nothing in it that nobody sees, or a command would lose it. */
+function named(what: string) {
+  return z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(ONE_LINE, { error: 'wanted one line without control characters', abort: true })
+    .refine(
+      (given) => printable(given) === given,
+      'wanted printable text, without blanks at its ends or two in a row',
+    )
+    .describe(what);
+}
+
 const time = z.iso.datetime({
   offset: true,
   error: 'wanted a time with offset, such as 2026-03-01T12:00:00Z',
@@ -25,9 +40,9 @@ export const EXTENSION_MAX_MS = 7 * 86_400_000;
 export const startBody = z
   .strictObject({
     service: line(200, 'Service that was deployed'),
-    version: line(200, 'Version that was deployed'),
-    environment: line(200, "Default: the policy's environment, else production").optional(),
-    previous_version: line(200, 'Version before, to roll back to').optional(),
+    version: named('Version that was deployed'),
+    environment: named("Default: the policy's environment, else production").optional(),
+    previous_version: named('Version before, to roll back to').optional(),
     deployed_at: time.describe("The deploy's own time; default: now").optional(),
     parameters: z
       .record(line(100, 'Name'), z.union([z.number(), text(500)]))

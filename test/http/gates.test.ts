@@ -130,6 +130,20 @@ describe('POST /v1/sign-offs', () => {
 });
 
 describe('POST /v1/gate-records', () => {
+  it('takes what `canaryd gate --daemon --json` prints, also what it says of the report', async () => {
+    const { report } = desk();
+    const daemon = { reported: false, reason: 'not there' };
+    const { status, json } = await report({ ...aRecordBody(), daemon });
+    expect(status).toBe(201);
+    expect(json).not.toHaveProperty('daemon');
+    expect((await report(aRecordBody())).status).toBe(200);
+    const wrong = await report({ ...aRecordBody({ id: 'g_wrong' }), daemon: 'here' });
+    expect([wrong.status, wrong.json.errors]).toEqual([
+      400,
+      [expect.objectContaining({ path: 'daemon' })],
+    ]);
+  });
+
   it('is 201 for a new decision and 200 for the same one', async () => {
     const { report, log } = desk({ tokens });
     const first = await report(aRecordBody(), 'token-that-may-start');
