@@ -81,7 +81,8 @@ export async function rotatedFrom(
       one.startsWith(stem) &&
       one.endsWith(ext) &&
       ROTATED.test(one.slice(stem.length)));
-  const names = (await readdir(folder)).filter(isRotated);
+  // A folder may be closed to canaryd while the log in it is not.
+  const names = (await readdir(folder).catch(() => [])).filter(isRotated);
   const entries: Entry[] = [];
   for (const one of names.slice(0, ENTRIES_MAX)) {
     const entry = await entryOf(join(folder, one));
