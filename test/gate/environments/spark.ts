@@ -142,7 +142,9 @@ const TELEMETRY: Telemetry = {
     database_connections: { value: 40 },
     database_connections_max: { value: 100 },
     websocket_staleness_seconds: { value: 2 },
-    'node_cpu_seconds_total{cpu="0",mode="idle"}': { perSecond: 0.6 },
+    // One core at 85 %, the machine at 50 %.
+    'node_cpu_seconds_total{cpu="0",mode="idle"}': { perSecond: 0.15 },
+    'node_cpu_seconds_total{cpu="1",mode="idle"}': { perSecond: 0.85 },
     node_memory_MemAvailable_bytes: { value: 8e9 },
     node_memory_MemTotal_bytes: { value: 16e9 },
     'pg_database_size_bytes{datname="spark_trading"}': { value: 1.02e9, before: 1e9 },
@@ -209,7 +211,7 @@ export async function fillDatabase(postgres: PostgresServer): Promise<void> {
     CREATE TABLE old_queries
       (pid int, state text, backend_type text, query_start timestamptz);
     INSERT INTO old_queries
-      VALUES (4711, 'active', 'client backend', now() - interval '4 minutes');
+      VALUES (4711, 'active', 'client backend', now() - interval '1 minute');
     CREATE VIEW public.pg_stat_activity AS
       SELECT pid, state, backend_type, query_start FROM pg_catalog.pg_stat_activity
       UNION ALL SELECT * FROM old_queries;
