@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { LEVELS, type SignOff } from '../core/gate-record.ts';
 import type { ReportedRecord } from '../engine/gate-desk.ts';
 import { cutEnd, printable } from '../kit/redact.ts';
+import { oneLine, person, typed } from './texts.ts';
 
 export const GATE_BODY_BYTES_MAX = 1_000_000;
 
@@ -23,15 +24,6 @@ function word(max: number, what: string) {
 function prose(max: number) {
   // Cut roughly first: a text of a megabyte is not worth reading.
   return z.string().transform((text) => cutEnd(printable(text.slice(0, 4 * max)), max));
-}
-
-/** What a person types: bounded, not cut. */
-function typed(max: number, what: string) {
-  return z.string().max(max).transform(oneLine).pipe(z.string().min(1)).describe(what);
-}
-
-function oneLine(text: string): string {
-  return printable(text);
 }
 
 const TIME_ERROR = 'wanted a time with offset, such as 2026-03-01T12:00:00Z';
@@ -59,7 +51,7 @@ const service = word(200, 'The service; without it, any of this gate').optional(
 export const signOffBody = z
   .strictObject({
     ...place,
-    name: typed(100, 'Who signs'),
+    name: person(100, 'Who signs'),
     service,
     note: z
       .string()

@@ -117,6 +117,8 @@ describe('POST /v1/sign-offs', () => {
     ['version', 'x'.repeat(201)],
     ['name', 'x'.repeat(101)],
     ['name', '\u200b\u0007 '],
+    ['name', '\u3164'],
+    ['name', '-.'],
     ['note', 'x'.repeat(2_001)],
     ['name', ['Ada']],
     ['withdrawn', 'yes'],
