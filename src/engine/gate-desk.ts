@@ -19,6 +19,8 @@ import { CanarydError } from '../kit/errors.ts';
 export const GATE_SKEW_MS = 5 * 60_000;
 /** Signatures of one version that are looked at, the newest. */
 const SIGN_OFFS_READ_MAX = 1_000;
+/** A client that hears nothing asks again for seconds. */
+const REPEATED_WITHIN_MS = 60_000;
 
 export type NewSignOff = Omit<SignOff, 'atMs'>;
 
@@ -88,6 +90,8 @@ export class GateDesk implements Gates {
     const { gate, environment, version } = entry;
     const all = await store.signOffs({ gate, environment, version, limit: SIGN_OFFS_READ_MAX });
     const signOff = datedAfter({ ...entry, atMs: clock.now() }, all);
+    const known = repeated(signOff, all);
+    if (known !== null) return known;
     if (signOff.isWithdrawn === true) demandSignature(signOff, all);
     await store.addSignOff(signOff);
     return signOff;
@@ -182,6 +186,18 @@ function datedAfter(entry: SignOff, all: readonly SignOff[]): SignOff {
   const isNear = lastMs <= entry.atMs + GATE_SKEW_MS;
   const mayFollow = isNear || entry.isWithdrawn === true;
   return mayFollow ? { ...entry, atMs: Math.max(entry.atMs, lastMs) } : entry;
+}
+
+/**
+ * The same again, because its answer was lost: the one that is kept. Null: this one is new. A
+ * signature that is given again later counts longer.
+ */
+function repeated(entry: SignOff, all: readonly SignOff[]): SignOff | null {
+  const places = all.filter((one) => isSamePlace(one, entry)).toSorted((a, b) => a.atMs - b.atMs);
+  const last = places.at(-1);
+  if (last === undefined || !isDeepStrictEqual({ ...last, atMs: entry.atMs }, entry)) return null;
+  const isSoon = Math.abs(entry.atMs - last.atMs) < REPEATED_WITHIN_MS;
+  return isSoon || entry.isWithdrawn === true ? last : null;
 }
 
 /** One who mistypes a name would else believe that the signature is gone. */
