@@ -105,7 +105,11 @@ export class GateDesk implements Gates {
     const { clock, store, planMessages, onAdded } = this.#options;
     const nowMs = clock.now();
     demandPast(reported, nowMs);
-    const record: StoredGateRecord = { ...reported, reportedBy: by, receivedAtMs: nowMs };
+    const notSignedHere = await this.#notSignedHere(reported);
+    const record: StoredGateRecord = {
+      ...{ ...reported, reportedBy: by, receivedAtMs: nowMs },
+      ...(notSignedHere.length === 0 ? {} : { notSignedHere }),
+    };
     const messages = planMessages(record);
     if (await store.addGateRecord(record, messages)) {
       if (messages.length > 0) onAdded();
@@ -171,6 +175,17 @@ export class GateDesk implements Gates {
       .filter((one) => one.atMs >= sinceMs && !counted.has(textOf(one)));
   }
 
+  /** Whoever reports a decision can write names into it. */
+  async #notSignedHere(record: GateRecord): Promise<readonly SignOff[]> {
+    const { gate, environment, version } = keyOf(record);
+    const counted = countedIn(record);
+    if (counted.length === 0) return [];
+    const limit = SIGN_OFFS_READ_MAX;
+    const all = await this.signOffs({ gate, environment, version, limit });
+    const given = new Set(all.filter(({ isWithdrawn }) => isWithdrawn !== true).map(textOf));
+    return counted.filter((one) => !given.has(textOf(one)));
+  }
+
   #urlOf({ id }: StoredGateRecord): string | null {
     const { publicUrl } = this.#options;
     return publicUrl === null ? null : `${publicUrl}/gates/${id}`;
@@ -222,8 +237,8 @@ function countedIn({ criteria, approvals, override }: GateRecord): readonly Sign
   return [...signed, ...approvals, ...(override?.approvals ?? [])];
 }
 
-function textOf({ criterion, role, name, atMs }: SignOff): string {
-  return JSON.stringify([criterion, role, name, atMs]);
+function textOf({ gate, environment, version, criterion, role, name, atMs }: SignOff): string {
+  return JSON.stringify([gate, environment, version, criterion, role, name, atMs]);
 }
 
 /** A decision of tomorrow would be fresh for ever. */

@@ -158,8 +158,20 @@ const evidence = z
   })
   .describe('As `canaryd gate --json` says it');
 
+/** What no gate would decide; null: nothing. */
+function flawOfGo(criteria: readonly z.output<typeof criterion>[]): string | null {
+  if (criteria.length === 0) return 'found a GO without criteria; nothing was looked at';
+  const red = criteria.find((one) => one.level === 'red' && one.outcome !== 'pass');
+  if (red === undefined) return null;
+  return `found a GO whose red ${red.id} is ${red.outcome}; nothing overrides a red criterion`;
+}
+
 export const gateRecordBody = z
   .strictObject({ ...recordShape, evidence: evidence.optional() })
+  .superRefine(({ decision, criteria }, found) => {
+    const flaw = decision === 'go' ? flawOfGo(criteria) : null;
+    if (flaw !== null) found.addIssue({ code: 'custom', path: ['criteria'], message: flaw });
+  })
   .refine(({ decision, evidence: kept }) => decision !== 'go' || kept?.sha256 !== undefined, {
     path: ['evidence'],
     error: 'found a GO without the sha256 of its evidence; without evidence there is no GO',
@@ -175,6 +187,9 @@ export const gateRecordAnswer = z
     url: z.string().nullable().describe('The page of the decision'),
     is_newest: z.boolean().describe('No later one is known for this deploy'),
     signed_since: z.array(signOff).describe('Signatures that came later: the next run counts them'),
+    not_signed_here: z
+      .array(signOff)
+      .describe('Signatures that it counts and that nobody had given here when it was reported'),
     criteria_met: z.number().int().describe('That pass, or are waived or mitigated'),
     criteria_total: z.number().int(),
   })

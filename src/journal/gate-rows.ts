@@ -72,6 +72,7 @@ const RECORD = z.looseObject({
   evidenceHash: z.string().nullable(),
   reportedBy: z.string().nullable(),
   receivedAtMs: z.number(),
+  notSignedHere: z.array(SIGN_OFF).optional(),
 });
 
 const MESSAGE = z.looseObject({

@@ -13,6 +13,8 @@ export type StoredGateRecord = GateRecord & {
   readonly reportedBy: string | null;
   /** By our clock; `endedAt` is by that of the machine that carried it out. */
   readonly receivedAtMs: number;
+  /** Signatures that it counts and that nobody had given here when it came; absent: none. */
+  readonly notSignedHere?: readonly SignOff[];
 };
 
 export type GateFilter = {

@@ -57,6 +57,7 @@ export function aGateRecord(
     criteria: [CRITERION],
     ...{ next: null, gateHash: 'abc', tools: { git: '2.40' }, version: '1.0.0' },
     ...{ evidenceHash: 'c0ffee', reportedBy: 'ci', receivedAtMs: T0 },
+    notSignedHere: [aSignOff({ name: 'Eve' })],
     ...over,
   };
 }

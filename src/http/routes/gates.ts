@@ -176,6 +176,7 @@ function decisionJson({ record, url, isNewest, signedSince }: GateDecision) {
     url,
     is_newest: isNewest,
     signed_since: signedSince.map(signOffJson),
+    not_signed_here: (record.notSignedHere ?? []).map(signOffJson),
     criteria_met: met.length,
     criteria_total: record.criteria.length,
   };
