@@ -2,7 +2,8 @@
 // carries nothing out and decides nothing: that is done where the gate runs. What is kept is never
 // changed; a decision that comes twice is one.
 import { isDeepStrictEqual } from 'node:util';
-import type { GateRecord, SignOff } from '../core/gate-record.ts';
+import { GATE_SKEW_MS, newestOf } from '../core/gate-needed.ts';
+import type { Decision, GateRecord, SignOff } from '../core/gate-record.ts';
 import { recordJson } from '../core/gate-record-json.ts';
 import { isSamePlace, standing } from '../core/signature.ts';
 import type {
@@ -15,10 +16,13 @@ import type {
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
 
-/** The clock of a machine that carries gates out may be ahead by so much. */
-export const GATE_SKEW_MS = 5 * 60_000;
 /** Signatures of one version that are looked at, the newest. */
-const SIGN_OFFS_READ_MAX = 1_000;
+export const SIGN_OFFS_READ_MAX = 1_000;
+/** Decisions for one deploy that are compared: the last, and of each kind that is no GO. */
+const COMPARED_MAX = 10;
+/** A list is read again so often when rows of it are damaged. */
+const REREAD_MAX = 5;
+const TOLD_MAX = 1_000;
 /** A client that hears nothing asks again for seconds. */
 const REPEATED_WITHIN_MS = 60_000;
 
@@ -60,6 +64,8 @@ export type GateDeskOptions = {
   readonly planMessages: (record: StoredGateRecord) => readonly NewGateMessage[];
   /** Something was planned. Latency only: the teller looks on its own, too. */
   readonly onAdded: () => void;
+  /** A row that cannot be read: the list is shown without it. */
+  readonly onDamaged: (error: CanarydError) => void;
 };
 
 export type GateKey = {
@@ -69,17 +75,27 @@ export type GateKey = {
   readonly version: string;
 };
 
-/** The decision that counts for a deploy: the last one that was reported. */
+/** The decision that counts for a deploy, of those that can be read. */
 export async function newestDecision(
   store: Pick<GateStore, 'gateRecords'>,
   { gate, service, environment, version }: GateKey,
+  onDamaged: (error: CanarydError) => void = () => {},
 ): Promise<StoredGateRecord | null> {
-  const [newest] = await store.gateRecords({ gate, service, environment, version, limit: 1 });
-  return newest ?? null;
+  const key = { gate, service, environment, version, limit: COMPARED_MAX };
+  const read = (decision?: Decision) =>
+    store.gateRecords({ ...key, ...(decision === undefined ? {} : { decision }) }, onDamaged);
+  const last = await read();
+  // Whatever else there is, a GO must come after it.
+  if (last[0] === undefined || last[0].decision !== 'go') return last[0] ?? null;
+  const others = [...(await read('no_go')), ...(await read('review'))];
+  const known = new Set(last.map(({ id }) => id));
+  return newestOf([...last, ...others.filter(({ id }) => !known.has(id))]);
 }
 
 export class GateDesk implements Gates {
   readonly #options: GateDeskOptions;
+  /** Damaged rows; each is told once. */
+  readonly #told = new Set<string>();
 
   constructor(options: GateDeskOptions) {
     this.#options = options;
@@ -132,22 +148,41 @@ export class GateDesk implements Gates {
   async decisions(filter: GateFilter): Promise<readonly GateDecision[]> {
     const { beforeId } = filter;
     if (beforeId !== undefined) await this.#record(beforeId);
-    const records = await this.#options.store.gateRecords(filter);
+    const { store } = this.#options;
+    const records = await this.#readable(filter);
     const newest = new Map<string, string | null>();
     const shown: GateDecision[] = [];
     for (const record of records) {
       const key = keyOf(record);
       const text = JSON.stringify(key);
       if (!newest.has(text)) {
-        // On the first page nothing newer can have been left out.
-        const first =
-          beforeId === undefined ? record : await newestDecision(this.#options.store, key);
-        newest.set(text, first?.id ?? null);
+        newest.set(text, (await newestDecision(store, key))?.id ?? null);
       }
       const isNewest = newest.get(text) === record.id;
       shown.push({ record, url: this.#urlOf(record), isNewest, signedSince: [] });
     }
     return shown;
+  }
+
+  /** A page without those that cannot be read is full all the same. */
+  async #readable(filter: GateFilter): Promise<readonly StoredGateRecord[]> {
+    const { store, onDamaged } = this.#options;
+    let records: readonly StoredGateRecord[] = [];
+    let damaged: readonly CanarydError[] = [];
+    for (let round = 0; round < REREAD_MAX; round += 1) {
+      const found: CanarydError[] = [];
+      const limit = filter.limit + damaged.length;
+      records = await store.gateRecords({ ...filter, limit }, (error) => found.push(error));
+      const isAll = found.length === damaged.length;
+      damaged = found;
+      if (isAll) break;
+    }
+    for (const error of damaged) {
+      if (this.#told.has(error.message) || this.#told.size >= TOLD_MAX) continue;
+      this.#told.add(error.message);
+      onDamaged(error);
+    }
+    return records.slice(0, filter.limit);
   }
 
   async #record(id: string): Promise<StoredGateRecord> {
@@ -232,7 +267,7 @@ function keyOf({ gate, deploy }: GateRecord): GateKey {
   return { gate, service, environment, version };
 }
 
-function countedIn({ criteria, approvals, override }: GateRecord): readonly SignOff[] {
+export function countedIn({ criteria, approvals, override }: GateRecord): readonly SignOff[] {
   const signed = criteria.flatMap(({ signOffs }) => signOffs.flatMap((one) => one.signed ?? []));
   return [...signed, ...approvals, ...(override?.approvals ?? [])];
 }

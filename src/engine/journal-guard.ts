@@ -113,7 +113,7 @@ export class JournalGuard {
         ),
       signOffs: (filter) => read(() => journal.signOffs(filter)),
       gateRecord: (id) => read(() => journal.gateRecord(id)),
-      gateRecords: (filter) => read(() => journal.gateRecords(filter)),
+      gateRecords: (...args) => read(() => journal.gateRecords(...args)),
       pendingGateMessages: (...args) => read(() => journal.pendingGateMessages(...args)),
       gateMessages: (recordId) => read(() => journal.gateMessages(recordId)),
     };

@@ -142,14 +142,15 @@ export function checkPlanned(recordId: string, messages: readonly NewGateMessage
 }
 
 /** A damaged row is told and left out; with nobody to tell, it is thrown. */
-export function toGateMessages(
+export function readable<One>(
   rows: readonly Row[],
+  read: (row: Row) => One,
   onDamaged?: (error: CanarydError) => void,
-): readonly GateMessage[] {
-  if (onDamaged === undefined) return rows.map(toGateMessage);
+): readonly One[] {
+  if (onDamaged === undefined) return rows.map(read);
   return rows.flatMap((row) => {
     try {
-      return [toGateMessage(row)];
+      return [read(row)];
     } catch (error) {
       if (!(error instanceof CanarydError)) throw error;
       onDamaged(error);

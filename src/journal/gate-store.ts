@@ -2,7 +2,7 @@
 // judges nothing: whose signature counts is decided in src/gate/.
 import type { Message } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import type { GateRecord, SignOff } from '../core/gate-record.ts';
+import type { Decision, GateRecord, SignOff } from '../core/gate-record.ts';
 import type { CanarydError } from '../kit/errors.ts';
 
 /** A decision as it was reported by whoever carried the gate out. */
@@ -22,6 +22,7 @@ export type GateFilter = {
   readonly service?: string;
   readonly environment?: string;
   readonly version?: string;
+  readonly decision?: Decision;
   /** Only decisions that were received before this one (for paging). */
   readonly beforeId?: string;
   readonly limit: number;
@@ -73,12 +74,15 @@ export interface GateStore {
    */
   addGateRecord(record: StoredGateRecord, messages: readonly NewGateMessage[]): Promise<boolean>;
   gateRecord(id: string): Promise<StoredGateRecord | null>;
-  /** In the order in which they were received, newest first. */
-  gateRecords(filter: GateFilter): Promise<readonly StoredGateRecord[]>;
   /**
-   * Oldest first. A row that is damaged is left out and told, so that it hides no other; with
-   * nobody to tell, the call throws.
+   * In the order in which they were received, newest first. A row that is damaged is left out and
+   * told, so that it hides no other; with nobody to tell, the call throws.
    */
+  gateRecords(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly StoredGateRecord[]>;
+  /** Oldest first; a damaged row as above. */
   pendingGateMessages(
     limit: number,
     onDamaged?: (error: CanarydError) => void,

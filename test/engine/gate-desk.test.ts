@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/core/delivery.ts';
 import { standing } from '../../src/core/signature.ts';
@@ -5,6 +6,7 @@ import { newestDecision } from '../../src/engine/gate-desk.ts';
 import type { NewGateMessage } from '../../src/journal/gate-store.ts';
 import { VirtualClock } from '../../src/kit/virtual-clock.ts';
 import { T0 } from '../support/build.ts';
+import { tempJournal } from '../support/engine.ts';
 import { aGateRecord, EVIDENCE_HASH, gateDesk } from '../support/gate-desk.ts';
 
 const MINUTE = 60_000;
@@ -271,6 +273,51 @@ describe('the newest decision', () => {
       true,
     ]);
     expect(await newestDecision(store, { ...KEY, version: '9' })).toBeNull();
+  });
+
+  it.each([
+    ['a GO that arrives late, after a NO-GO that ended later', 'no_go', 'go', 'g_first'],
+    ['a GO that arrives late, after a review that ended later', 'review', 'go', 'g_first'],
+    ['a NO-GO that arrives late: what is not certain is no GO', 'go', 'no_go', 'g_late'],
+    ['a GO that arrives late, after a GO that ended later', 'go', 'go', 'g_first'],
+  ] as const)('is certain: %s', async (_, first, late, newest) => {
+    const { desk, store, clock, report } = aDesk();
+    const begun = new Date(clock.now()).toISOString();
+    await clock.advance(MINUTE);
+    await report({ id: 'g_first', decision: first });
+    await clock.advance(MINUTE);
+    await report({ id: 'g_late', decision: late, startedAt: begun, endedAt: begun });
+    expect((await newestDecision(store, KEY))?.id).toBe(newest);
+    const listed = await desk.decisions({ limit: 10 });
+    expect(listed.filter(({ isNewest }) => isNewest).map(({ record }) => record.id)).toEqual([
+      newest,
+    ]);
+    expect((await desk.decision(newest)).isNewest).toBe(true);
+  });
+
+  it('is a NO-GO also when many GOs that are older arrive after it', async () => {
+    const { store, clock, report } = aDesk();
+    const begun = new Date(clock.now()).toISOString();
+    await clock.advance(MINUTE);
+    const { decision } = await report({ decision: 'no_go' });
+    for (let copy = 0; copy < 30; copy++) await report({ startedAt: begun, endedAt: begun });
+    expect((await newestDecision(store, KEY))?.id).toBe(decision.record.id);
+  });
+
+  it('that cannot be read is left out of the list, and told', async () => {
+    const told: string[] = [];
+    const store = tempJournal();
+    const { desk, report } = aDesk({ store, onDamaged: ({ message }) => void told.push(message) });
+    await report({ id: 'g_good' });
+    await report({ id: 'g_bad' });
+    using database = new DatabaseSync(store.path);
+    database.exec(`DROP TRIGGER gate_records_are_facts;
+      UPDATE gate_records SET body = '{' WHERE id = 'g_bad'`);
+    const listed = await desk.decisions({ limit: 10 });
+    expect(listed.map(({ record }) => record.id)).toEqual(['g_good']);
+    // A page is full all the same: what comes after it is asked for by its last one.
+    expect(await desk.decisions({ limit: 1 })).toHaveLength(1);
+    expect(told).toEqual([expect.stringContaining('decision g_bad of a gate is not JSON')]);
   });
 
   it('is marked on every page of the list', async () => {

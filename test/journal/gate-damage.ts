@@ -48,6 +48,19 @@ export async function hasDamage(
   expect(told).toEqual([expect.stringContaining('message g_1.oncall of a gate is not JSON')]);
 }
 
+/** A decision that cannot be read hides no other. */
+export async function hasDamagedDecision(
+  journal: Journal,
+  alter: (sql: string) => Promise<void>,
+): Promise<void> {
+  await journal.addGateRecord(aGateRecord('g_2'), []);
+  await alter("UPDATE gate_records SET body = '{' WHERE id = 'g_1'");
+  const told: string[] = [];
+  const found = await journal.gateRecords({ limit: 9 }, ({ message }) => void told.push(message));
+  expect(found).toMatchObject([{ id: 'g_2' }]);
+  expect(told).toEqual([expect.stringContaining('decision g_1 of a gate is not JSON')]);
+}
+
 const DELIVERED = `UPDATE gate_messages SET state = 'delivered' WHERE channel = 'devs'`;
 const BEGUN = `UPDATE gate_messages SET attempts = 1, attempted_at_ms = ${T0}`;
 

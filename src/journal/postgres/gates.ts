@@ -8,8 +8,8 @@ import {
   encodeGateRecord,
   encodeMessage,
   encodeSignOff,
+  readable,
   toGateMessage,
-  toGateMessages,
   toGateRecord,
   toSignOff,
 } from '../gate-rows.ts';
@@ -117,12 +117,16 @@ export class PostgresGates implements GateStore {
     return row === undefined ? null : toGateRecord(row);
   }
 
-  async gateRecords(filter: GateFilter): Promise<readonly StoredGateRecord[]> {
-    const { gate, service, environment, version, beforeId, limit } = filter;
-    const { where, values } = conditions({ gate, service, environment, version }, beforeId);
+  async gateRecords(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly StoredGateRecord[]> {
+    const { beforeId, limit, gate, service, environment, version, decision } = filter;
+    const wanted = { gate, service, environment, version, decision };
+    const { where, values } = conditions(wanted, beforeId);
     const sql = `SELECT id, body FROM gate_records ${where} ORDER BY ordinal DESC LIMIT $1`;
     const work = (session: Session) => session.all(sql, limit, ...values);
-    return (await this.#access.rows(work, ...values)).map(toGateRecord);
+    return readable(await this.#access.rows(work, ...values), toGateRecord, onDamaged);
   }
 
   async pendingGateMessages(
@@ -131,7 +135,7 @@ export class PostgresGates implements GateStore {
   ): Promise<readonly GateMessage[]> {
     const sql = `${MESSAGE} WHERE state = 'pending' ORDER BY planned LIMIT $1`;
     const rows = await this.#access.rows((session) => session.all(sql, limit));
-    return toGateMessages(rows, onDamaged);
+    return readable(rows, toGateMessage, onDamaged);
   }
 
   async gateMessages(recordId: string): Promise<readonly GateMessage[]> {

@@ -8,8 +8,8 @@ import {
   encodeGateRecord,
   encodeMessage,
   encodeSignOff,
+  readable,
   toGateMessage,
-  toGateMessages,
   toGateRecord,
   toSignOff,
 } from '../gate-rows.ts';
@@ -111,11 +111,17 @@ export class SqliteGates implements GateStore {
     });
   }
 
-  async gateRecords(filter: GateFilter): Promise<readonly StoredGateRecord[]> {
-    const { gate, service, environment, version, beforeId, limit } = filter;
-    const { where, values } = conditions({ gate, service, environment, version }, beforeId);
+  async gateRecords(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly StoredGateRecord[]> {
+    const { beforeId, limit, gate, service, environment, version, decision } = filter;
+    const wanted = { gate, service, environment, version, decision };
+    const { where, values } = conditions(wanted, beforeId);
     const sql = `SELECT id, body FROM gate_records ${where} ORDER BY ordinal DESC LIMIT ?`;
-    return this.#read(() => this.#sql.all(sql, ...values, limit).map(toGateRecord));
+    return this.#read(() =>
+      readable(this.#sql.all(sql, ...values, limit), toGateRecord, onDamaged),
+    );
   }
 
   async pendingGateMessages(
@@ -123,7 +129,7 @@ export class SqliteGates implements GateStore {
     onDamaged?: (error: CanarydError) => void,
   ): Promise<readonly GateMessage[]> {
     const sql = "SELECT * FROM gate_messages WHERE state = 'pending' ORDER BY planned LIMIT ?";
-    return this.#read(() => toGateMessages(this.#sql.all(sql, limit), onDamaged));
+    return this.#read(() => readable(this.#sql.all(sql, limit), toGateMessage, onDamaged));
   }
 
   async gateMessages(recordId: string): Promise<readonly GateMessage[]> {
