@@ -8,6 +8,7 @@ import { recordJson } from '../core/gate-record-json.ts';
 import { isSamePlace, standing } from '../core/signature.ts';
 import type {
   GateFilter,
+  GateHead,
   GateStore,
   NewGateMessage,
   SignOffFilter,
@@ -41,6 +42,9 @@ export type GateDecision = {
   readonly signedSince: readonly SignOff[];
 };
 
+/** A decision in a list: what has come of it since is not looked up. */
+export type ListedDecision = Pick<GateDecision, 'url' | 'isNewest'> & { readonly head: GateHead };
+
 /** What people and pipelines can ask of canaryd about gates. Throws CanarydError for mistakes. */
 export interface Gates {
   sign(entry: NewSignOff): Promise<SignOff>;
@@ -52,8 +56,8 @@ export interface Gates {
     by: string | null,
   ): Promise<{ readonly decision: GateDecision; readonly created: boolean }>;
   decision(id: string): Promise<GateDecision>;
-  /** Newest first, without `signedSince`. */
-  decisions(filter: GateFilter): Promise<readonly GateDecision[]>;
+  /** Newest first. */
+  decisions(filter: GateFilter): Promise<readonly ListedDecision[]>;
 }
 
 export type GateDeskOptions = {
@@ -77,13 +81,13 @@ export type GateKey = {
 
 /** The decision that counts for a deploy, of those that can be read. */
 export async function newestDecision(
-  store: Pick<GateStore, 'gateRecords'>,
+  store: Pick<GateStore, 'gateHeads'>,
   { gate, service, environment, version }: GateKey,
   onDamaged: (error: CanarydError) => void = () => {},
-): Promise<StoredGateRecord | null> {
+): Promise<GateHead | null> {
   const key = { gate, service, environment, version, limit: COMPARED_MAX };
   const read = (decision?: Decision) =>
-    store.gateRecords({ ...key, ...(decision === undefined ? {} : { decision }) }, onDamaged);
+    store.gateHeads({ ...key, ...(decision === undefined ? {} : { decision }) }, onDamaged);
   const last = await read();
   // Whatever else there is, a GO must come after it.
   if (last[0] === undefined || last[0].decision !== 'go') return last[0] ?? null;
@@ -145,34 +149,34 @@ export class GateDesk implements Gates {
     return this.#shown(await this.#record(id));
   }
 
-  async decisions(filter: GateFilter): Promise<readonly GateDecision[]> {
+  async decisions(filter: GateFilter): Promise<readonly ListedDecision[]> {
     const { beforeId } = filter;
     if (beforeId !== undefined) await this.#record(beforeId);
     const { store } = this.#options;
-    const records = await this.#readable(filter);
+    const heads = await this.#readable(filter);
     const newest = new Map<string, string | null>();
-    const shown: GateDecision[] = [];
-    for (const record of records) {
-      const key = keyOf(record);
+    const shown: ListedDecision[] = [];
+    for (const head of heads) {
+      const key = keyOf(head);
       const text = JSON.stringify(key);
       if (!newest.has(text)) {
         newest.set(text, (await newestDecision(store, key))?.id ?? null);
       }
-      const isNewest = newest.get(text) === record.id;
-      shown.push({ record, url: this.#urlOf(record), isNewest, signedSince: [] });
+      const isNewest = newest.get(text) === head.id;
+      shown.push({ head, url: this.#urlOf(head), isNewest });
     }
     return shown;
   }
 
   /** A page without those that cannot be read is full all the same. */
-  async #readable(filter: GateFilter): Promise<readonly StoredGateRecord[]> {
+  async #readable(filter: GateFilter): Promise<readonly GateHead[]> {
     const { store, onDamaged } = this.#options;
-    let records: readonly StoredGateRecord[] = [];
+    let heads: readonly GateHead[] = [];
     let damaged: readonly CanarydError[] = [];
     for (let round = 0; round < REREAD_MAX; round += 1) {
       const found: CanarydError[] = [];
       const limit = filter.limit + damaged.length;
-      records = await store.gateRecords({ ...filter, limit }, (error) => found.push(error));
+      heads = await store.gateHeads({ ...filter, limit }, (error) => found.push(error));
       const isAll = found.length === damaged.length;
       damaged = found;
       if (isAll) break;
@@ -182,7 +186,7 @@ export class GateDesk implements Gates {
       this.#told.add(error.message);
       onDamaged(error);
     }
-    return records.slice(0, filter.limit);
+    return heads.slice(0, filter.limit);
   }
 
   async #record(id: string): Promise<StoredGateRecord> {
@@ -221,7 +225,7 @@ export class GateDesk implements Gates {
     return counted.filter((one) => !given.has(textOf(one)));
   }
 
-  #urlOf({ id }: StoredGateRecord): string | null {
+  #urlOf({ id }: Pick<StoredGateRecord, 'id'>): string | null {
     const { publicUrl } = this.#options;
     return publicUrl === null ? null : `${publicUrl}/gates/${id}`;
   }
@@ -262,7 +266,7 @@ function demandSignature(withdrawal: SignOff, all: readonly SignOff[]): void {
   );
 }
 
-function keyOf({ gate, deploy }: GateRecord): GateKey {
+function keyOf({ gate, deploy }: Pick<GateRecord, 'gate' | 'deploy'>): GateKey {
   const { service, environment, version } = deploy;
   return { gate, service, environment, version };
 }
