@@ -3,7 +3,7 @@
 
 import type { SignOff } from '../core/gate-record.ts';
 import { signOffJson } from '../core/gate-record-json.ts';
-import { isSamePlace, standing } from '../core/signature.ts';
+import { isName, isSamePlace, standing } from '../core/signature.ts';
 import { APPROVAL_IDS, type Gate, type SignOffStore } from '../gate/gate.ts';
 import { verifyEvidence } from '../gate/manifest.ts';
 import type { GateFile } from '../gate/read.ts';
@@ -14,6 +14,7 @@ import { gateDaemon } from './gate-daemon.ts';
 import type { CliIo, Output } from './output.ts';
 
 const NAME_CHARS_MAX = 100;
+const WORD_CHARS_MAX = 200;
 const NOTE_CHARS_MAX = 2_000;
 
 export type SignOptions = GatePlace & {
@@ -108,9 +109,10 @@ async function add(
   const { withdraw = false } = options;
   const signOff: SignOff = {
     ...{ gate: gate.name, criterion, role: options.role },
-    name: bounded('--name', options.name, NAME_CHARS_MAX),
-    ...{ service: deploy.service, environment: deploy.environment },
-    version: bounded('--version', options.version, NAME_CHARS_MAX),
+    name: named('--name', options.name),
+    service: exact('--service', deploy.service),
+    environment: exact('--environment', deploy.environment),
+    version: exact('--version', options.version),
     atMs: io.clock.now(),
     note: note === null ? null : bounded('the note', note, NOTE_CHARS_MAX),
     ...(withdraw ? { isWithdrawn: true } : {}),
@@ -145,6 +147,22 @@ async function demandSignature(store: SignOffStore, withdrawal: SignOff): Promis
   const names = who.map((one) => `${one.name} (${one.role})`).join(', ') || 'nobody';
   throw usage(
     `--withdraw: ${name} has no signature as ${role} for ${criterion} of ${gate} ${version} (${environment}); signed have: ${names}`,
+  );
+}
+
+function named(what: string, written: string): string {
+  const name = bounded(what, written, NAME_CHARS_MAX);
+  if (isName(name)) return name;
+  throw usage(`${what}: found ${JSON.stringify(name)}, wanted a name, with a letter or a digit`);
+}
+
+/** What is signed is taken as it is, or not at all: a signature for another version says nothing. */
+function exact(what: string, written: string): string {
+  const text = bounded(what, written, WORD_CHARS_MAX);
+  if (text === written) return text;
+  const found = JSON.stringify(written);
+  throw usage(
+    `${what}: found ${found}, wanted one line of printable text with single blanks inside`,
   );
 }
 

@@ -1,7 +1,7 @@
 // What people are told of a decision of a gate, whom, and when: plain data in, plain data out. It
 // judges nothing: the decision and its reasons are as they were reported.
 import type { Message, Severity } from './delivery.ts';
-import type { CriterionRecord, GateRecord } from './gate-record.ts';
+import type { CriterionRecord, GateRecord, SignOff } from './gate-record.ts';
 import { GATE_KIND } from './message-kinds.ts';
 import { messageTerms } from './plan.ts';
 import { loudnessOf, NO_ROUTING, type Routing, wayOf } from './route.ts';
@@ -12,6 +12,8 @@ export type ReportedDecision = GateRecord & {
   readonly reportedBy: string | null;
   /** By the daemon's clock. */
   readonly receivedAtMs: number;
+  /** Signatures that it counts and the daemon has not taken; absent: none. */
+  readonly notSignedHere?: readonly SignOff[];
 };
 
 export type PlannedGateMessage = {
@@ -88,9 +90,10 @@ export function gateMessage(record: ReportedDecision, publicUrl: string | null):
   };
 }
 
-/** Somebody has to know that a GO is one only because people took the risk. */
-function severityOf({ decision, override }: GateRecord): Severity {
-  return decision === 'go' && override === null ? 'info' : 'warning';
+/** Somebody has to know that a GO is one only because people took the risk, or said that they did. */
+function severityOf({ decision, override, notSignedHere = [] }: ReportedDecision): Severity {
+  const isPlain = override === null && notSignedHere.length === 0;
+  return decision === 'go' && isPlain ? 'info' : 'warning';
 }
 
 /** "NO-GO aurora 2.1.0 (testnet): 2 of 40 criteria not met". */
@@ -129,9 +132,12 @@ function metOf(criteria: readonly CriterionRecord[]): string {
   return `${met} of ${criteria.length}`;
 }
 
-function linesOf({ reasons }: GateRecord): readonly string[] {
-  const shown = reasons.slice(0, REASONS_MAX).map((reason) => cut(reason, REASON_CHARS_MAX));
-  const left = reasons.length - shown.length;
+function linesOf({ reasons, notSignedHere = [] }: ReportedDecision): readonly string[] {
+  const who = notSignedHere.map(({ name, role, criterion }) => `${name} (${role}, ${criterion})`);
+  const foreign = who.length === 0 ? [] : [`Not signed here: ${who.join(', ')}`];
+  const told = [...foreign, ...reasons.slice(0, REASONS_MAX)];
+  const shown = told.map((text) => cut(text, REASON_CHARS_MAX));
+  const left = reasons.length - Math.min(reasons.length, REASONS_MAX);
   return left === 0 ? shown : [...shown, `… and ${left} more`];
 }
 

@@ -107,3 +107,16 @@ export type GateRecord = {
   /** Version of canaryd. */
   readonly version: string;
 };
+
+/** What a list shows of a decision: its criteria are counted, not read. */
+export type HeadOf<Record extends GateRecord> = Omit<Record, 'criteria'> & {
+  /** That pass, or are waived or mitigated. */
+  readonly criteriaMet: number;
+  readonly criteriaTotal: number;
+};
+
+export function headOf<Record extends GateRecord>(record: Record): HeadOf<Record> {
+  const { criteria, ...rest } = record;
+  const met = criteria.filter(({ outcome, exemption }) => outcome === 'pass' || exemption !== null);
+  return { ...rest, criteriaMet: met.length, criteriaTotal: criteria.length };
+}

@@ -2,14 +2,17 @@
 // has been taken back. Pure. What a signature counts for is decided in src/gate/signed.ts.
 import type { SignOff } from './gate-record.ts';
 
+/** Blanks, and what nobody sees; the pattern of an empty braille cell is one of them. */
+const UNSEEN = /[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
 /** Names are compared as people do: without regard to case, blanks and what nobody sees. */
 export function personOf(name: string): string {
-  return name
-    .normalize('NFKC')
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (one) => (/\s/.test(one) ? ' ' : ''))
-    .trim()
-    .replaceAll(/\s+/g, ' ')
-    .toLowerCase();
+  return name.normalize('NFKC').replaceAll(UNSEEN, '').toLowerCase();
+}
+
+/** Nobody can be held to a name in which nothing can be read. */
+export function isName(name: string): boolean {
+  return /[\p{L}\p{N}]/u.test(personOf(name));
 }
 
 /** One person, in one role, for one criterion of one deploy. */

@@ -8,6 +8,7 @@ import { recordJson } from '../core/gate-record-json.ts';
 import { isSamePlace, standing } from '../core/signature.ts';
 import type {
   GateFilter,
+  GateHead,
   GateStore,
   NewGateMessage,
   SignOffFilter,
@@ -23,6 +24,8 @@ const COMPARED_MAX = 10;
 /** A list is read again so often when rows of it are damaged. */
 const REREAD_MAX = 5;
 const TOLD_MAX = 1_000;
+/** A client that hears nothing asks again for seconds. */
+const REPEATED_WITHIN_MS = 60_000;
 
 export type NewSignOff = Omit<SignOff, 'atMs'>;
 
@@ -39,6 +42,9 @@ export type GateDecision = {
   readonly signedSince: readonly SignOff[];
 };
 
+/** A decision in a list: what has come of it since is not looked up. */
+export type ListedDecision = Pick<GateDecision, 'url' | 'isNewest'> & { readonly head: GateHead };
+
 /** What people and pipelines can ask of canaryd about gates. Throws CanarydError for mistakes. */
 export interface Gates {
   sign(entry: NewSignOff): Promise<SignOff>;
@@ -50,8 +56,8 @@ export interface Gates {
     by: string | null,
   ): Promise<{ readonly decision: GateDecision; readonly created: boolean }>;
   decision(id: string): Promise<GateDecision>;
-  /** Newest first, without `signedSince`. */
-  decisions(filter: GateFilter): Promise<readonly GateDecision[]>;
+  /** Newest first. */
+  decisions(filter: GateFilter): Promise<readonly ListedDecision[]>;
 }
 
 export type GateDeskOptions = {
@@ -75,13 +81,13 @@ export type GateKey = {
 
 /** The decision that counts for a deploy, of those that can be read. */
 export async function newestDecision(
-  store: Pick<GateStore, 'gateRecords'>,
+  store: Pick<GateStore, 'gateHeads'>,
   { gate, service, environment, version }: GateKey,
   onDamaged: (error: CanarydError) => void = () => {},
-): Promise<StoredGateRecord | null> {
+): Promise<GateHead | null> {
   const key = { gate, service, environment, version, limit: COMPARED_MAX };
   const read = (decision?: Decision) =>
-    store.gateRecords({ ...key, ...(decision === undefined ? {} : { decision }) }, onDamaged);
+    store.gateHeads({ ...key, ...(decision === undefined ? {} : { decision }) }, onDamaged);
   const last = await read();
   // Whatever else there is, a GO must come after it.
   if (last[0] === undefined || last[0].decision !== 'go') return last[0] ?? null;
@@ -104,6 +110,8 @@ export class GateDesk implements Gates {
     const { gate, environment, version } = entry;
     const all = await store.signOffs({ gate, environment, version, limit: SIGN_OFFS_READ_MAX });
     const signOff = datedAfter({ ...entry, atMs: clock.now() }, all);
+    const known = repeated(signOff, all);
+    if (known !== null) return known;
     if (signOff.isWithdrawn === true) demandSignature(signOff, all);
     await store.addSignOff(signOff);
     return signOff;
@@ -117,7 +125,11 @@ export class GateDesk implements Gates {
     const { clock, store, planMessages, onAdded } = this.#options;
     const nowMs = clock.now();
     demandPast(reported, nowMs);
-    const record: StoredGateRecord = { ...reported, reportedBy: by, receivedAtMs: nowMs };
+    const notSignedHere = await this.#notSignedHere(reported);
+    const record: StoredGateRecord = {
+      ...{ ...reported, reportedBy: by, receivedAtMs: nowMs },
+      ...(notSignedHere.length === 0 ? {} : { notSignedHere }),
+    };
     const messages = planMessages(record);
     if (await store.addGateRecord(record, messages)) {
       if (messages.length > 0) onAdded();
@@ -137,34 +149,34 @@ export class GateDesk implements Gates {
     return this.#shown(await this.#record(id));
   }
 
-  async decisions(filter: GateFilter): Promise<readonly GateDecision[]> {
+  async decisions(filter: GateFilter): Promise<readonly ListedDecision[]> {
     const { beforeId } = filter;
     if (beforeId !== undefined) await this.#record(beforeId);
     const { store } = this.#options;
-    const records = await this.#readable(filter);
+    const heads = await this.#readable(filter);
     const newest = new Map<string, string | null>();
-    const shown: GateDecision[] = [];
-    for (const record of records) {
-      const key = keyOf(record);
+    const shown: ListedDecision[] = [];
+    for (const head of heads) {
+      const key = keyOf(head);
       const text = JSON.stringify(key);
       if (!newest.has(text)) {
         newest.set(text, (await newestDecision(store, key))?.id ?? null);
       }
-      const isNewest = newest.get(text) === record.id;
-      shown.push({ record, url: this.#urlOf(record), isNewest, signedSince: [] });
+      const isNewest = newest.get(text) === head.id;
+      shown.push({ head, url: this.#urlOf(head), isNewest });
     }
     return shown;
   }
 
   /** A page without those that cannot be read is full all the same. */
-  async #readable(filter: GateFilter): Promise<readonly StoredGateRecord[]> {
+  async #readable(filter: GateFilter): Promise<readonly GateHead[]> {
     const { store, onDamaged } = this.#options;
-    let records: readonly StoredGateRecord[] = [];
+    let heads: readonly GateHead[] = [];
     let damaged: readonly CanarydError[] = [];
     for (let round = 0; round < REREAD_MAX; round += 1) {
       const found: CanarydError[] = [];
       const limit = filter.limit + damaged.length;
-      records = await store.gateRecords({ ...filter, limit }, (error) => found.push(error));
+      heads = await store.gateHeads({ ...filter, limit }, (error) => found.push(error));
       const isAll = found.length === damaged.length;
       damaged = found;
       if (isAll) break;
@@ -174,7 +186,7 @@ export class GateDesk implements Gates {
       this.#told.add(error.message);
       onDamaged(error);
     }
-    return records.slice(0, filter.limit);
+    return heads.slice(0, filter.limit);
   }
 
   async #record(id: string): Promise<StoredGateRecord> {
@@ -202,7 +214,18 @@ export class GateDesk implements Gates {
       .filter((one) => one.atMs >= sinceMs && !counted.has(textOf(one)));
   }
 
-  #urlOf({ id }: StoredGateRecord): string | null {
+  /** Whoever reports a decision can write names into it. */
+  async #notSignedHere(record: GateRecord): Promise<readonly SignOff[]> {
+    const { gate, environment, version } = keyOf(record);
+    const counted = countedIn(record);
+    if (counted.length === 0) return [];
+    const limit = SIGN_OFFS_READ_MAX;
+    const all = await this.signOffs({ gate, environment, version, limit });
+    const given = new Set(all.filter(({ isWithdrawn }) => isWithdrawn !== true).map(textOf));
+    return counted.filter((one) => !given.has(textOf(one)));
+  }
+
+  #urlOf({ id }: Pick<StoredGateRecord, 'id'>): string | null {
     const { publicUrl } = this.#options;
     return publicUrl === null ? null : `${publicUrl}/gates/${id}`;
   }
@@ -219,6 +242,18 @@ function datedAfter(entry: SignOff, all: readonly SignOff[]): SignOff {
   return mayFollow ? { ...entry, atMs: Math.max(entry.atMs, lastMs) } : entry;
 }
 
+/**
+ * The same again, because its answer was lost: the one that is kept. Null: this one is new. A
+ * signature that is given again later counts longer.
+ */
+function repeated(entry: SignOff, all: readonly SignOff[]): SignOff | null {
+  const places = all.filter((one) => isSamePlace(one, entry)).toSorted((a, b) => a.atMs - b.atMs);
+  const last = places.at(-1);
+  if (last === undefined || !isDeepStrictEqual({ ...last, atMs: entry.atMs }, entry)) return null;
+  const isSoon = Math.abs(entry.atMs - last.atMs) < REPEATED_WITHIN_MS;
+  return isSoon || entry.isWithdrawn === true ? last : null;
+}
+
 /** One who mistypes a name would else believe that the signature is gone. */
 function demandSignature(withdrawal: SignOff, all: readonly SignOff[]): void {
   const { gate, criterion, role, name, environment, version } = withdrawal;
@@ -231,7 +266,7 @@ function demandSignature(withdrawal: SignOff, all: readonly SignOff[]): void {
   );
 }
 
-function keyOf({ gate, deploy }: GateRecord): GateKey {
+function keyOf({ gate, deploy }: Pick<GateRecord, 'gate' | 'deploy'>): GateKey {
   const { service, environment, version } = deploy;
   return { gate, service, environment, version };
 }
@@ -241,8 +276,8 @@ export function countedIn({ criteria, approvals, override }: GateRecord): readon
   return [...signed, ...approvals, ...(override?.approvals ?? [])];
 }
 
-function textOf({ criterion, role, name, atMs }: SignOff): string {
-  return JSON.stringify([criterion, role, name, atMs]);
+function textOf({ gate, environment, version, criterion, role, name, atMs }: SignOff): string {
+  return JSON.stringify([gate, environment, version, criterion, role, name, atMs]);
 }
 
 /** A decision of tomorrow would be fresh for ever. */

@@ -114,6 +114,7 @@ export class JournalGuard {
       signOffs: (filter) => read(() => journal.signOffs(filter)),
       gateRecord: (id) => read(() => journal.gateRecord(id)),
       gateRecords: (...args) => read(() => journal.gateRecords(...args)),
+      gateHeads: (...args) => read(() => journal.gateHeads(...args)),
       pendingGateMessages: (...args) => read(() => journal.pendingGateMessages(...args)),
       gateMessages: (recordId) => read(() => journal.gateMessages(recordId)),
     };

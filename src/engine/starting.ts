@@ -13,9 +13,11 @@ import { CanarydError } from '../kit/errors.ts';
 import { countedIn, newestDecision, SIGN_OFFS_READ_MAX } from './gate-desk.ts';
 import type { Loaded } from './ledger.ts';
 
+type Decisions = Pick<GateStore, 'gateHeads' | 'gateRecord' | 'signOffs'>;
+
 /** What was found instead of the GO that the policy requires; null: nothing is wrong. */
 async function findWithoutGo(
-  gates: Pick<GateStore, 'gateRecords' | 'signOffs'>,
+  gates: Decisions,
   { requires }: Pick<Policy, 'requires'>,
   { service, environment, version, parameters }: Deploy,
   nowMs: number,
@@ -23,7 +25,7 @@ async function findWithoutGo(
   if (requires === undefined) return null;
   const key = { gate: requires.gate, service, environment, version };
   const damaged: CanarydError[] = [];
-  const [last] = await gates.gateRecords({ ...key, limit: 1 }, (error) => damaged.push(error));
+  const [last] = await gates.gateHeads({ ...key, limit: 1 }, (error) => damaged.push(error));
   const [unreadable] = damaged;
   if (unreadable !== undefined) return `a decision that cannot be read (${unreadable.message})`;
   const newest = last?.decision === 'go' ? await newestDecision(gates, key) : (last ?? null);
@@ -39,7 +41,9 @@ async function findWithoutGo(
   const { gate } = requires;
   try {
     const limit = SIGN_OFFS_READ_MAX;
-    return found(takenBackIn(newest, await gates.signOffs({ gate, environment, version, limit })));
+    const signOffs = await gates.signOffs({ gate, environment, version, limit });
+    const record = await gates.gateRecord(newest.id);
+    return found(record && takenBackIn(record, signOffs));
   } catch (error) {
     // Whatever makes them unreadable: who could have taken one back is not known.
     if (!(error instanceof CanarydError)) throw error;
@@ -61,7 +65,7 @@ function takenBackIn(record: GateRecord, all: readonly SignOff[]): string | null
 /** The gate is asked only for a watch that would start, and hinders none that needs no GO. */
 export async function withGate(
   asked: Parameters<typeof decideStart>[0],
-  gates: Pick<GateStore, 'gateRecords' | 'signOffs'>,
+  gates: Decisions,
 ): Promise<ReturnType<typeof decideStart>> {
   const decided = decideStart(asked);
   if (decided.kind !== 'start' || asked.policy.requires === undefined) return decided;

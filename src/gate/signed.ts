@@ -3,7 +3,7 @@
 // with the reason.
 import type { GateDeploy, SignOff } from '../core/gate-record.ts';
 import { formatDuration } from '../core/quantity.ts';
-import { personOf, takenBackBy } from '../core/signature.ts';
+import { isName, personOf, takenBackBy } from '../core/signature.ts';
 import type { Approvals, SignOffNeeded } from './gate.ts';
 
 /** Clocks of two machines may differ by so much. */
@@ -36,6 +36,7 @@ function flawOf(
   entries: readonly SignOff[],
 ): string | null {
   const { name, service, version, environment, atMs } = signOff;
+  if (!isName(name)) return `${JSON.stringify(name)} is no name`;
   if (version !== deploy.version) return `${name} has signed version ${version}, not this one`;
   if (environment !== deploy.environment) {
     return `${name} has signed for ${environment}, not for ${deploy.environment}`;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { LEVELS, type SignOff } from '../core/gate-record.ts';
 import type { ReportedRecord } from '../engine/gate-desk.ts';
 import { cutEnd, printable } from '../kit/redact.ts';
+import { oneLine, person, typed } from './texts.ts';
 
 export const GATE_BODY_BYTES_MAX = 1_000_000;
 
@@ -23,15 +24,6 @@ function word(max: number, what: string) {
 function prose(max: number) {
   // Cut roughly first: a text of a megabyte is not worth reading.
   return z.string().transform((text) => cutEnd(printable(text.slice(0, 4 * max)), max));
-}
-
-/** What a person types: bounded, not cut. */
-function typed(max: number, what: string) {
-  return z.string().max(max).transform(oneLine).pipe(z.string().min(1)).describe(what);
-}
-
-function oneLine(text: string): string {
-  return printable(text);
 }
 
 const TIME_ERROR = 'wanted a time with offset, such as 2026-03-01T12:00:00Z';
@@ -59,7 +51,7 @@ const service = word(200, 'The service; without it, any of this gate').optional(
 export const signOffBody = z
   .strictObject({
     ...place,
-    name: typed(100, 'Who signs'),
+    name: person(100, 'Who signs'),
     service,
     note: z
       .string()
@@ -172,8 +164,20 @@ const told = z
   .describe('As `canaryd gate --daemon --json` says it; not kept')
   .optional();
 
+/** What no gate would decide; null: nothing. */
+function flawOfGo(criteria: readonly z.output<typeof criterion>[]): string | null {
+  if (criteria.length === 0) return 'found a GO without criteria; nothing was looked at';
+  const red = criteria.find((one) => one.level === 'red' && one.outcome !== 'pass');
+  if (red === undefined) return null;
+  return `found a GO whose red ${red.id} is ${red.outcome}; nothing overrides a red criterion`;
+}
+
 export const gateRecordBody = z
   .strictObject({ ...recordShape, evidence: evidence.optional(), daemon: told })
+  .superRefine(({ decision, criteria }, found) => {
+    const flaw = decision === 'go' ? flawOfGo(criteria) : null;
+    if (flaw !== null) found.addIssue({ code: 'custom', path: ['criteria'], message: flaw });
+  })
   .refine(({ decision, evidence: kept }) => decision !== 'go' || kept?.sha256 !== undefined, {
     path: ['evidence'],
     error: 'found a GO without the sha256 of its evidence; without evidence there is no GO',
@@ -189,6 +193,9 @@ export const gateRecordAnswer = z
     url: z.string().nullable().describe('The page of the decision'),
     is_newest: z.boolean().describe('No later one is known for this deploy'),
     signed_since: z.array(signOff).describe('Signatures that came later: the next run counts them'),
+    not_signed_here: z
+      .array(signOff)
+      .describe('Signatures that it counts and that nobody had given here when it was reported'),
     criteria_met: z.number().int().describe('That pass, or are waived or mitigated'),
     criteria_total: z.number().int(),
   })

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseDuration } from '../core/quantity.ts';
 import { PHASES } from '../core/watch.ts';
 import { printable } from '../kit/redact.ts';
+import { oneLine, person } from './texts.ts';
 
 /** Half a surrogate pair is no character either: no URL can hold it. */
 const ONE_LINE = /^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u;
@@ -83,8 +84,8 @@ export const extendBody = humanBody
 export const signBody = z
   .strictObject({
     role: line(64, 'One of the roles that the policy names under sign_offs'),
-    name: line(100, 'Who signs'),
-    note: line(500, 'What else there is to say').optional(),
+    name: text(100).pipe(person(100, 'Who signs')).describe('Who signs'),
+    note: text(500).transform(oneLine).describe('What else there is to say').optional(),
     by: line(100, "Who gives it to canaryd; default: the token's name, else the name").optional(),
   })
   .describe('A signature on a watch');

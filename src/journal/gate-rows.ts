@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import type { Message } from '../core/delivery.ts';
 import { DELIVERY_REASONS } from '../core/event.ts';
-import { LEVELS, type SignOff } from '../core/gate-record.ts';
+import { headOf, LEVELS, type SignOff } from '../core/gate-record.ts';
 import { CanarydError } from '../kit/errors.ts';
 import { checked, toText } from './codec.ts';
-import type { GateMessage, NewGateMessage, StoredGateRecord } from './gate-store.ts';
+import type { GateHead, GateMessage, NewGateMessage, StoredGateRecord } from './gate-store.ts';
 import type { Row } from './row.ts';
 import { STATES, word } from './rows.ts';
 
@@ -72,6 +72,12 @@ const RECORD = z.looseObject({
   evidenceHash: z.string().nullable(),
   reportedBy: z.string().nullable(),
   receivedAtMs: z.number(),
+  notSignedHere: z.array(SIGN_OFF).optional(),
+});
+
+const HEAD = RECORD.omit({ criteria: true }).extend({
+  criteriaMet: z.number(),
+  criteriaTotal: z.number(),
 });
 
 const MESSAGE = z.looseObject({
@@ -83,6 +89,7 @@ const MESSAGE = z.looseObject({
 
 export const encodeSignOff = (signOff: SignOff): string => toText(signOff);
 export const encodeGateRecord = (record: StoredGateRecord): string => toText(record);
+export const encodeGateHead = (record: StoredGateRecord): string => toText(headOf(record));
 export const encodeMessage = (message: Message): string => toText(message);
 
 export function decodeSignOff(text: string, ordinal: number): SignOff {
@@ -91,6 +98,10 @@ export function decodeSignOff(text: string, ordinal: number): SignOff {
 
 export function decodeGateRecord(text: string, id: string): StoredGateRecord {
   return checked(RECORD, text, `decision ${id} of a gate`, 'row') as StoredGateRecord;
+}
+
+export function decodeGateHead(text: string, id: string): GateHead {
+  return checked(HEAD, text, `head of decision ${id} of a gate`, 'row') as GateHead;
 }
 
 export function decodeMessage(text: string, id: string): Message {
@@ -103,6 +114,10 @@ export function toSignOff(row: Row): SignOff {
 
 export function toGateRecord(row: Row): StoredGateRecord {
   return decodeGateRecord(row.text('body'), row.text('id'));
+}
+
+export function toGateHead(row: Row): GateHead {
+  return decodeGateHead(row.text('head'), row.text('id'));
 }
 
 export function toGateMessage(row: Row): GateMessage {

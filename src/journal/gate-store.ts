@@ -2,7 +2,7 @@
 // judges nothing: whose signature counts is decided in src/gate/.
 import type { Message } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import type { Decision, GateRecord, SignOff } from '../core/gate-record.ts';
+import type { Decision, GateRecord, HeadOf, SignOff } from '../core/gate-record.ts';
 import type { CanarydError } from '../kit/errors.ts';
 
 /** A decision as it was reported by whoever carried the gate out. */
@@ -13,7 +13,11 @@ export type StoredGateRecord = GateRecord & {
   readonly reportedBy: string | null;
   /** By our clock; `endedAt` is by that of the machine that carried it out. */
   readonly receivedAtMs: number;
+  /** Signatures that it counts and that nobody had given here when it came; absent: none. */
+  readonly notSignedHere?: readonly SignOff[];
 };
+
+export type GateHead = HeadOf<StoredGateRecord>;
 
 export type GateFilter = {
   readonly gate?: string;
@@ -80,6 +84,11 @@ export interface GateStore {
     filter: GateFilter,
     onDamaged?: (error: CanarydError) => void,
   ): Promise<readonly StoredGateRecord[]>;
+  /** The same decisions without their criteria. */
+  gateHeads(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly GateHead[]>;
   /** Oldest first; a damaged row as above. */
   pendingGateMessages(
     limit: number,

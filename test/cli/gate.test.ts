@@ -215,6 +215,19 @@ describe('canaryd gate sign and override', () => {
   it('takes no name without letters', async () => {
     const { code, err } = await sign(...asLead, '--name', '\u0007');
     expect([code, err]).toEqual([2, expect.stringContaining('--name: found 0 characters')]);
+    const unseen = await sign(...asLead, '--name', '\u3164');
+    expect([unseen.code, unseen.err]).toEqual([2, expect.stringContaining('wanted a name')]);
+  });
+
+  it.each([
+    ['--version', '1  2'],
+    ['--version', ' 2.1.0'],
+    ['--service', 'auro\u200bra'],
+    ['--environment', 'test\tnet'],
+  ])('signs nothing else than what was written: %s %j', async (option, value) => {
+    const { code, err } = await sign(...asLead, option, value);
+    expect([code, err]).toEqual([2, expect.stringContaining(`${option}: found`)]);
+    expect(readdirSync(folder)).toEqual(['aurora.yaml']);
   });
 
   it('three people with the risk in words turn NO-GO into GO', async () => {

@@ -34,6 +34,13 @@ describe('the message of a decision', () => {
     });
   });
 
+  it('says first, and not quietly, which signatures nobody has given here', () => {
+    const notSignedHere = [bySpark('review', 'cto', 'Carol'), bySpark('csp', 'qa_lead', 'Dave')];
+    const message = gateMessage(aDecision({}, { notSignedHere }), null);
+    expect(message.severity).toBe('warning');
+    expect(message.lines[0]).toBe('Not signed here: Carol (cto, review), Dave (qa_lead, csp)');
+  });
+
   it('says NO-GO with how much is missing, why, and what to do', () => {
     expect(told({ found: { test_coverage: fail, xai_log_integrity: unknown } })).toMatchObject({
       severity: 'warning',

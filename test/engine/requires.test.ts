@@ -191,7 +191,7 @@ describe('a start whose policy requires a GO', () => {
     'is not taken while the journal cannot be asked (%s): unknown is no GO',
     async (otherwise) => {
       const journal = changed(tempJournal(), {
-        gateRecords: async () => {
+        gateHeads: async () => {
           throw new Error('disk gone');
         },
       });
@@ -255,14 +255,17 @@ describe('a signature that was taken back after the GO', () => {
 
 describe('a decision or a signature that cannot be read', () => {
   /** The row is there, and no longer what it was. */
-  function damage({ path }: { readonly path: string }, table: string) {
+  type Table = 'gate_records' | 'gate_sign_offs';
+
+  function damage({ path }: { readonly path: string }, table: Table) {
+    const column = { gate_records: 'head', gate_sign_offs: 'body' }[table];
     const database = new DatabaseSync(path);
     database.exec(`
-      DROP TRIGGER gate_records_are_facts; DROP TRIGGER sign_offs_are_facts; UPDATE ${table} SET body = '{'`);
+      DROP TRIGGER gate_records_are_facts; DROP TRIGGER sign_offs_are_facts; UPDATE ${table} SET ${column} = '{'`);
     database.close();
   }
 
-  async function damaged(otherwise: Requires['otherwise'], table = 'gate_records') {
+  async function damaged(otherwise: Requires['otherwise'], table: Table = 'gate_records') {
     const journal = tempJournal();
     const engine = requiring({ otherwise }, { journal });
     await decided(engine, 'go');
@@ -296,7 +299,7 @@ describe('a decision or a signature that cannot be read', () => {
     });
   });
 
-  it.each(['gate_records', 'gate_sign_offs'])(
+  it.each(['gate_records', 'gate_sign_offs'] as const)(
     'hinders no watch that only alerts (%s)',
     async (table) => {
       const engine = await damaged('alert', table);
@@ -326,8 +329,8 @@ describe('a journal that cannot be asked for decisions', () => {
     let isGone = false;
     const real = tempJournal();
     const journal = changed(real, {
-      gateRecords: (...args) =>
-        isGone ? Promise.reject(new Error('too slow')) : real.gateRecords(...args),
+      gateHeads: (...args) =>
+        isGone ? Promise.reject(new Error('too slow')) : real.gateHeads(...args),
     });
     const engine = requiring({}, { journal });
     await decided(engine, 'go');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { personOf } from '../../src/core/signature.ts';
+import { isName, personOf } from '../../src/core/signature.ts';
 import { decided, HOUR, signOff } from '../support/gate.ts';
 
 const SIGNED = `
@@ -112,5 +112,31 @@ describe('names of people', () => {
     'Ada\u00a0Lovelace',
     'A\u200bda Lovelace',
     'Ada\tLovelace',
-  ])('are one person: %j', (name) => expect(personOf(name)).toBe('ada lovelace'));
+    'Ada Lovelace\u3164',
+    'Ada\u2800Lovelace',
+    'Ada\u3164Lovelace',
+    'A\u115fda Love\ufe0flace\u{e0041}',
+  ])('are one person: %j', (name) => expect(personOf(name)).toBe('adalovelace'));
+
+  it.each(['Ada', '李', 'علی', '  7  '])('are names: %j', (name) => {
+    expect(isName(name)).toBe(true);
+  });
+
+  it.each(['', ' ', '-', '\u3164', '\u200b\u202e', '\u2800.'])('are none: %j', (name) => {
+    expect(isName(name)).toBe(false);
+    expect(reasonOf({ signed: [{ ...ada, name }] })).toMatchObject({
+      decision: 'review',
+      by: null,
+    });
+  });
+
+  it('are one approver of an override, whatever nobody sees in them', () => {
+    const approvals = (name: string) => [
+      signOff('override', 'cto', 'Grace', { note: 'small' }),
+      signOff('override', 'senior_engineer', name),
+    ];
+    const found = { looked: 'fail' } as const;
+    expect(reasonOf({ found, signed: approvals('Bob') }).decision).toBe('go');
+    expect(reasonOf({ found, signed: approvals('Grace\u3164') }).decision).toBe('no_go');
+  });
 });

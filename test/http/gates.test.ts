@@ -117,6 +117,8 @@ describe('POST /v1/sign-offs', () => {
     ['version', 'x'.repeat(201)],
     ['name', 'x'.repeat(101)],
     ['name', '\u200b\u0007 '],
+    ['name', '\u3164'],
+    ['name', '-.'],
     ['note', 'x'.repeat(2_001)],
     ['name', ['Ada']],
     ['withdrawn', 'yes'],
@@ -159,6 +161,11 @@ describe('POST /v1/gate-records', () => {
       url: `${PUBLIC_URL}/gates/${id}`,
       is_newest: true,
       signed_since: [],
+      not_signed_here: [
+        record.criteria[1].sign_offs[0].signed,
+        ...record.approvals,
+        ...record.override.approvals,
+      ],
       criteria_met: 2,
       criteria_total: 2,
     });
@@ -185,6 +192,42 @@ describe('POST /v1/gate-records', () => {
     const { status, json } = await report(aRecordBody({ endedAt }));
     expect([status, json.errors]).toEqual([400, [expect.objectContaining({ path: 'ended_at' })]]);
     expect((await get('/v1/gate-records')).json.gate_records).toEqual([]);
+  });
+
+  it.each([null, aGateRecord().override])(
+    'refuses a GO that says itself that it is none',
+    async (override) => {
+      const { report, get } = desk();
+      const { status, json } = await report(aRecordBody({ override, criteria: [] }));
+      const none = expect.objectContaining({ path: 'criteria' });
+      expect([status, json.errors]).toEqual([400, [none]]);
+      const [tests, reviewed] = aRecordBody().criteria;
+      const red = (outcome: 'pass' | 'fail' | 'unknown', decision: 'go' | 'no_go' = 'go') => {
+        const criteria = [tests, { ...reviewed, level: 'red', outcome }];
+        return report({ ...aRecordBody({ override, id: `g_${outcome}`, decision }), criteria });
+      };
+      expect((await red('fail')).json.detail).toContain('found a GO whose red review_done is fail');
+      expect((await red('unknown')).json.detail).toContain('nothing overrides a red');
+      expect((await get('/v1/gate-records')).json.gate_records).toEqual([]);
+      expect((await red('pass')).status).toBe(201);
+      expect((await red('fail', 'no_go')).status).toBe(201);
+    },
+  );
+
+  it('names the signatures that nobody has given here', async () => {
+    const { report, sign, get } = desk();
+    const { json: ada } = await sign(ENTRY);
+    const { override, ...body } = aRecordBody();
+    const risk = { risk: 'small', approvals: [{ ...ada, role: 'cto', criterion: 'override' }] };
+    const [tests, reviewed] = body.criteria;
+    const [signed] = reviewed?.sign_offs ?? [];
+    const criteria = [tests, { ...reviewed, sign_offs: [{ ...signed, signed: ada }] }];
+    const told = { ...body, criteria, approvals: [], override: risk };
+    const { json } = await report(told);
+    expect(override).not.toBeNull();
+    expect(json.not_signed_here).toEqual([expect.objectContaining({ name: 'Ada', role: 'cto' })]);
+    expect((await get(`/v1/gate-records/${json.id}`)).json).toEqual(json);
+    expect(fits('GateRecord', json)).toBeUndefined();
   });
 
   it('makes texts printable and cuts them', async () => {

@@ -1,7 +1,12 @@
 // What every store must keep of gates. It knows only the interface; what the schema of one store
 // refuses by itself, and races of replicas, are tested beside it.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CheckRecord, CriterionRecord, SignOff } from '../../src/core/gate-record.ts';
+import {
+  type CheckRecord,
+  type CriterionRecord,
+  headOf,
+  type SignOff,
+} from '../../src/core/gate-record.ts';
 import type {
   GateMessageUpdate,
   NewGateMessage,
@@ -57,6 +62,7 @@ export function aGateRecord(
     criteria: [CRITERION],
     ...{ next: null, gateHash: 'abc', tools: { git: '2.40' }, version: '1.0.0' },
     ...{ evidenceHash: 'c0ffee', reportedBy: 'ci', receivedAtMs: T0 },
+    notSignedHere: [aSignOff({ name: 'Eve' })],
     ...over,
   };
 }
@@ -145,6 +151,7 @@ export function gateContract(store: string, open: () => Promise<OpenedJournal>):
         const check = async () => {
           expect(await journal.gateRecord('g_1')).toEqual(record);
           expect(await journal.gateRecords({ limit: 9 })).toEqual([record]);
+          expect(await journal.gateHeads({ limit: 9 })).toEqual([headOf(record)]);
           expect(await journal.gateMessages('g_1')).toEqual(untouched.toReversed());
           expect(await journal.pendingGateMessages(9)).toEqual(untouched);
         };
@@ -209,7 +216,7 @@ export function gateContract(store: string, open: () => Promise<OpenedJournal>):
         await journal.addGateRecord(aGateRecord('d', {}, { version: '2.1.1' }), []);
         await journal.addGateRecord(aGateRecord('e', { gate: 'live' }), []);
         const found = async (filter: Readonly<Record<string, string>>) =>
-          ids(await journal.gateRecords({ limit: 9, ...filter }));
+          ids(await journal.gateHeads({ limit: 9, ...filter }));
         expect(await found({})).toEqual(['e', 'd', 'c', 'b', 'a']);
         expect(await found({ gate: 'live' })).toEqual(['e']);
         expect(await found({ service: 'aurora' })).toEqual(['e', 'd', 'c', 'a']);

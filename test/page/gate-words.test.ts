@@ -144,7 +144,12 @@ describe('signatures', () => {
 
   it('taken back since are missing again, until the same person signs again', () => {
     const given = signature('devops_lead', 'devops_lead', 'Jo');
-    const back = { ...given, name: ' JO', at: iso(T0 + 2 * MINUTE), withdrawn: true } as const;
+    const back = {
+      ...given,
+      name: ' J\u3164O',
+      at: iso(T0 + 2 * MINUTE),
+      withdrawn: true,
+    } as const;
     const again = { ...given, at: iso(T0 + 3 * MINUTE) };
     expect(missing(view(notReady(T0), { signedSince: [given, back] }))).toContain(first);
     expect(missing(view(notReady(T0), { signedSince: [given, back, again] }))).not.toContain(first);

@@ -123,6 +123,7 @@ export class Store {
       addGateRecord: (...args) => call('addGateRecord', 10, () => journal.addGateRecord(...args)),
       gateRecord: (id) => call('gateRecord', 1, () => journal.gateRecord(id)),
       gateRecords: (...args) => call('gateRecords', 1, () => journal.gateRecords(...args)),
+      gateHeads: (...args) => call('gateHeads', 1, () => journal.gateHeads(...args)),
       pendingGateMessages: (...args) =>
         call('pendingGate', 1, () => journal.pendingGateMessages(...args)),
       gateMessages: (id) => call('gateMessages', 1, () => journal.gateMessages(id)),

@@ -5,16 +5,19 @@ import type { SignOff } from '../../core/gate-record.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import {
   checkPlanned,
+  encodeGateHead,
   encodeGateRecord,
   encodeMessage,
   encodeSignOff,
   readable,
+  toGateHead,
   toGateMessage,
   toGateRecord,
   toSignOff,
 } from '../gate-rows.ts';
 import type {
   GateFilter,
+  GateHead,
   GateMessage,
   GateMessageUpdate,
   GateStore,
@@ -117,16 +120,32 @@ export class PostgresGates implements GateStore {
     return row === undefined ? null : toGateRecord(row);
   }
 
-  async gateRecords(
+  gateRecords(
     filter: GateFilter,
     onDamaged?: (error: CanarydError) => void,
   ): Promise<readonly StoredGateRecord[]> {
+    return this.#listed('body', toGateRecord, filter, onDamaged);
+  }
+
+  gateHeads(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly GateHead[]> {
+    return this.#listed('head', toGateHead, filter, onDamaged);
+  }
+
+  async #listed<One>(
+    column: 'head' | 'body',
+    read: (row: Row) => One,
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly One[]> {
     const { beforeId, limit, gate, service, environment, version, decision } = filter;
     const wanted = { gate, service, environment, version, decision };
     const { where, values } = conditions(wanted, beforeId);
-    const sql = `SELECT id, body FROM gate_records ${where} ORDER BY ordinal DESC LIMIT $1`;
+    const sql = `SELECT id, ${column} FROM gate_records ${where} ORDER BY ordinal DESC LIMIT $1`;
     const work = (session: Session) => session.all(sql, limit, ...values);
-    return readable(await this.#access.rows(work, ...values), toGateRecord, onDamaged);
+    return readable(await this.#access.rows(work, ...values), read, onDamaged);
   }
 
   async pendingGateMessages(
@@ -172,15 +191,18 @@ export class PostgresGates implements GateStore {
 /** False: it is there already. Who writes the same one at this moment is waited for. */
 async function insertRecord(
   session: Session,
-  { id, gate, deploy, decision, receivedAtMs }: StoredGateRecord,
+  record: StoredGateRecord,
   body: string,
 ): Promise<boolean> {
+  const { id, gate, deploy, decision, receivedAtMs } = record;
   const written = await session.run(
     `INSERT INTO gate_records (id, gate, service, environment, version, decision,
-       received_at_ms, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+       received_at_ms, head, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     ON CONFLICT (id) DO NOTHING`,
     ...[name(id, 'the id of the decision'), name(gate, 'the gate')],
     ...[name(deploy.service, 'the service'), name(deploy.environment, 'the environment')],
-    ...[name(deploy.version, 'the version'), decision, wholeMs(receivedAtMs), body],
+    ...[name(deploy.version, 'the version'), decision, wholeMs(receivedAtMs)],
+    ...[encodeGateHead(record), body],
   );
   return written === 1;
 }

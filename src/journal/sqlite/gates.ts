@@ -5,16 +5,19 @@ import type { SignOff } from '../../core/gate-record.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import {
   checkPlanned,
+  encodeGateHead,
   encodeGateRecord,
   encodeMessage,
   encodeSignOff,
   readable,
+  toGateHead,
   toGateMessage,
   toGateRecord,
   toSignOff,
 } from '../gate-rows.ts';
 import type {
   GateFilter,
+  GateHead,
   GateMessage,
   GateMessageUpdate,
   GateStore,
@@ -22,6 +25,7 @@ import type {
   SignOffFilter,
   StoredGateRecord,
 } from '../gate-store.ts';
+import type { Row } from '../row.ts';
 import { wholeMs } from '../rows.ts';
 import { failure } from './file.ts';
 import type { Connection } from './sql.ts';
@@ -84,9 +88,9 @@ export class SqliteGates implements GateStore {
       const { service, environment, version } = deploy;
       const written = this.#sql.run(
         `INSERT INTO gate_records (id, gate, service, environment, version, decision,
-           received_at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+           received_at_ms, head, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
         ...[id, gate, service, environment, version, decision],
-        ...[wholeMs(receivedAtMs), encodeGateRecord(record)],
+        ...[wholeMs(receivedAtMs), encodeGateHead(record), encodeGateRecord(record)],
       );
       if (written === 0) return false;
       for (const message of messages) this.#plan(id, message);
@@ -115,13 +119,27 @@ export class SqliteGates implements GateStore {
     filter: GateFilter,
     onDamaged?: (error: CanarydError) => void,
   ): Promise<readonly StoredGateRecord[]> {
+    return this.#listed('body', toGateRecord, filter, onDamaged);
+  }
+
+  async gateHeads(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly GateHead[]> {
+    return this.#listed('head', toGateHead, filter, onDamaged);
+  }
+
+  #listed<One>(
+    column: 'head' | 'body',
+    read: (row: Row) => One,
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): readonly One[] {
     const { beforeId, limit, gate, service, environment, version, decision } = filter;
     const wanted = { gate, service, environment, version, decision };
     const { where, values } = conditions(wanted, beforeId);
-    const sql = `SELECT id, body FROM gate_records ${where} ORDER BY ordinal DESC LIMIT ?`;
-    return this.#read(() =>
-      readable(this.#sql.all(sql, ...values, limit), toGateRecord, onDamaged),
-    );
+    const sql = `SELECT id, ${column} FROM gate_records ${where} ORDER BY ordinal DESC LIMIT ?`;
+    return this.#read(() => readable(this.#sql.all(sql, ...values, limit), read, onDamaged));
   }
 
   async pendingGateMessages(

@@ -138,17 +138,14 @@ export function reasonsOf({ reasons, criteria }) {
   });
 }
 
+const UNSEEN = /[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
 /**
  * Names are compared as src/core/signature.ts does.
  * @param {string} name
  */
 function personOf(name) {
-  return name
-    .normalize('NFKC')
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (one) => (/\s/.test(one) ? ' ' : ''))
-    .trim()
-    .replaceAll(/\s+/g, ' ')
-    .toLowerCase();
+  return name.normalize('NFKC').replaceAll(UNSEEN, '').toLowerCase();
 }
 
 /**
