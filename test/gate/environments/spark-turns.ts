@@ -126,17 +126,36 @@ const TESTS: readonly SparkTurn[] = [
   turn(
     '3. the contract tests are 25 hours old',
     files({ 'artifacts/junit/contract.xml': junit({ ageHours: 25 }) }),
-    { contract_tests: 'artifacts/junit/contract.xml is 1d1h old' },
+    {
+      contract_tests: 'artifacts/junit/contract.xml is 1d1h old',
+      tests_pass: 'artifacts/junit/contract.xml is 1d1h old',
+    },
   ),
   turn(
     '3. the chaos tests are 25 hours old',
     files({ 'artifacts/junit/chaos.xml': junit({ ageHours: 25 }) }),
-    { chaos_tests: 'artifacts/junit/chaos.xml is 1d1h old' },
+    {
+      chaos_tests: 'artifacts/junit/chaos.xml is 1d1h old',
+      tests_pass: 'artifacts/junit/chaos.xml is 1d1h old',
+    },
   ),
   turn(
     '3. a test failed',
     files({ 'artifacts/junit/execution.xml': junit({ failed: 1, of: 'tests.execution.test_a' }) }),
-    { tests_pass: '1 of 61 tests failed' },
+    { tests_pass: '1 of 73 tests failed' },
+  ),
+  {
+    ...turn(
+      '3. nobody has run the unit tests, and other reports are there',
+      files({ 'artifacts/junit/unit.xml': null }),
+      { tests_pass: 'artifacts/junit/unit.xml is missing' },
+    ),
+    outcome: 'unknown',
+  },
+  turn(
+    '3. the unit tests are 25 hours old',
+    files({ 'artifacts/junit/unit.xml': junit({ ageHours: 25 }) }),
+    { tests_pass: 'artifacts/junit/unit.xml is 1d1h old' },
   ),
   turn(
     '3. a test of risk was skipped',
@@ -182,6 +201,14 @@ const ROLLBACK: readonly SparkTurn[] = [
     [since('last_backup', '25 hours'), since('last_backup', '3 hours')],
     { backup_age: 'below 24h wanted' },
   ),
+  {
+    ...sql(
+      '4. the last backup is dated a month ahead',
+      [since('last_backup', '-30 days'), since('last_backup', '3 hours')],
+      { backup_age: 'in the future' },
+    ),
+    outcome: 'unknown',
+  },
 ];
 
 const page = (name: string, headers: WebHeaders, turns: SparkTurn['turns']): SparkTurn =>
@@ -290,13 +317,31 @@ const DATABASE: readonly SparkTurn[] = [
     turns: { pool_use: '80 %, below 80% wanted' },
     decision: 'review',
   },
+  {
+    name: '7. nothing archives the WAL any more',
+    alter: async ({ postgres }) => {
+      const set = async (command: string) => {
+        await postgres.query(`ALTER SYSTEM SET archive_command = '${command}'`);
+        await postgres.query('SELECT pg_reload_conf()');
+      };
+      await set('');
+      return () => archiveBy(postgres, 'true');
+    },
+    turns: { wal_archiving: '0, equals 1 wanted' },
+    decision: 'review',
+  },
+  sql(
+    '7. the role of the gate may not see what others run',
+    ['REVOKE pg_read_all_stats FROM canary_gate', 'GRANT pg_read_all_stats TO canary_gate'],
+    { long_queries: 'missing GRANT pg_read_all_stats TO canary_gate' },
+  ),
   sql(
     '7. a query runs for 6 minutes',
     [
       "UPDATE old_queries SET query_start = now() - interval '6 minutes'",
       "UPDATE old_queries SET query_start = now() - interval '1 minute'",
     ],
-    { long_queries: '1 rows, none wanted: pid 4711, runs 00:06:0' },
+    { long_queries: '1 row, none wanted: pid 4711, runs 00:06:0' },
   ),
 ];
 
