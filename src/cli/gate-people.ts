@@ -9,7 +9,7 @@ import { verifyEvidence } from '../gate/manifest.ts';
 import type { GateFile } from '../gate/read.ts';
 import { printable } from '../kit/redact.ts';
 import { CliExit, EXIT, type ExitCode, usage } from './exit.ts';
-import { type GatePlace, readGateOf, storeOf } from './gate.ts';
+import { demandWords, type GatePlace, readGateOf, storeOf } from './gate.ts';
 import { gateDaemon } from './gate-daemon.ts';
 import type { CliIo, Output } from './output.ts';
 
@@ -69,8 +69,9 @@ function fileOf(
   io: CliIo,
   output: Output,
   named: string,
-  options: GatePlace & Pick<SignOptions, 'service' | 'environment'>,
+  options: GatePlace & Pick<SignOptions, 'version' | 'service' | 'environment'>,
 ): GateFile | null {
+  demandWords(options);
   const { service = null, environment = null } = options;
   const asked = { version: null, service, environment, parameters: {} };
   return readGateOf(io, output, named, asked, options);
@@ -110,7 +111,7 @@ async function add(
     ...{ gate: gate.name, criterion, role: options.role },
     name: bounded('--name', options.name, NAME_CHARS_MAX),
     ...{ service: deploy.service, environment: deploy.environment },
-    version: bounded('--version', options.version, NAME_CHARS_MAX),
+    version: options.version,
     atMs: io.clock.now(),
     note: note === null ? null : bounded('the note', note, NOTE_CHARS_MAX),
     ...(withdraw ? { isWithdrawn: true } : {}),

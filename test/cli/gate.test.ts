@@ -136,6 +136,11 @@ describe('canaryd gate', () => {
 
   it.each([
     [[], '--version: found nothing, wanted the version'],
+    [['--version', ''], '--version: found ""; wanted 1 to 200 printable characters'],
+    [['--version', ' \u00a0'], '--version: found " \u00a0"; wanted'],
+    [['--version', '2.1.0 '], '--version: found "2.1.0 "; wanted'],
+    [['--version', '1', '--service', ''], '--service: found ""; wanted'],
+    [['--version', '1', '--environment', '  '], '--environment: found "  "; wanted'],
     [['--version', '1', '--only', 'vraiables'], '--only: found "vraiables"; wanted one of'],
   ])('refuses %j with 2', async (more, said) => {
     const { code, err } = await run([gate, ...more]);
@@ -210,6 +215,18 @@ describe('canaryd gate sign and override', () => {
     const { code, err } = await run(argv);
     expect([code, err]).toEqual([2, expect.stringContaining(said)]);
     expect(readdirSync(folder)).toEqual(['aurora.yaml']);
+  });
+
+  it.each([
+    ['', ''],
+    ['v1', '  '],
+  ])('signs no version %j in environment %j', async (version, environment) => {
+    const who = ['--role', 'engineering_lead', '--name', 'Ada', '--version', version];
+    const { code, err } = await run([
+      ...['sign', gate, 'review_done', ...who],
+      ...(environment === '' ? [] : ['--environment', environment]),
+    ]);
+    expect([code, err]).toEqual([2, expect.stringContaining('printable characters')]);
   });
 
   it('takes no name without letters', async () => {
