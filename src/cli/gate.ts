@@ -167,9 +167,7 @@ export async function gate(
 const WORD_CHARS_MAX = 200;
 
 /** What names a deploy. An empty one, as from a variable that is not set, would name none. */
-export function demandWords(
-  given: Pick<GateOptions, 'version' | 'service' | 'environment'>,
-): void {
+export function demandWords(given: Pick<GateOptions, 'version' | 'service' | 'environment'>): void {
   for (const name of ['version', 'service', 'environment'] as const) {
     const text = given[name];
     if (text === undefined) continue;

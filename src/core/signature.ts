@@ -2,14 +2,26 @@
 // has been taken back. Pure. What a signature counts for is decided in src/gate/signed.ts.
 import type { SignOff } from './gate-record.ts';
 
-/** Names are compared as people do: without regard to case, blanks and what nobody sees. */
+/** Names are compared as people do: without regard to case, blanks, punctuation and what nobody sees. */
 export function personOf(name: string): string {
   return name
     .normalize('NFKC')
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (one) => (/\s/.test(one) ? ' ' : ''))
-    .trim()
-    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[\p{Cc}\p{Cf}\p{P}\s]/gu, '')
     .toLowerCase();
+}
+
+/** Scripts with letters that look alike; whoever mixes them looks like somebody else. */
+const ALIKE = ['Latin', 'Cyrillic', 'Greek', 'Armenian', 'Cherokee', 'Coptic'].map((script) => ({
+  script,
+  pattern: new RegExp(`\\p{Script=${script}}`, 'u'),
+}));
+
+/** Why nobody can sign with this name; null: it is fine. */
+export function nameFlaw(name: string): string | null {
+  const text = name.normalize('NFKC');
+  if (!/[\p{L}\p{N}]/u.test(text)) return 'has no letters';
+  const scripts = ALIKE.filter(({ pattern }) => pattern.test(text)).map(({ script }) => script);
+  return scripts.length < 2 ? null : `has letters of ${scripts.join(' and ')}; write it in one`;
 }
 
 /** One person, in one role, for one criterion of one deploy. */

@@ -22,6 +22,8 @@ override: { approvals: { cto: 1, senior_engineer: 2 } }
 next: canaryd start aurora --version \${version} --wait
 `;
 
+const COUNTED = '{ count: criteria, go: 2, review: { from: 1, approvals: { cto: 1 } } }';
+
 let folder = '';
 let gate = '';
 beforeEach(() => {
@@ -229,9 +231,52 @@ describe('canaryd gate sign and override', () => {
     expect([code, err]).toEqual([2, expect.stringContaining('printable characters')]);
   });
 
+  it('takes no name in two scripts', async () => {
+    const { code, err } = await sign(...asLead, '--name', '\u0410da');
+    expect([code, err]).toEqual([2, expect.stringContaining('letters of Latin and Cyrillic')]);
+  });
+
+  it('keeps the words that were signed', async () => {
+    expect((await sign(...asLead)).code).toBe(0);
+    const [line = ''] = readFileSync(join(folder, 'evidence', 'sign-offs.jsonl'), 'utf8').split(
+      '\n',
+    );
+    expect(JSON.parse(line)).toMatchObject({ statement: 'Code review complete' });
+  });
+
   it('takes no name without letters', async () => {
     const { code, err } = await sign(...asLead, '--name', '\u0007');
     expect([code, err]).toEqual([2, expect.stringContaining('--name: found 0 characters')]);
+  });
+
+  it('an approval of a review names what it covers, and covers nothing else', async () => {
+    const counted = GATE.replace('{ yellow_unmitigated_max: 2 }', COUNTED);
+    writeFileSync(gate, counted);
+    const approve = (...more: readonly string[]) =>
+      run([
+        'sign',
+        gate,
+        'review',
+        '--role',
+        'cto',
+        '--name',
+        'Ada',
+        '--version',
+        '2.1.0',
+        ...more,
+      ]);
+    expect(await approve()).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining('--covers: found nothing, wanted the criteria') },
+    });
+    expect((await approve('--covers', 'docs')).err).toContain('--covers: found "docs"');
+    expect((await approve('--covers', 'variables')).code).toBe(0);
+    const { code, out } = await decide();
+    expect([code, out]).toEqual([
+      1,
+      expect.stringContaining('Ada has approved variables, not review_done'),
+    ]);
+    expect((await approve('--covers', 'variables, review_done')).code).toBe(0);
+    expect((await decide()).code).toBe(0);
   });
 
   it('three people with the risk in words turn NO-GO into GO', async () => {

@@ -81,7 +81,7 @@ describe('a signature that was taken back', () => {
   it('takes an approval of an override back', () => {
     const found = { looked: 'fail' } as const;
     const cto = signOff('override', 'cto', 'Grace', { note: 'small' });
-    const bob = signOff('override', 'senior_engineer', 'Bob');
+    const bob = signOff('override', 'senior_engineer', 'Bob', { note: 'small' });
     expect(reasonOf({ found, signed: [cto, bob] }).decision).toBe('go');
     const { decision, reasons } = reasonOf({ found, signed: [cto, bob, back(bob)] });
     expect(decision).toBe('no_go');
@@ -112,5 +112,7 @@ describe('names of people', () => {
     'Ada\u00a0Lovelace',
     'A\u200bda Lovelace',
     'Ada\tLovelace',
-  ])('are one person: %j', (name) => expect(personOf(name)).toBe('ada lovelace'));
+    'Ada  Lovelace.',
+    'Ada-Lovelace',
+  ])('are one person: %j', (name) => expect(personOf(name)).toBe('adalovelace'));
 });

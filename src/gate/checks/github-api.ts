@@ -135,7 +135,8 @@ export async function workflowRuns(
     runs.push(...fit);
     seen += all.length;
     const isLast = all.length < RUNS_PER_PAGE || (typeof total === 'number' && seen >= total);
-    if (isLast || (wanted === 'last' && runs.length > 0)) return { kind: 'runs', runs, isCut: false };
+    if (isLast || (wanted === 'last' && runs.length > 0))
+      return { kind: 'runs', runs, isCut: false };
   }
   return { kind: 'runs', runs, isCut: true };
 }

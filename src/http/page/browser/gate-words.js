@@ -272,6 +272,13 @@ export function sinceText(record) {
   return parts.length === 0 ? null : `Since this decision: ${parts.join(', ')}`;
 }
 
+/** Ids of the lines that an approval is about. @param {RecordView} record */
+export function openOf({ criteria }) {
+  return criteria
+    .filter((one) => one.level === 'green' && one.outcome !== 'pass' && one.exemption === null)
+    .map(({ id }) => id);
+}
+
 /** @typedef {{ id: 'review' | 'override', roles: readonly string[], wanted: string | null, refused: string | null }} Approval */
 
 /**
