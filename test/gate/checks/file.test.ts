@@ -18,7 +18,7 @@ const daysAgo = (days: number) =>
 
 describe('the check file: there, and how old', () => {
   it('passes when all files are there', async () => {
-    const files = { 'a.txt': 'a', 'docs/b.md': '' };
+    const files = { 'a.txt': 'a', 'docs/b.md': 'b' };
     expect(await judge(files, { path: ['a.txt', 'docs/b.md'] })).toMatchObject({
       outcome: 'pass',
       text: '2 files are there',
@@ -77,7 +77,7 @@ describe('the check file: there, and how old', () => {
       outcome: 'fail',
       text: 'b/2.dump has 1 B, at least 1kB wanted',
     });
-    expect(await judge({ 'b/1.dump': '' }, { path: 'b/*', files_min: 2 })).toMatchObject({
+    expect(await judge({ 'b/1.dump': 'x' }, { path: 'b/*', files_min: 2 })).toMatchObject({
       text: '1 file, at least 2 wanted',
     });
   });
@@ -120,8 +120,8 @@ describe('the check file: files that say nothing', () => {
 
   it('a version in a pattern is its text', async () => {
     const matches = ['(^|[^\\w.+-])${version}([^\\w.+-]|$)'];
-    expect(await inDoc('## [2.1.0] - today\n', { matches })).toMatchObject({ outcome: 'pass' });
-    for (const text of ['2.1.0-rc1', '2x1y0', '12.1.0', '2.1.01']) {
+    expect(await inDoc('## [v2.1.0] - today\n', { matches })).toMatchObject({ outcome: 'pass' });
+    for (const text of ['v2.1.0-rc1', 'v2x1y0', 'vv2.1.0', 'v2.1.01']) {
       expect(await inDoc(`## ${text}\n`, { matches })).toMatchObject({ outcome: 'fail' });
     }
   });

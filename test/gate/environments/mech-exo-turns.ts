@@ -66,7 +66,7 @@ const ACCESS: readonly MechExoTurn[] = [
       await postgres.query("INSERT INTO users VALUES ('test_admin')");
       return async () => void (await postgres.query("DELETE FROM users WHERE name ~ '^test'"));
     },
-    turns: { test_accounts: '1 rows, none wanted: name test_admin' },
+    turns: { test_accounts: '1 row, none wanted: name test_admin' },
     decision: 'no_go',
   },
   site(
@@ -231,7 +231,7 @@ const PERFORMANCE: readonly MechExoTurn[] = [
         await postgres.query('DELETE FROM pg_stat_statements WHERE calls = 900');
       };
     },
-    turns: { query_performance: '1 rows, none wanted: query SELECT sum(pnl) FROM fills' },
+    turns: { query_performance: '1 row, none wanted: query SELECT sum(pnl) FROM fills' },
     decision: 'no_go',
   },
   file('memory grows by 12 % under load', LOAD, load({ growth: 0.12 }), {
