@@ -33,6 +33,10 @@ export type SignOff = {
   readonly version: string;
   readonly atMs: number;
   readonly note: string | null;
+  /** The words that were signed; absent: whatever the gate says. */
+  readonly statement?: string;
+  /** Approval of a review: criteria that may be open; absent: whichever are. */
+  readonly covers?: readonly string[];
   /** The token by which it came over the API; absent: written by hand, or without tokens. */
   readonly via?: string;
   /** It takes back what the same person has signed before in this role; absent: it signs. */

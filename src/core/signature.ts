@@ -2,17 +2,26 @@
 // has been taken back. Pure. What a signature counts for is decided in src/gate/signed.ts.
 import type { SignOff } from './gate-record.ts';
 
-/** Blanks, and what nobody sees; the pattern of an empty braille cell is one of them. */
-const UNSEEN = /[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+/** Blanks, punctuation, and what nobody sees, such as the pattern of an empty braille cell. */
+const UNSEEN = /[\s\p{P}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
-/** Names are compared as people do: without regard to case, blanks and what nobody sees. */
+/** Names are compared as people do: without regard to case, blanks, punctuation and what nobody sees. */
 export function personOf(name: string): string {
   return name.normalize('NFKC').replaceAll(UNSEEN, '').toLowerCase();
 }
 
-/** Nobody can be held to a name in which nothing can be read. */
-export function isName(name: string): boolean {
-  return /[\p{L}\p{N}]/u.test(personOf(name));
+/** Scripts with letters that look alike; whoever mixes them looks like somebody else. */
+const ALIKE = ['Latin', 'Cyrillic', 'Greek', 'Armenian', 'Cherokee', 'Coptic'].map((script) => ({
+  script,
+  pattern: new RegExp(`\\p{Script=${script}}`, 'u'),
+}));
+
+/** Why nobody can sign with this name; null: it is fine. */
+export function nameFlaw(name: string): string | null {
+  const text = name.normalize('NFKC');
+  if (!/[\p{L}\p{N}]/u.test(personOf(name))) return 'has no letters';
+  const scripts = ALIKE.filter(({ pattern }) => pattern.test(text)).map(({ script }) => script);
+  return scripts.length < 2 ? null : `has letters of ${scripts.join(' and ')}; write it in one`;
 }
 
 /** One person, in one role, for one criterion of one deploy. */

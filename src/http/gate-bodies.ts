@@ -39,6 +39,13 @@ const record = <Value extends z.ZodType>(value: Value, max: number) =>
     .record(z.string().min(1).max(100).transform(oneLine), value)
     .refine((all) => Object.keys(all).length <= max, `at most ${max}`);
 
+const COVERED_MAX = 1_000;
+const covered = z
+  .array(word(100, 'Id of a criterion'))
+  .max(COVERED_MAX)
+  .describe('Approval of a review: the criteria that may be open; without it, whichever are')
+  .optional();
+
 const place = {
   gate: word(100, 'Name of the gate'),
   criterion: word(100, 'Id of the criterion; review or override for those approvals'),
@@ -53,6 +60,11 @@ export const signOffBody = z
     ...place,
     name: person(100, 'Who signs'),
     service,
+    statement: typed(
+      1_000,
+      'The words that are signed: they are compared with those of the gate',
+    ).optional(),
+    covers: covered,
     note: z
       .string()
       .max(2_000)
@@ -70,6 +82,8 @@ export const signOff = z
     name: typed(1_000, 'Who has signed'),
     service,
     note: prose(2_000).nullable(),
+    statement: prose(1_000).describe('The words that were signed').optional(),
+    covers: covered,
     at,
     via: prose(200).describe('The token by which it came').optional(),
     withdrawn: z.literal(true).describe('It takes an earlier one back').optional(),
@@ -225,12 +239,14 @@ export const gateRecordsQuery = z.strictObject({
 export const gateRecordParams = z.strictObject({ id: recordId.describe('Id of the decision') });
 
 export function signOffOf(one: z.output<typeof signOff>): SignOff {
-  const { at: time, withdrawn, service: named, via, note, ...rest } = one;
+  const { at: time, withdrawn, service: named, via, note, statement, covers, ...rest } = one;
   return {
     ...rest,
     note: note === '' ? null : note,
     atMs: Date.parse(time),
     ...(named === undefined ? {} : { service: named }),
+    ...(statement === undefined ? {} : { statement }),
+    ...(covers === undefined ? {} : { covers }),
     ...(via === undefined ? {} : { via }),
     ...(withdrawn === undefined ? {} : { isWithdrawn: true }),
   };

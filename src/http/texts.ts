@@ -1,6 +1,6 @@
 // Texts that people type, as they are taken from outside.
 import { z } from 'zod';
-import { isName } from '../core/signature.ts';
+import { nameFlaw } from '../core/signature.ts';
 import { printable } from '../kit/redact.ts';
 
 /** What a person types: bounded, not cut. What cannot be printed is taken out. */
@@ -10,7 +10,10 @@ export function typed(max: number, what: string) {
 
 /** Who: a signature under nothing that can be read would be nobody's. */
 export function person(max: number, what: string) {
-  const name = z.string().refine(isName, 'wanted a name, with a letter or a digit');
+  const name = z.string().superRefine((text, found) => {
+    const flaw = nameFlaw(text);
+    if (flaw !== null) found.addIssue({ code: 'custom', message: `the name ${flaw}` });
+  });
   return z.string().max(max).transform(oneLine).pipe(name).describe(what);
 }
 

@@ -20,6 +20,8 @@ const SIGN_OFF = z.looseObject({
   version: z.string(),
   atMs: z.number(),
   note: z.string().nullable(),
+  statement: z.string().optional(),
+  covers: z.array(z.string()).optional(),
   via: z.string().optional(),
   isWithdrawn: z.literal(true).optional(),
 });

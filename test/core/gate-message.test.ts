@@ -18,8 +18,8 @@ const bySpark = (criterion: string, role: string, name: string, note: string | n
   signOff(criterion, role, name, { gate: 'spark', environment: 'production', note });
 const OVERRIDE: readonly SignOff[] = [
   bySpark('override', 'cto', 'Carol', 'the headers are set at the edge'),
-  bySpark('override', 'senior_engineer', 'Dave'),
-  bySpark('override', 'senior_engineer', 'Erin'),
+  bySpark('override', 'senior_engineer', 'Dave', 'small'),
+  bySpark('override', 'senior_engineer', 'Erin', 'small'),
 ];
 
 describe('the message of a decision', () => {
@@ -90,7 +90,7 @@ describe('the message of a decision', () => {
       gate: { decision: 'go', isOverridden: true },
     });
     expect(message.lines[0]).toBe(
-      'OVERRIDE by Carol (cto), Dave (senior_engineer), Erin (senior_engineer); risk: the headers are set at the edge (Carol)',
+      'OVERRIDE by Carol (cto), Dave (senior_engineer), Erin (senior_engineer); risk: the headers are set at the edge (Carol); small (Dave); small (Erin)',
     );
   });
 

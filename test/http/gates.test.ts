@@ -51,6 +51,22 @@ const ENTRY = {
 
 const fits = (name: SchemaName, value: unknown) => SCHEMAS[name].safeParse(value).error;
 
+describe('a signature over the API', () => {
+  it('keeps the words that were signed, and what an approval covers', async () => {
+    const { sign, get } = desk();
+    const words = { statement: 'Code review\tcomplete ', covers: ['tests', 'docs'] };
+    const kept = { statement: 'Code review complete', covers: ['tests', 'docs'] };
+    expect(await sign({ ...ENTRY, ...words })).toMatchObject({ status: 201, json: kept });
+    const { json } = await get('/v1/sign-offs?gate=release');
+    expect(json).toMatchObject({ sign_offs: [{ ...kept, name: 'Ada' }] });
+  });
+
+  it.each(['\u0410da King', '..', 'Ada K\u03b9ng'])('is of nobody called %j', async (name) => {
+    const { sign } = desk();
+    expect(await sign({ ...ENTRY, name })).toMatchObject({ status: 400 });
+  });
+});
+
 describe('a record', () => {
   it('comes back from its JSON as it was, whatever it holds', () => {
     const body = gateRecordBody.parse(JSON.parse(JSON.stringify(aRecordBody())));

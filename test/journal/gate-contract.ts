@@ -110,7 +110,11 @@ export function gateContract(store: string, open: () => Promise<OpenedJournal>):
     describe('a signature', () => {
       test('reads back as it was given, also after a restart', async () => {
         const plain = aSignOff({ note: 'a "quote", \0 and 🚀', atMs: T0 + 0.5 });
-        const all = [plain, aSignOff({ via: 'oncall', isWithdrawn: true, service: 'aurora' })];
+        const more = { statement: 'Tests pass', covers: ['a', 'b'] };
+        const all = [
+          plain,
+          aSignOff({ via: 'oncall', isWithdrawn: true, service: 'aurora', ...more }),
+        ];
         for (const signOff of all) await journal.addSignOff(signOff);
         expect(await journal.signOffs({ gate: 'testnet', limit: 9 })).toEqual(all);
         await reopen();

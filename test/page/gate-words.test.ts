@@ -12,6 +12,7 @@ import {
   approvalsOf,
   isMissing,
   newestOf,
+  openOf,
   placesOf,
   quoted,
   reasonsOf,
@@ -50,6 +51,23 @@ function criterion(over: Partial<CriterionView>): CriterionView {
   const base = { id: 'c', title: 'C', section: null, level: 'green', outcome: 'pass' } as const;
   return { ...base, exemption: null, checks: [], signOffs: [], ...over };
 }
+
+describe('the approval of a review', () => {
+  it('is for the green lines that are open now', () => {
+    const exemption: CriterionView['exemption'] = {
+      ...{ criterion: 'd', by: 'Ada', reason: 'none', until: iso(T0) },
+      kind: 'waiver',
+    };
+    const criteria = [
+      criterion({ id: 'a', outcome: 'fail' }),
+      criterion({ id: 'b', outcome: 'unknown' }),
+      criterion({ id: 'c' }),
+      criterion({ id: 'd', outcome: 'fail', exemption }),
+      criterion({ id: 'e', level: 'yellow', outcome: 'fail' }),
+    ];
+    expect(openOf(view(notReady(T0), { criteria }))).toEqual(['a', 'b']);
+  });
+});
 
 describe('a record on the page', () => {
   it('has lists of checks as lists, and names of tools as they are', () => {

@@ -19,6 +19,7 @@ import { createQuery, type PrometheusOptions } from '../../source/prometheus-api
 import { promqlOf } from '../../source/promql.ts';
 import { createScrapeSource, type ScrapeOptions, SHARE_MS } from '../../source/scrape.ts';
 import type { CheckResult, CheckTools } from '../check.ts';
+import { aheadText } from '../figure.ts';
 import type { GateSource, MadeCheck, MakeTools } from '../kinds.ts';
 import { exhibit, fail, pass, unknown } from '../result.ts';
 import { limitWords, type Meaning, ofPolicy, writtenHere } from './indicator-meaning.ts';
@@ -166,6 +167,8 @@ function judged(
     return unknown(text, parts);
   }
   const { value, counts } = reading;
+  const ahead = aheadText(limit.comparator, unit, value);
+  if (ahead !== null) return unknown(`${title}: ${ahead}`, parts);
   const of = counts === undefined ? '' : ` (of ${counts.total})`;
   const text = `${title} ${formatValue(value, unit)}${of}, ${limitWords(input)} wanted`;
   return (met(limit, value, absolute, undefined) ? pass : fail)(text, parts);

@@ -53,13 +53,21 @@ function linesOf(text: string): readonly string[] {
   return text.split(/\r?\n/).map((line) => line.slice(0, LINE_CHARS_MAX));
 }
 
-/** The date behind a text, in the first line that has both. */
+/** The date behind a text, in the first line that has both: "Date" is no part of "Update". */
 export function dayAfter(document: string, after: string): Day | null {
-  const sought = after.toLowerCase();
+  const [first = '', last = ''] = [after.at(0), after.at(-1)];
+  const escaped = after.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const isLetter = (one: string) => /[\p{L}\p{N}]/u.test(one);
+  const [before, behind] = [
+    isLetter(first) ? '(?<![\\p{L}\\p{N}])' : '',
+    isLetter(last) ? '(?![\\p{L}\\p{N}])' : '',
+  ];
+  const pattern = new RegExp(`${before}${escaped}${behind}`, 'giu');
   for (const line of linesOf(document)) {
-    const at = line.toLowerCase().indexOf(sought);
-    const day = at === -1 ? null : dayIn(line.slice(at + after.length));
-    if (day !== null) return day;
+    for (const match of line.matchAll(pattern)) {
+      const day = dayIn(line.slice(match.index + after.length));
+      if (day !== null) return day;
+    }
   }
   return null;
 }

@@ -42,11 +42,13 @@ function signRoute({ gates, logger }: RouteDeps): RouteSpec {
       problems: ['conflict'],
     },
     async ({ body, token, reply }) => {
-      const { service, note = '', withdrawn = false, ...rest } = body;
+      const { service, statement, covers, note = '', withdrawn = false, ...rest } = body;
       const signOff = await gates.sign({
         ...rest,
         note: note === '' ? null : note,
         ...(service === undefined ? {} : { service }),
+        ...(statement === undefined ? {} : { statement }),
+        ...(covers === undefined ? {} : { covers }),
         ...(token === null ? {} : { via: token }),
         ...(withdrawn ? { isWithdrawn: true } : {}),
       });

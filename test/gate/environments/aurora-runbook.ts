@@ -1,6 +1,6 @@
 // What turns each line of Aurora's runbook before the deploy. It has no yellow: all are NO-GO.
 import { Client } from 'pg';
-import { events, FLOWS, file, gone, old, twoTests } from './aurora-parts.ts';
+import { events, FLOWS, file, gone, LOG, old, twoTests } from './aurora-parts.ts';
 import {
   API_KEY,
   AWS,
@@ -19,6 +19,7 @@ import {
   banditJson,
   benchmarkJson,
   coverageXml,
+  jsonLines,
   junitXml,
   mutationJson,
   safetyJson,
@@ -204,8 +205,11 @@ const reports: readonly RunbookTurn[] = [
   turn('the XAI validator finds a fault', says('python', PYTHON.xai, 'line 12: no trace_id'), {
     xai_validation: 'command: exit code 1, 0 wanted: line 12: no trace_id',
   }),
+  turn('the log of the session is of the day before', old(LOG, jsonLines(FLOWS)), {
+    xai_validation: 'the newest event is 1d1h old, at most 1d wanted',
+  }),
   turn('an event is not as in the schema', events({ ...FLOWS[0], price: 'high' }), {
-    xai_validation: 'audit_log: 1 lines are not valid (1 not as in the schema)',
+    xai_validation: 'audit_log: 1 line is not valid (1 not as in the schema)',
   }),
   turn('bandit finds something high', file('artifacts/bandit.json', banditJson(['HIGH'])), {
     security_scan: 'scan: 1 high or worse, at most 0 wanted',

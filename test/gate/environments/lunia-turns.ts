@@ -188,6 +188,14 @@ const SECURITY: readonly LuniaTurn[] = [
     waf: 'systemd: crowdsec.service is inactive (dead)',
   }),
   site(
+    'the firewall refuses everything, attack or not',
+    'firewall',
+    { 'GET /?q=hello': { status: 403, body: 'Forbidden' } },
+    {
+      waf: 'status 403, status 200 wanted',
+    },
+  ),
+  site(
     'the firewall lets an attack through',
     'firewall',
     { 'GET /': { body: '<html>' } },
@@ -241,7 +249,7 @@ const HOSTS: readonly LuniaTurn[] = [
   program(
     'a second swap is not encrypted',
     'lsblk',
-    { args: DISKS, out: 'disk\npart  [SWAP]\ncrypt [SWAP]\n' },
+    { args: DISKS, out: 'disk\nlvm   [SWAP]\ncrypt [SWAP]\n' },
     { encrypted_swap: 'the output matches (part|disk)' },
   ),
   unit('the bot does not start with the machine', SERVICES, 'active disabled', {

@@ -118,7 +118,10 @@ function worldAt({ host, postgres, own }: Places<LuniaOwn>): World {
     },
     sites: {
       api: { 'GET /healthz': {}, 'GET /metrics': { body: `${METRICS.join('\n')}\n` } },
-      firewall: { 'GET /': { status: 403, body: 'Forbidden' } },
+      firewall: {
+        'GET /': { status: 403, body: 'Forbidden' },
+        'GET /?q=hello': { body: '<html>' },
+      },
       vault: { 'GET /v1/sys/health': { body: { initialized: true, sealed: false } } },
       redis: {},
       llm: { 'GET /v1/models': { body: { data: [] } } },

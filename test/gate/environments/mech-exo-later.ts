@@ -344,6 +344,15 @@ const WEEK_TURNS: readonly Turn[] = [
     { daily_reporting: 'reports/daily/day-1.html is 5d old, at most 4d wanted' },
   ),
   turn(
+    'five reports are there, and four of them are of last year',
+    {
+      files: Object.fromEntries(
+        [2, 3, 4, 5].map((day) => [report(day), { body: '<html>', ageHours: 24 * (395 + day) }]),
+      ),
+    },
+    { daily_reporting: 'is 400d old, at most 9d wanted' },
+  ),
+  turn(
     'there are 4 daily reports',
     { files: { [report(3)]: null } },
     {

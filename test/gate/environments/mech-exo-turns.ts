@@ -66,7 +66,7 @@ const ACCESS: readonly MechExoTurn[] = [
       await postgres.query("INSERT INTO users VALUES ('test_admin')");
       return async () => void (await postgres.query("DELETE FROM users WHERE name ~ '^test'"));
     },
-    turns: { test_accounts: '1 rows, none wanted: name test_admin' },
+    turns: { test_accounts: '1 row, none wanted: name test_admin' },
     decision: 'no_go',
   },
   site(
@@ -108,8 +108,14 @@ const BACKUPS: readonly MechExoTurn[] = [
     { body: 'PGDMP', ageHours: 25 },
     { daily_backups: 'file: backups/mech-exo/1.dump is 1d1h old, at most 1d wanted' },
   ),
+  file('the newest backup is empty', 'backups/mech-exo/1.dump', '', {
+    daily_backups: 'file: backups/mech-exo/1.dump is empty',
+  }),
   file('backups are kept for 14 days', 'etc/mech-exo/backup.yaml', 'retention_days: 14\n', {
-    retention: 'lacks "retention_days: 30"',
+    retention: 'does not match ^[ \\t]*retention_days:',
+  }),
+  file('only a comment speaks of 30 days', 'etc/mech-exo/backup.yaml', '# retention_days: 30\n', {
+    retention: 'does not match ^[ \\t]*retention_days:',
   }),
   program(
     'replication is switched off',
@@ -191,7 +197,7 @@ const MONITORING: readonly MechExoTurn[] = [
     'the quiet hours begin at 21:00',
     'config/mech-exo.yaml',
     shipped('mech-exo.yaml').replace('from: "22:00"', 'from: "21:00"'),
-    { quiet_hours: 'config/mech-exo.yaml lacks "quiet_hours' },
+    { quiet_hours: 'config/mech-exo.yaml does not match ^[^#\\n]*quiet_hours' },
   ),
   site(
     'Prometheus is not ready',
@@ -225,7 +231,7 @@ const PERFORMANCE: readonly MechExoTurn[] = [
         await postgres.query('DELETE FROM pg_stat_statements WHERE calls = 900');
       };
     },
-    turns: { query_performance: '1 rows, none wanted: query SELECT sum(pnl) FROM fills' },
+    turns: { query_performance: '1 row, none wanted: query SELECT sum(pnl) FROM fills' },
     decision: 'no_go',
   },
   file('memory grows by 12 % under load', LOAD, load({ growth: 0.12 }), {
@@ -247,7 +253,7 @@ const CONFIGURATION: readonly MechExoTurn[] = [
     },
   ),
   file('there are no rate limits', 'config/production.yaml', 'broker: {}\n', {
-    rate_limits: 'lacks "rate_limit"',
+    rate_limits: 'does not match ^[^#\\n]*\\brate_limit',
   }),
   variable(
     '10 % go to the canary',
@@ -264,7 +270,7 @@ const CONFIGURATION: readonly MechExoTurn[] = [
     },
   ),
   file('a line of the audit trail is torn', AUDIT, `${jsonLines(audited)}{"id": 4, "pri\n`, {
-    audit_trail: '1 lines are not valid (1 no JSON)',
+    audit_trail: '1 line is not valid (1 no JSON)',
   }),
 ];
 
@@ -314,7 +320,10 @@ const DAY_BEFORE: readonly MechExoTurn[] = [
     contacts: 'docs/CONTACTS.md contains "[Name, Phone]"',
   }),
   file('the release notes are those of before', 'CHANGELOG.md', '# v0.4.9\n', {
-    release_notes: 'CHANGELOG.md lacks "v0.5.0"',
+    release_notes: 'CHANGELOG.md does not match ',
+  }),
+  file('the release notes are those of a candidate', 'CHANGELOG.md', '# v0.5.0-rc1\n', {
+    release_notes: 'v0\\.5\\.0',
   }),
   file('the rollback plan has a gap', 'docs/ROLLBACK.md', '# Roll back\n\nTBD\n', {
     rollback_documented: 'docs/ROLLBACK.md contains "TBD"',

@@ -90,6 +90,7 @@ const FILES: World['files'] = {
   [CHECKLIST]: checklist(),
   'coverage/coverage-summary.json': istanbulSummary(962),
   'pacts/web-api.json': '{"consumer":{"name":"web"},"provider":{"name":"api"}}',
+  'artifacts/junit/unit.xml': junit({ of: 'tests.unit.test_orders' }),
   'artifacts/junit/contract.xml': junit({ of: 'tests.contract.test_api' }),
   'artifacts/junit/chaos.xml': junit({ of: 'tests.chaos.test_toxiproxy' }),
   'artifacts/junit/execution.xml': junit({ of: 'tests.execution.test_orders' }),
@@ -165,7 +166,7 @@ function worldAt({ host, postgres, own }: Places<SparkOwn>): World {
       GITHUB_TOKEN: github.token,
       GRAFANA_TOKEN: grafana.token,
       PGBOUNCER_PASSWORD: pool.password,
-      DATABASE_URL: postgres.url,
+      DATABASE_URL: gateUrl(postgres),
     },
     sites: {
       web: {
@@ -197,9 +198,22 @@ export const SPARK: Setup<SparkOwn> = {
   world: worldAt,
 };
 
+/** A role that may read the tables and what others run, and nothing else. */
+const GATE_ROLE = 'canary_gate';
+const GATE_PASSWORD = 'gate-1815';
+
+function gateUrl(postgres: PostgresServer): string {
+  const url = new URL(postgres.url);
+  url.username = GATE_ROLE;
+  url.password = GATE_PASSWORD;
+  return url.href;
+}
+
 /** What the tables and views of Spark's database hold. */
 export async function fillDatabase(postgres: PostgresServer): Promise<void> {
   await postgres.query(`
+    CREATE ROLE ${GATE_ROLE} LOGIN PASSWORD '${GATE_PASSWORD}';
+    GRANT pg_read_all_stats TO ${GATE_ROLE};
     CREATE TABLE backup_status (name text, last_backup timestamptz, last_pitr_test timestamptz);
     INSERT INTO backup_status
       VALUES ('spark_trading', now() - interval '3 hours', now() - interval '2 days');
@@ -215,6 +229,7 @@ export async function fillDatabase(postgres: PostgresServer): Promise<void> {
     CREATE VIEW public.pg_stat_activity AS
       SELECT pid, state, backend_type, query_start FROM pg_catalog.pg_stat_activity
       UNION ALL SELECT * FROM old_queries;
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${GATE_ROLE};
     ALTER DATABASE postgres SET search_path = public, pg_catalog;`);
   await archiveBy(postgres, 'true');
 }

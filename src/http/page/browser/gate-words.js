@@ -138,7 +138,7 @@ export function reasonsOf({ reasons, criteria }) {
   });
 }
 
-const UNSEEN = /[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+const UNSEEN = /[\s\p{P}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
 /**
  * Names are compared as src/core/signature.ts does.
@@ -267,6 +267,13 @@ export function sinceText(record) {
     back > 0 && `${back} ${back === 1 ? 'signature' : 'signatures'} taken back`,
   ].filter((part) => part !== false);
   return parts.length === 0 ? null : `Since this decision: ${parts.join(', ')}`;
+}
+
+/** Ids of the lines that an approval is about. @param {RecordView} record */
+export function openOf({ criteria }) {
+  return criteria
+    .filter((one) => one.level === 'green' && one.outcome !== 'pass' && one.exemption === null)
+    .map(({ id }) => id);
 }
 
 /** @typedef {{ id: 'review' | 'override', roles: readonly string[], wanted: string | null, refused: string | null }} Approval */
