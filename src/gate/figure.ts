@@ -4,7 +4,7 @@ import { FIGURE_COMPARATORS, type FigureInput } from '../config/gate-checks/limi
 import { met } from '../core/limit.ts';
 import { formatNumber, formatValue, parseQuantity } from '../core/quantity.ts';
 import type { TemplateValues } from '../core/template.ts';
-import { FUTURE_MAX_MS } from './report/age.ts';
+import { FUTURE_MAX_MS } from '../kit/written-time.ts';
 
 export type Judged =
   /** `text`: "81 %, at least 80% wanted". */
