@@ -200,7 +200,8 @@ export function readZap(report: unknown): ScanRead {
     listIn(site, 'alerts').map((one): Finding => {
       const risk = numberOf(field(one, 'riskcode'));
       const id = textIn(one, 'alertRef') ?? textIn(one, 'pluginid') ?? 'an alert';
-      const severity = risk === null ? 'unrated' : (ZAP[risk] ?? 'unrated');
+      const isKnown = risk !== null && Object.hasOwn(ZAP, risk);
+      const severity = isKnown ? (ZAP[risk] ?? 'unrated') : 'unrated';
       return { id, severity, where: textIn(site, '@name') ?? '' };
     }),
   );
