@@ -8,12 +8,13 @@ import {
   readlink,
   rename,
   rm,
+  stat,
   truncate,
   utimes,
   writeFile,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { OTHERS_MAX } from '../../src/source/audit-log/newest.ts';
 import { counts, event, following, lines, untraced } from '../support/audit-log.ts';
 import { T0 } from '../support/build.ts';
@@ -27,6 +28,17 @@ const blind = (reason: string, words: string) => ({
   detail: expect.stringContaining(words),
 });
 const broken = (count: number) => lines(...Array.from({ length: count }, () => '{"ts": broken'));
+
+/** Until the stamps of the disk have gone on. */
+async function laterThan(path: string): Promise<void> {
+  const { birthtimeMs } = await stat(path);
+  const probe = `${path}-probe`;
+  await vi.waitFor(async () => {
+    await writeFile(probe, '');
+    expect((await stat(probe)).mtimeMs).toBeGreaterThan(birthtimeMs);
+  });
+  await rm(probe);
+}
 
 async function openIn(folder: string): Promise<readonly string[]> {
   const names = await readdir('/proc/self/fd');
@@ -121,6 +133,59 @@ describe('several files of a log', () => {
     await writeFile(log.at('events-other.jsonl'), lines(untraced(1_300)));
     await writeFile(log.path, lines(event(5_000)));
     expect(await log.read(10_000)).toMatchObject(counts(3, 4));
+  });
+
+  it.each(['events-2.jsonl', 'events.jsonl-1h', 'events-a.jsonl', 'events.jsonl.2x'])(
+    'another log beside it, %s, is never read',
+    async (name) => {
+      const log = await following();
+      await writeFile(log.at(name), lines(event(900), event(1_000)));
+      await writeFile(log.path, lines(untraced(1_000)));
+      expect(await log.read(2_000)).toMatchObject(counts(1, 1));
+      await appendFile(log.at(name), lines(event(3_000)));
+      expect(await log.read(4_000)).toMatchObject(counts(1, 1));
+    },
+  );
+
+  it.each(['events.jsonl.2', 'events.2.jsonl', 'events.jsonl-20260101'])(
+    'another log that is written beside it is not read, also with the name %s',
+    async (name) => {
+      const log = await following();
+      await writeFile(log.path, lines(untraced(1_000)));
+      await laterThan(log.path);
+      await writeFile(log.at(name), lines(event(900), event(1_000)));
+      expect(await log.read(2_000)).toMatchObject(counts(1, 1));
+      await appendFile(log.at(name), lines(event(3_000)));
+      expect(await log.read(4_000)).toMatchObject(counts(1, 1));
+      await rename(log.path, log.at('events.jsonl.1'));
+      await writeFile(log.path, lines(untraced(5_000)));
+      expect(await log.read(6_000)).toMatchObject(counts(2, 2));
+    },
+  );
+
+  it('another log that was quiet at a rotation blinds once it grows, then never counts', async () => {
+    const log = await following();
+    await writeFile(log.at('events.jsonl.2'), lines(event(1_000)));
+    await writeFile(log.path, lines(untraced(1_100)));
+    expect(await log.read(2_000)).toMatchObject(counts(1, 2));
+    await appendFile(log.at('events.jsonl.2'), lines(event(3_000)));
+    expect(await log.read(4_000)).toMatchObject(blind('unreachable', 'cannot all be read'));
+    await appendFile(log.path, lines(untraced(63_000)));
+    await appendFile(log.at('events.jsonl.2'), lines(event(63_000)));
+    expect(await log.read(65_000)).toMatchObject(counts(1, 1));
+    await rename(log.path, log.at('events.jsonl.1'));
+    await writeFile(log.path, lines(untraced(66_000)));
+    expect(await log.read(67_000)).toMatchObject(counts(2, 2));
+  });
+
+  it('one that was written until the writer had opened the new one is read', async () => {
+    const log = await following();
+    await writeFile(log.at('events.jsonl.1'), lines(untraced(1_000)));
+    await writeFile(log.path, lines(event(2_000)));
+    const bornS = (await stat(log.path)).birthtimeMs / 1_000;
+    await utimes(log.at('events.jsonl.1'), bornS + 3, bornS + 3);
+    await utimes(log.path, bornS + 60, bornS + 60);
+    expect(await log.read(3_000)).toMatchObject(counts(1, 2));
   });
 
   it('a copy beside the log counts once, also when the log is truncated then', async () => {

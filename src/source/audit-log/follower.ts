@@ -1,6 +1,6 @@
 // Follows a log through its files: rotated away, truncated, copied over, or a new one for each
-// session. What was renamed is read to its end; nothing is read twice. Each file fails by itself.
-// Bounded in files and bytes.
+// session. What was renamed is read until it was quiet for a minute; nothing is read twice, and no
+// other log that is written besides it. Each file fails by itself. Bounded in files and bytes.
 import { stat } from 'node:fs/promises';
 import type { Line } from './lines.ts';
 import { type HaveRead, LogFile, type Opened, openLog, type ReadOn } from './log-file.ts';
@@ -56,6 +56,8 @@ export class Follower {
   /** The one that is written last comes last. Closed ones are in no list but `#retired`. */
   #known: readonly Known[] = [];
   #retired: readonly Known[] = [];
+  /** Files that have the name of a rotated one, but were written besides the log. */
+  #foreign: readonly string[] = [];
   #seenAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(report: string, folder: string) {
@@ -102,30 +104,46 @@ export class Follower {
     if (opened === null) return `${newest} is no regular file; name the log itself`;
     const before = this.#known;
     const current = await this.#use(opened, newest, request);
+    current.file.thaw();
     this.#seenAtMs = request.atMs;
     if (!isPattern(this.#report) && !before.includes(current)) {
       // Between this file and the one before there may have been others.
-      const rotated = await rotatedFrom(newest, request.keepFromMs);
+      const isForeign = (key: string) => this.#foreign.includes(key) && !this.#isKnown(key);
+      const rotated = await rotatedFrom(newest, request.keepFromMs, isForeign);
+      const written = rotated.foreign.filter((key) => !this.#isKnown(key));
+      this.#foreign = [...this.#foreign, ...written].slice(-RETIRED_MAX);
       if (rotated.isCut) request.onLost();
-      for (const other of rotated.others) await this.#add(other, request);
+      for (const other of rotated.others) await this.#add(other, request, true);
       this.#known = [...this.#known.filter((one) => one !== current), current];
     }
     return null;
   }
 
-  /** One that was written, too. */
-  async #add(path: string, request: FollowRequest): Promise<void> {
+  /** One that was written, too; of one that was found by its name, what is in it now. */
+  async #add(path: string, request: FollowRequest, isByName = false): Promise<void> {
     const opened = await openLog(path).catch((error: unknown) => {
       const code = codeOf(error);
       // Renamed since: it will be found by its new name.
       if (code !== 'ENOENT' && code !== 'ENOTDIR') request.onLost();
       return null;
     });
-    if (opened !== null) await this.#use(opened, path, request);
+    if (opened === null) return;
+    const isRead = ({ file }: Known) => file.isFrozen && file.key === opened.key;
+    if (isByName && [...this.#known, ...this.#retired].some(isRead)) {
+      await opened.handle.close();
+      return;
+    }
+    await this.#use(opened, path, request, isByName);
   }
 
-  async #use(opened: Opened, path: string, { atMs }: FollowRequest): Promise<Known> {
-    const known = await this.#knownAs(opened, path, atMs).catch(async (error: unknown) => {
+  async #use(
+    opened: Opened,
+    path: string,
+    { atMs }: FollowRequest,
+    isByName = false,
+  ): Promise<Known> {
+    const found = this.#knownAs(opened, path, atMs, isByName);
+    const known = await found.catch(async (error: unknown) => {
       await opened.handle.close();
       throw error;
     });
@@ -135,7 +153,7 @@ export class Follower {
     return known;
   }
 
-  async #knownAs(opened: Opened, path: string, atMs: number): Promise<Known> {
+  async #knownAs(opened: Opened, path: string, atMs: number, isByName: boolean): Promise<Known> {
     const same = this.#known.find(({ file }) => file.key === opened.key);
     if (same !== undefined) {
       if (same.isBroken) await same.file.continueIn(opened);
@@ -164,6 +182,7 @@ export class Follower {
       if (one.path === path || !(await one.file.isContinuedBy(opened))) continue;
       return { ...one, file: one.file.continuedAs(opened), path };
     }
+    if (isByName) await file.freeze();
     const sinceMs = Number.NEGATIVE_INFINITY;
     return { file, path, sinceMs, usedAtMs: atMs, isBroken: false };
   }
@@ -177,7 +196,10 @@ export class Follower {
       const isLast = index === all.length - 1;
       const isQuiet = atMs - known.usedAtMs > LINGER_MS;
       const isSpare = index < all.length - FILES_MAX && known.usedAtMs < atMs;
-      const isOver = !isLast && (isQuiet || isSpare);
+      const isForeign = !isLast && (await known.file.isGrownPastEnd().catch(() => false));
+      // It had the name of a file of this log, and was counted: it is another log.
+      if (isForeign) request.onLost();
+      const isOver = !isLast && (isQuiet || isSpare || isForeign);
       const read = await this.#readOne(known, { ...request, budget, isOver }).catch(codeOf);
       if (typeof read === 'string') {
         known.isBroken = true;
@@ -201,6 +223,10 @@ export class Follower {
       }
     }
     return followed;
+  }
+
+  #isKnown(key: string): boolean {
+    return [...this.#known, ...this.#retired].some(({ file }) => file.key === key);
   }
 
   async #drop(known: Known): Promise<void> {

@@ -59,6 +59,8 @@ export class LogFile {
   #mark: Buffer = Buffer.alloc(0);
   /** Within a line that is too long, or of which the beginning was left out. */
   #isSkipping = false;
+  /** It is read up to there; null: as far as it grows. */
+  #endAt: number | null = null;
 
   constructor(opened: Opened) {
     this.#opened = opened;
@@ -81,6 +83,23 @@ export class LogFile {
   /** It holds no more than the other one does, from the beginning. */
   async isWithin(other: LogFile): Promise<boolean> {
     return new LogFile(this.#opened).isContinuedBy(other.#opened);
+  }
+
+  get isFrozen(): boolean {
+    return this.#endAt !== null;
+  }
+
+  /** Only what is in it now is read. */
+  async freeze(): Promise<void> {
+    this.#endAt = await this.size();
+  }
+
+  thaw(): void {
+    this.#endAt = null;
+  }
+
+  async isGrownPastEnd(): Promise<boolean> {
+    return this.#endAt !== null && (await this.size()) > this.#endAt;
   }
 
   async size(): Promise<number> {
@@ -118,7 +137,7 @@ export class LogFile {
   async readOn(request: ReadOn): Promise<HaveRead> {
     const { budget, signal, onLine, isOver = false } = request;
     const { handle } = this.#opened;
-    const size = await this.size();
+    const size = Math.min(await this.size(), this.#endAt ?? Number.POSITIVE_INFINITY);
     if (await this.#findStart(size, request.isOld)) request.onCut();
     const start = this.#offset ?? 0;
     const splitter = new Splitter(onLine, this.#isSkipping);

@@ -19,7 +19,14 @@ export type Found =
     }
   | { readonly kind: 'none' | 'too_many'; readonly detail: string };
 
-type Entry = { readonly path: string; readonly writtenMs: number; readonly stamp: string };
+type Entry = {
+  readonly path: string;
+  readonly key: string;
+  readonly writtenMs: number;
+  /** Infinity: the file system does not say. */
+  readonly bornMs: number;
+  readonly stamp: string;
+};
 
 export const isPattern = (path: string) => /[*?[\]{}]/.test(path);
 
@@ -65,38 +72,64 @@ export class Matches {
   }
 }
 
-/** What loggers and logrotate put behind a name: a number, a date, or one of these words. */
-const ROTATED = /^[.-](?:\d|(?:old|prev|bak)$)/;
+/** A day, or the seconds since 1970, and what may follow to tell files of one day apart. */
+const DATE = String.raw`[.-](?:20\d\d-?[01]\d-?[0-3]\d[\dT_.:Z+-]*|\d{10,})`;
+/** What loggers and logrotate put behind a name; `-2` or `-1h` would be another log. */
+const BEHIND = new RegExp(String.raw`^(?:${DATE}|\.\d+|[.-](?:old|prev|bak))$`);
+/** And before its extension. */
+const WITHIN = new RegExp(String.raw`^(?:${DATE}|\.\d+)$`);
+/** After a new file began, who has the old one open may write to it for so long. */
+const REOPEN_MS = 5_000;
+/** What was quiet for so long, while the log was written, is over. */
+const QUIET_MS = 30_000;
 
-/** What a log was renamed to: `events.jsonl.1`, `events.jsonl-20260101`, `events-20260101.jsonl`. */
+export type Rotated = {
+  readonly others: readonly string[];
+  readonly isCut: boolean;
+  /** Of files that have such a name, but are written besides the log. */
+  readonly foreign: readonly string[];
+};
+
+/**
+ * What a log was renamed to: `events.jsonl.1`, `events.jsonl-20260101`, `events-20260101.jsonl`.
+ * What is written besides the file that is the log now is another log with such a name.
+ */
 export async function rotatedFrom(
   path: string,
   sinceMs: number,
-): Promise<{ readonly others: readonly string[]; readonly isCut: boolean }> {
+  isForeign: (key: string) => boolean = () => false,
+): Promise<Rotated> {
   const [folder, name] = [dirname(path), basename(path)];
   const { name: stem, ext } = parse(path);
   const isRotated = (one: string) =>
-    (one.startsWith(name) && ROTATED.test(one.slice(name.length))) ||
-    (one !== name &&
-      one.startsWith(stem) &&
+    (one.startsWith(name) && BEHIND.test(one.slice(name.length))) ||
+    (one.startsWith(stem) &&
       one.endsWith(ext) &&
-      ROTATED.test(one.slice(stem.length)));
+      WITHIN.test(one.slice(stem.length, one.length - ext.length)));
+  const current = await entryOf(path);
+  if (current === null) return { others: [], isCut: false, foreign: [] };
+  const isOver = ({ writtenMs }: Entry) =>
+    writtenMs <= current.bornMs ||
+    (writtenMs <= current.bornMs + REOPEN_MS && writtenMs + QUIET_MS < current.writtenMs);
   // A folder may be closed to canaryd while the log in it is not.
   const names = (await readdir(folder).catch(() => [])).filter(isRotated);
   const entries: Entry[] = [];
   for (const one of names.slice(0, ENTRIES_MAX)) {
     const entry = await entryOf(join(folder, one));
-    if (entry !== null && entry.writtenMs >= sinceMs) entries.push(entry);
+    if (entry !== null && entry.writtenMs >= sinceMs && !isForeign(entry.key)) entries.push(entry);
   }
-  const { others, isCut } = latest(sorted(entries));
-  return { others, isCut: isCut || names.length > ENTRIES_MAX };
+  const { others, isCut } = latest(sorted(entries.filter(isOver)));
+  const foreign = entries.filter((entry) => !isOver(entry)).map(({ key }) => key);
+  return { others, isCut: isCut || names.length > ENTRIES_MAX, foreign };
 }
 
 async function entryOf(path: string): Promise<Entry | null> {
   const found = await stat(path).catch(() => null);
   if (found === null || !found.isFile()) return null;
-  const { dev, ino, size, mtimeMs } = found;
-  return { path, writtenMs: mtimeMs, stamp: `${dev}:${ino}:${size}:${mtimeMs}` };
+  const { dev, ino, size, mtimeMs, birthtimeMs } = found;
+  const bornMs = birthtimeMs > 0 ? birthtimeMs : Number.POSITIVE_INFINITY;
+  const key = `${dev}:${ino}`;
+  return { path, key, writtenMs: mtimeMs, bornMs, stamp: `${key}:${size}:${mtimeMs}` };
 }
 
 function sorted(entries: readonly Entry[]): readonly Entry[] {
