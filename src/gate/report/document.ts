@@ -79,7 +79,7 @@ const OPEN_BOX = /^\s*(?:[-*+]|\d+[.)])?\s*\[ ?\]/;
 const words = (list: string) => new RegExp(`(?<![\\w-])(?:${list})(?![\\w-])`, 'i');
 const REFUSED = words(
   'no|not|no-go|nogo|never|nobody|none|n/a|n\\.a\\.|reject\\w*|declin\\w*|refus\\w*|denied|den(?:y|ies)|' +
-    'veto\\w*|object\\w*|against|disapprov\\w*|unapproved|unsigned|revok\\w*|withdr\\w*|abstain\\w*|' +
+    'veto\\w*|object\\w*|against|disagree\\w*|disapprov\\w*|unapproved|unsigned|revok\\w*|withdr\\w*|abstain\\w*|' +
     "\\w+n['\u2019]t|cannot|nein|nicht|keine?|abgelehnt|" +
     'block(?:s|ed|ing|ers?)?|fail(?:s|ed|ing|ures?)?|stop(?:s|ped|ping)?',
 );
@@ -104,8 +104,12 @@ const FINE = new RegExp(
   'gi',
 );
 /** Words of a refusal that are also names: Will Smith, Tom Leave, No Jae-won. */
-const NAMED =
-  /\b(?:Will|Hold|Leave|Open) (?!Approv|Sign|Not|Be\b)\p{Lu}\p{Ll}+|\bNo (?!Sign-|Go-)\p{Lu}\p{Ll}+-\p{Ll}+|\b(?!(?:On|Still|Is|Not|Now|Remains|Currently|Will) )\p{Lu}\p{Ll}+ (?:Hold|Leave|Open)\b/gu;
+const NAMED = new RegExp(
+  '\\b(?:Will|Hold|Leave|Open) (?!Approv|Sign|Not|Be\\b)\\p{Lu}\\p{Ll}+|' +
+    '\\bNo (?!Sign-|Go-)\\p{Lu}\\p{Ll}+-\\p{Ll}+|' +
+    '\\b(?!(?:On|Still|Is|Not|Now|Remains|Currently|Will) )\\p{Lu}\\p{Ll}+ (?:Hold|Leave|Open)\\b',
+  'gu',
+);
 const STATED = /\b(?:approv(?:ed|als?)|signed|signatures?|sign-?offs?)\b/i;
 const DONE = 'approved|signed(?:[- ]off)?|agreed|accepted|granted|confirmed';
 const AGREED = words(`${DONE}|yes|ok|go`);
@@ -174,7 +178,10 @@ function plainOf(text: string, name: string | undefined): string {
 /** Whole words beside each other are this person's name. */
 function isNamed(text: string, name: string): boolean {
   const wanted = personOf(name);
-  const parts = text.split(/[\s|,;:=/()<>[\]–—]+/).map(personOf);
+  const parts = text
+    .split(/[\s|,;:=/()<>[\]–—]+/)
+    .map(personOf)
+    .filter(Boolean);
   return parts.some((_, first) => {
     let joined = '';
     for (let at = first; at < parts.length && joined.length < wanted.length; at += 1) {

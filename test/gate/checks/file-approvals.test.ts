@@ -84,7 +84,7 @@ describe('a document does not approve', () => {
     ...['changes wanted', 'X', '\u274c Ada King', '\u2610 Ada King', 'approved if tests pass'],
     ...['nein', 'No', 'NO', 'On Hold', 'Ada King, on leave', 'No Approval', 'No Sign-off'],
     ...['approved once it works', 'approval requested', 'asked Ada', '\ud83d\udc4e', 'will sign'],
-    ...['reminded', 'due', 'to sign'],
+    ...['reminded', 'due', 'to sign', 'disagreed', 'Still Open'],
   ])('under a heading, with a date or without: %j', (said) => {
     expect(stateOf(under(`CTO: ${said}`))).toBe('open');
     expect(stateOf(under(`CTO: ${said}, 2026-11-20`))).toBe('open');
