@@ -81,12 +81,13 @@ export const fileSchema = mapping({
   approved_by: approversSchema
     .optional()
     .describe(
-      'For each role a line with its approval: "CTO: Ada King" or a table row with the role that ' +
-        'is filled to its end, under a heading or table head that says approval or sign-off; a ' +
-        'line that says it itself, such as "CTO: approved, Ada King" or "- [x] CTO: Ada King"; or ' +
-        '"Approved by: CTO, DevOps Lead". A line of the role that is open or refuses (no, N/A, ' +
-        'vetoed, an empty box) counts more than any other; a phone number or an address is no ' +
-        'approval.',
+      'For each role a line with its approval: one that says so, such as "CTO: approved, Ada ' +
+        'King" or "- [x] CTO: Ada King"; "Approved by: CTO, DevOps Lead"; or, under a heading or ' +
+        'table head that says approval or sign-off, a line or a row filled to its end with a date ' +
+        'or a word such as ok: "CTO: Ada King, 2026-11-20". A name alone is none, nor is a ticked ' +
+        'to-do ("Reminded the CTO"), struck text or a comment. A line of the role that is open or ' +
+        'refuses (no, N/A, in review, approved if, an empty box) counts more than any other. A ' +
+        'name that reads like a refusal, such as "No Min", is one unless name asks for it.',
     ),
   sha256: z
     .string({ error: '64 hexadecimal digits' })

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -118,6 +118,27 @@ describe('the check file: files that say nothing', () => {
     expect((await inDoc(text, { matches })).outcome).toBe(outcome);
   });
 
+  it.each([
+    ['## v2.1.0\n', 'pass'],
+    ['## [2.1.0] - today\n', 'pass'],
+    ['Released 2.1.0.\n', 'pass'],
+    ['Released 2.1.0.', 'pass'],
+    ['Released 2.1.0, at last', 'pass'],
+    ['## v2.1.0-rc1\n', 'fail'],
+    ['## 2.1.0.1\n', 'fail'],
+    ['## 2.1.01\n', 'fail'],
+    ['## 12.1.0\n', 'fail'],
+  ])('the release notes of mech-exo for 2.1.0: %j: %s', async (text, outcome) => {
+    const gate = readFileSync(
+      new URL('../../../config/gates/mech-exo.yaml', import.meta.url),
+      'utf8',
+    );
+    const matches = /path: CHANGELOG\.md, matches: '(.*)'/.exec(gate)?.[1];
+    const setup = { folder: folderWith({ 'doc.md': text }), values: { version: '2.1.0' } };
+    const result = await carriedOut({ file: { path: 'doc.md', matches } }, setup);
+    expect(result.outcome).toBe(outcome);
+  });
+
   it('a version in a pattern is its text', async () => {
     const matches = ['(^|[^\\w.+-])${version}([^\\w.+-]|$)'];
     expect(await inDoc('## [v2.1.0] - today\n', { matches })).toMatchObject({ outcome: 'pass' });
@@ -180,8 +201,8 @@ describe('the check file: what stands in it', () => {
 
   it.each([
     ['CTO: Ada King', 'open'],
-    ['## Approvals\n\nCTO: Ada King', 'approved'],
-    ['Sign-off:\n- CTO: Ada King\n- DevOps Lead: Grace Moore', 'approved'],
+    ['## Approvals\n\nCTO: Ada King, 2026-11-20', 'approved'],
+    ['Sign-off:\n- CTO: Ada King, approved\n- DevOps Lead: Grace Moore', 'approved'],
     ['CTO: Ada King, approved on 2026-11-20', 'approved'],
     ['CTO: yes', 'approved'],
     ['CTO: no', 'open'],
@@ -193,14 +214,14 @@ describe('the check file: what stands in it', () => {
     ['## Sign-off\nCTO: on vacation', 'open'],
     ['## Sign-off\nCTO: Ada King\n\n- [ ] CTO', 'open'],
     ['## Sign-off\nCTO: Ada King\n## Review\nCTO: rejected', 'open'],
-    ['## Sign-off\nCTO: Ada King\n## Contacts\n| CTO | Ada King | +49 30 123456 |', 'approved'],
+    ['## Sign-off\nCTO: Ada King, ok\n## Contacts\n| CTO | Ada King | +49 30 123456 |', 'approved'],
     ['## Sign-off\nGrace\n## Contacts\nCTO: Ada King', 'open'],
     ['## Sign-off contacts\nCTO: Ada King, +49 30 123456', 'open'],
     ['## Sign-off contacts\nCTO: ada@example.org', 'open'],
     ['## Approvals pending\nCTO: Ada King', 'open'],
     ['| Role | Name | Phone |\n|---|---|---|\n| CTO | Ada King | 4711 |', 'open'],
     ['| Role | Name | Signed |\n|---|---|---|\n| CTO | Ada King | 2026-11-20 |', 'approved'],
-    ['The CTO is needed for approval.\n## Sign-off\nCTO: Ada King', 'approved'],
+    ['The CTO is needed for approval.\n## Sign-off\nCTO: Ada King, ok', 'approved'],
     ['- [x] **CTO:** Ada King, 2026-11-20', 'approved'],
     ['Approved by: CTO, DevOps Lead, Product Owner', 'approved'],
     ['## Sign-off\n| **CTO** | Ada King | 2026-11-20 | AK |', 'approved'],
@@ -281,7 +302,6 @@ describe('the check file: signatures', () => {
     ['approval.ed25519', 'ed25519.pub'],
     ['approval.cosign', 'cosign.pub'],
   ])('%s: one byte more in the file, and it is not', async (signature, key) => {
-    const { readFileSync } = await import('node:fs');
     const read = (name: string) => readFileSync(join(folder, name));
     const files = { 'a.md': `${read('approval.md')}.`, sig: read(signature), key: read(key) };
     const result = await judge(files, { path: 'a.md', signed: { signature: 'sig', key: 'key' } });

@@ -46,7 +46,7 @@ async function startOwn(): Promise<LuniaOwn> {
 const KEYS = generateKeyPairSync('ed25519');
 export const REPORT = 'docs/RELEASE_REPORT.md';
 
-export function report({ days = 1, manager = 'Ada King' } = {}): string {
+export function report({ days = 1, manager = `Ada King, ${dayAgo(1)}` } = {}): string {
   return `# Release\n\nRelease date: ${dayAgo(days)}\n\nApproval\nRelease Manager: ${manager}\n`;
 }
 
