@@ -46,6 +46,20 @@ export function newestOf<One extends Received>(received: readonly One[]): One | 
   return other !== null && endOf(other) > endOf(go) ? other : go;
 }
 
+/**
+ * The decision that counts for a deploy with these parameters: the pipelines of two regions may run
+ * side by side. A GO for other parameters is passed over; what is no GO counts whatever it is for.
+ * @param received as for newestOf
+ */
+export function newestFor<
+  One extends Received & { readonly deploy: Pick<GateDeploy, 'parameters'> },
+>(received: readonly One[], parameters: GateDeploy['parameters']): One | null {
+  const own = received.filter((one) => otherParameters(one.deploy.parameters, parameters) === null);
+  // What was found instead is told.
+  if (!own.some(({ decision }) => decision === 'go')) return newestOf(own) ?? newestOf(received);
+  return newestOf(received.filter((one) => one.decision !== 'go' || own.includes(one)));
+}
+
 /** A clock that is ahead makes nothing newer than it can be. */
 function endOf({ endedAt, receivedAtMs }: Received): number {
   const endedAtMs = Date.parse(endedAt);

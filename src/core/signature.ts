@@ -10,18 +10,24 @@ export function personOf(name: string): string {
   return name.normalize('NFKC').replaceAll(UNSEEN, '').toLowerCase();
 }
 
-/** Scripts with letters that look alike; whoever mixes them looks like somebody else. */
+/** Scripts with letters that look alike; a word that mixes them looks like another one. */
 const ALIKE = ['Latin', 'Cyrillic', 'Greek', 'Armenian', 'Cherokee', 'Coptic'].map((script) => ({
   script,
   pattern: new RegExp(`\\p{Script=${script}}`, 'u'),
 }));
 
+const HIDDEN = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+/** Only what everybody sees as a gap parts words: "Иван Петров (CTO)". */
+const GAPS = /[\s\p{Ps}\p{Pe},;/]+/u;
+
 /** Why nobody can sign with this name; null: it is fine. */
 export function nameFlaw(name: string): string | null {
-  const text = name.normalize('NFKC');
   if (!/[\p{L}\p{N}]/u.test(personOf(name))) return 'has no letters';
-  const scripts = ALIKE.filter(({ pattern }) => pattern.test(text)).map(({ script }) => script);
-  return scripts.length < 2 ? null : `has letters of ${scripts.join(' and ')}; write it in one`;
+  for (const word of name.normalize('NFKC').replaceAll(HIDDEN, '').split(GAPS)) {
+    const scripts = ALIKE.filter(({ pattern }) => pattern.test(word)).map(({ script }) => script);
+    if (scripts.length > 1) return `has letters of ${scripts.join(' and ')} in one word`;
+  }
+  return null;
 }
 
 /** One person, in one role, for one criterion of one deploy. */

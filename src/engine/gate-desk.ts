@@ -2,8 +2,8 @@
 // carries nothing out and decides nothing: that is done where the gate runs. What is kept is never
 // changed; a decision that comes twice is one.
 import { isDeepStrictEqual } from 'node:util';
-import { GATE_SKEW_MS, newestOf } from '../core/gate-needed.ts';
-import type { Decision, GateRecord, SignOff } from '../core/gate-record.ts';
+import { GATE_SKEW_MS, newestFor, newestOf } from '../core/gate-needed.ts';
+import type { Decision, GateDeploy, GateRecord, SignOff } from '../core/gate-record.ts';
 import { recordJson } from '../core/gate-record-json.ts';
 import { isSamePlace, standing } from '../core/signature.ts';
 import type {
@@ -21,6 +21,8 @@ import { CanarydError } from '../kit/errors.ts';
 export const SIGN_OFFS_READ_MAX = 1_000;
 /** Decisions for one deploy that are compared: the last, and of each kind that is no GO. */
 const COMPARED_MAX = 10;
+/** For a start: GOs for other parameters may have come since its own. */
+const COMPARED_FOR_START_MAX = 100;
 /** A list is read again so often when rows of it are damaged. */
 const REREAD_MAX = 5;
 const TOLD_MAX = 1_000;
@@ -79,21 +81,26 @@ export type GateKey = {
   readonly version: string;
 };
 
-/** The decision that counts for a deploy, of those that can be read. */
+/**
+ * The decision that counts for a deploy, of those that can be read.
+ * @param parameters of the deploy; without them the newest of all counts
+ */
 export async function newestDecision(
   store: Pick<GateStore, 'gateHeads'>,
   { gate, service, environment, version }: GateKey,
-  onDamaged: (error: CanarydError) => void = () => {},
+  parameters?: GateDeploy['parameters'],
 ): Promise<GateHead | null> {
-  const key = { gate, service, environment, version, limit: COMPARED_MAX };
+  const limit = parameters === undefined ? COMPARED_MAX : COMPARED_FOR_START_MAX;
+  const key = { gate, service, environment, version, limit };
   const read = (decision?: Decision) =>
-    store.gateHeads({ ...key, ...(decision === undefined ? {} : { decision }) }, onDamaged);
+    store.gateHeads({ ...key, ...(decision === undefined ? {} : { decision }) }, () => {});
   const last = await read();
   // Whatever else there is, a GO must come after it.
   if (last[0] === undefined || last[0].decision !== 'go') return last[0] ?? null;
   const others = [...(await read('no_go')), ...(await read('review'))];
   const known = new Set(last.map(({ id }) => id));
-  return newestOf([...last, ...others.filter(({ id }) => !known.has(id))]);
+  const all = [...last, ...others.filter(({ id }) => !known.has(id))];
+  return parameters === undefined ? newestOf(all) : newestFor(all, parameters);
 }
 
 export class GateDesk implements Gates {

@@ -28,7 +28,8 @@ async function findWithoutGo(
   const [last] = await gates.gateHeads({ ...key, limit: 1 }, (error) => damaged.push(error));
   const [unreadable] = damaged;
   if (unreadable !== undefined) return `a decision that cannot be read (${unreadable.message})`;
-  const newest = last?.decision === 'go' ? await newestDecision(gates, key) : (last ?? null);
+  const isGo = last?.decision === 'go';
+  const newest = isGo ? await newestDecision(gates, key, parameters) : (last ?? null);
   const found = (takenBack: string | null) =>
     foundInstead(
       requires,

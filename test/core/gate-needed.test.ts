@@ -5,6 +5,7 @@ import {
   GATE_SKEW_MS,
   gateCommand,
   type NewestDecision,
+  newestFor,
   newestOf,
   type Requires,
 } from '../../src/core/gate-needed.ts';
@@ -164,6 +165,30 @@ describe('the newest decision', () => {
 
   it('is not overtaken by copies of an old GO', () => {
     expect(newestOf([late, late, late, noGo])).toBe(noGo);
+  });
+});
+
+describe('the newest decision for the parameters of a deploy', () => {
+  const by = (region: string, decision: NewestDecision['decision'], atMinute: number) => {
+    const atMs = T0 + atMinute * MINUTE;
+    const parameters = { region, capital: 1_000 };
+    return { ...aGo({ decision, endedAt: iso(atMs), receivedAtMs: atMs }), deploy: { parameters } };
+  };
+  const [eu, us] = [by('eu', 'go', 1), by('us', 'go', 2)];
+  const [stopped, refused] = [by('us', 'no_go', 3), by('eu', 'no_go', 0)];
+
+  it.each([
+    ['its own GO, though one for another region came later', [us, eu], eu],
+    ['the GO for the other region where it has none: that is told', [us], us],
+    ['a NO-GO that came later, whatever region it is for', [stopped, us, eu], stopped],
+    ['the NO-GO of its own, though another region has a GO', [us, refused], refused],
+    ['nothing where there is none', [], null],
+  ])('is %s', (_, received, wanted) => {
+    expect(newestFor(received, { region: 'eu' })).toBe(wanted);
+  });
+
+  it('is the last one for a deploy that says nothing of them', () => {
+    expect(newestFor([us, eu], {})).toBe(us);
   });
 });
 

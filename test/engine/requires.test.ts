@@ -20,6 +20,13 @@ function requiring(
   return engine;
 }
 
+/** The policy of deploys that bring how much they may trade. */
+function withCapital() {
+  const spec = { type: 'number', above: 0, atLeast: null, unit: 'usd', default: null } as const;
+  const parameters = { deploy_capital: spec };
+  return aPolicy({ environment: 'testnet', requires: REQUIRES, parameters });
+}
+
 /** What the gate said of the shop's next version on the testnet. */
 async function decided(
   { journal }: Pick<Engine, 'journal'>,
@@ -199,11 +206,21 @@ describe('a start whose policy requires a GO', () => {
     },
   );
 
+  it('finds its own GO behind those of pipelines for other parameters', async () => {
+    const engine = requiring({}, { policies: [withCapital()] });
+    const of = (deploy_capital: number) => ({ parameters: { deploy_capital } });
+    for (const [minute, capital] of [7, ...Array<number>(20).fill(1_000)].entries()) {
+      await decided(engine, 'go', { atMs: T0 - HOUR + minute * 60_000, ...of(capital) });
+    }
+    await expect(engine.watch(of(8))).rejects.toMatchObject({
+      problems: [{ message: expect.stringContaining('for deploy_capital 1000, not 8') }],
+    });
+    const [first] = await engine.events(await engine.watch(of(7)));
+    expect(first).not.toHaveProperty('withoutGo');
+  });
+
   it('takes no GO for other parameters', async () => {
-    const spec = { type: 'number', above: 0, atLeast: null, unit: 'usd', default: null } as const;
-    const parameters = { deploy_capital: spec };
-    const policy = aPolicy({ environment: 'testnet', requires: REQUIRES, parameters });
-    const engine = requiring({}, { policies: [policy] });
+    const engine = requiring({}, { policies: [withCapital()] });
     await decided(engine, 'go', { parameters: { deploy_capital: 1_000 } });
     const start = (deploy_capital: number) => engine.watch({ parameters: { deploy_capital } });
     await expect(start(100_000_000)).rejects.toThrow('for deploy_capital 1000, not 100000000');

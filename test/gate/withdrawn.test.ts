@@ -120,9 +120,17 @@ describe('names of people', () => {
     'A\u115fda Love\ufe0flace\u{e0041}',
   ])('are one person: %j', (name) => expect(personOf(name)).toBe('adalovelace'));
 
-  it.each(['Ada', '李', 'علی', '  7  '])('are names: %j', (name) => {
+  it.each([
+    ...['Ada', '李', 'علی', '  7  '],
+    ...['Иван Петров (CTO)', 'Иван Петров, CTO', 'CTO/Иван', 'Ω Ada'],
+  ])('are names: %j', (name) => {
     expect(nameFlaw(name)).toBeNull();
   });
+
+  it.each(['Аda Lovelace', 'А-da', 'А\u200bda', 'А\ufeffda', 'А\u2800da', "О'Neill"])(
+    'mix scripts in one word: %j',
+    (name) => expect(nameFlaw(name)).toBe('has letters of Latin and Cyrillic in one word'),
+  );
 
   it.each(['', ' ', '-', '\u3164', '\u200b\u202e', '\u2800.'])('are none: %j', (name) => {
     expect(nameFlaw(name)).toContain('no letters');

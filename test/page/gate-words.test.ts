@@ -253,10 +253,24 @@ describe('the list of gates', () => {
       ['g1', 'v1', 'production'],
     ] as const;
     const records = rows.map(([id, version, environment]) => {
-      const record = view({ ...notReady(T0), version, id });
+      const isNewest = id !== 'g3';
+      const record = view({ ...notReady(T0), version, id }, { isNewest });
       return { ...record, deploy: { ...record.deploy, environment } };
     });
     const { now, before } = newestOf(records);
     expect([now.map(({ id }) => id), before.map(({ id }) => id)]).toEqual([['g4', 'g1'], ['g2']]);
+  });
+
+  it('goes by what the daemon calls the newest: an older GO that arrives late is not', () => {
+    const row = (id: string, version: string, isNewest: boolean) => {
+      const record = view(notReady(T0), { id, isNewest });
+      return { ...record, deploy: { ...record.deploy, version } };
+    };
+    const rows = [
+      ...[row('late1', 'v1', false), row('late2', 'v2', false)],
+      ...[row('no_go', 'v2', true), row('other', 'v1', true)],
+    ];
+    const { now, before } = newestOf(rows);
+    expect([now.map(({ id }) => id), before.map(({ id }) => id)]).toEqual([['no_go'], ['other']]);
   });
 });

@@ -103,7 +103,7 @@ async function judgeJunit(
   const summaries: JunitSummary[] = [];
   const unclear: string[] = [];
   for (const { path, bytes } of files) {
-    const before = tally.testsOfAll;
+    const [before, failedBefore] = [tally.testsOfAll, tally.failedOfAll];
     const text = decode(bytes);
     if (text === null) return refused(`${path} is not in the encoding that it names`);
     const summary = await readJunit(text, (test) => tally.add(test), {
@@ -111,6 +111,11 @@ async function judgeJunit(
     });
     if (summary.kind === 'refused') return refused(`${path} ${summary.reason}`);
     if (tally.tooMany) return refused(`${path} has too many tests for reruns: true`);
+    if (input.counts === 'assertions' || summary.countsAssertions) {
+      const failed = tally.failedOfAll - failedBefore;
+      summaries.push(failed > 0 ? { ...summary, failedAsDeclared: failed } : summary);
+      continue;
+    }
     summaries.push(summary);
     const [declared, named] = [summary.testsAsDeclared ?? 0, tally.testsOfAll - before];
     if (declared > named) {

@@ -16,6 +16,8 @@ export type JunitSummary = {
   /** Failures and errors as the suites count them; null: they do not. */
   readonly failedAsDeclared: number | null;
   readonly testsAsDeclared: number | null;
+  /** By the marks of Catch2 and doctest: these figures are of assertions, not of tests. */
+  readonly countsAssertions: boolean;
   /** Of the whole run; null: only of single tests. */
   readonly seconds: number | null;
   readonly writtenMs: number | null;
@@ -53,6 +55,11 @@ function countOf(element: Element, names: readonly string[]): number | null {
   return sum;
 }
 
+/** Catch2 has never filled in the host; doctest writes its version. */
+function countsAssertions(suite: Element): boolean {
+  return suite.attribute('hostname') === 'tbd' || suite.attribute('doctest_version') !== null;
+}
+
 class Reader {
   readonly suites: string[] = [];
   readonly #onTest: (test: TestResult) => void;
@@ -64,6 +71,7 @@ class Reader {
   #tests: number | null = null;
   #seconds: number | null = null;
   writtenMs: number | null = null;
+  readonly #suiteCounts = { all: 0, ofAssertions: 0 };
 
   constructor(onTest: (test: TestResult) => void, nowMs: number) {
     this.#onTest = onTest;
@@ -91,6 +99,10 @@ class Reader {
 
   #openSuite(element: Element): void {
     this.suites.push(element.attribute('name') ?? '');
+    if (element.name === 'testsuite') {
+      this.#suiteCounts.all += 1;
+      if (countsAssertions(element)) this.#suiteCounts.ofAssertions += 1;
+    }
     const at = writtenAnywhere(element.attribute('timestamp'), this.#nowMs);
     if (at !== null) this.writtenMs = Math.min(at, this.writtenMs ?? at);
     const failed = countOf(element, ['failures', 'errors']);
@@ -124,10 +136,12 @@ class Reader {
 
   summary(): JunitSummary {
     const { failed = null, tests = null, seconds = null } = this.#ofRoot ?? {};
+    const { all, ofAssertions } = this.#suiteCounts;
     return {
       kind: 'summary',
       failedAsDeclared: most(failed, this.#failed),
       testsAsDeclared: most(tests, this.#tests),
+      countsAssertions: all > 0 && all === ofAssertions,
       seconds: seconds ?? this.#seconds,
       writtenMs: this.writtenMs,
     };

@@ -87,8 +87,9 @@ export function readNpmAudit(report: unknown): ScanRead {
   const metadata = field(report, 'metadata');
   const gaps: string[] = [];
   const all = field(metadata, 'dependencies');
-  const looked = countIn(all, 'total') ?? countIn(metadata, 'dependencies');
-  if ((looked ?? countIn(metadata, 'totalDependencies')) === 0) {
+  // In the old format `dependencies` are only those of production.
+  const looked = countIn(all, 'total') ?? countIn(metadata, 'totalDependencies');
+  if ((looked ?? countIn(metadata, 'dependencies')) === 0) {
     gaps.push('npm audit looked at no package');
   }
   for (const [word, count] of entriesIn(field(metadata, 'vulnerabilities'))) {

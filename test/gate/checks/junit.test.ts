@@ -148,6 +148,41 @@ describe('the check junit', () => {
     });
   });
 
+  const catch2 = 'hostname="tbd" name="unit" errors="0"';
+  const doctest = 'doctest_version="2.4.11" name="unit" errors="0"';
+  it.each([
+    ['Catch2', catch2, {}],
+    ['doctest', doctest, {}],
+    ['doctest without its version', 'name="unit"', { counts: 'assertions' }],
+  ])('%s counts assertions: no test is missing', async (_, attributes, fields) => {
+    const report = (cases: string, counted: string) =>
+      `<testsuites><testsuite ${attributes} ${counted}>${cases}</testsuite></testsuites>`;
+    expect(await judge(report(passing('a'), 'tests="7" failures="0"'), fields)).toMatchObject({
+      outcome: 'pass',
+      text: '1 test ran in 100ms: all passed',
+    });
+    const failed = report(passing('a') + failing('b'), 'tests="7" failures="3"');
+    expect(await judge(failed, { ...fields, failed_max: 1 })).toMatchObject({ outcome: 'pass' });
+    expect(await judge(failed, fields)).toMatchObject({ outcome: 'fail' });
+    const unnamed = report(passing('a'), 'tests="7" failures="3"');
+    expect(await judge(unnamed, { ...fields, failed_max: 2 })).toMatchObject({
+      outcome: 'fail',
+      text: 'the report counts 3 failures and names 0',
+    });
+    const none = report('', 'tests="7" failures="0"');
+    expect(await judge(none, fields)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  it('a report of Catch2 beside another one does not speak for it', async () => {
+    const [one, other] = [`<testsuite ${catch2} tests="7">`, '<testsuite name="py" tests="9">'];
+    const cases = `${passing('a')}</testsuite>`;
+    const body = `<testsuites>${one}${cases}${other}${cases}</testsuites>`;
+    expect(await judge(body)).toMatchObject({
+      outcome: 'unknown',
+      text: 'unit.xml counts 16 tests and names 2',
+    });
+  });
+
   it.each([['status="failed"'], ['result="error"'], ['status="run" result="Failure"']])(
     'a test that only says %s has failed',
     async (attributes) => {

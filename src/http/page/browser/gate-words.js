@@ -346,15 +346,18 @@ export function verifyCommand({ gate, startedAt, evidenceSha256 }) {
 }
 
 /**
- * The newest of each gate, service, environment and version; then, of these, what is the newest
- * version, and what was before it.
+ * The newest of each gate, service, environment and version, as canaryd says it (else the one that
+ * came last); then, of these, what is the newest version, and what was before it.
  * @template {DecisionRow} T
  * @param {readonly T[]} rows newest first
  * @returns {{ now: T[], before: T[] }}
  */
 export function newestOf(rows) {
   const placeOf = (/** @type {T} */ { gate, deploy }) => [gate, deploy.service, deploy.environment];
-  const versions = firstOf(rows, (row) => [...placeOf(row), row.deploy.version]);
+  // Each version stands where its newest decision does, not where one arrived late.
+  const byNewest = rows.toSorted((a, b) => Number(b.isNewest) - Number(a.isNewest));
+  const found = firstOf(byNewest, (row) => [...placeOf(row), row.deploy.version]);
+  const versions = rows.filter((row) => found.includes(row));
   const now = firstOf(versions, placeOf);
   return { now, before: versions.filter((row) => !now.includes(row)) };
 }
