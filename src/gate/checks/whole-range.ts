@@ -1,16 +1,18 @@
 // What proves a count over a range before a gate: that the target was looked at before its counter
-// was born, and that most of the range was looked at. A watch has its deploy to begin from; a gate
-// has only what is kept, and a part of it must not pass for all.
+// was born, and that each job was looked at for most of the range. A watch has its deploy to begin
+// from; a gate has only what is kept, and a part of it must not pass for all.
+// May not take one service for another: without job and instance a series proves only itself.
 import { unprovenBirths } from '../../core/increase.ts';
-import { LOOKBACK_MS, metricNames } from '../../core/measure.ts';
-import type { PromqlIndicator } from '../../core/policy.ts';
-import { formatDuration, formatNumber, roughDuration } from '../../core/quantity.ts';
+import { bucketSelector, LOOKBACK_MS, metricNames } from '../../core/measure.ts';
+import type { PromqlIndicator, Selector } from '../../core/policy.ts';
+import { formatDuration, formatNumber, parseDuration, roughDuration } from '../../core/quantity.ts';
 import type { SeriesIndicator } from '../../core/read.ts';
 import type { Blind } from '../../core/sample.ts';
-import { select, selectorsOf } from '../../core/select.ts';
-import type { Series, SeriesSet } from '../../core/series.ts';
+import { cut, select, selectorsOf } from '../../core/select.ts';
+import type { Point, Series } from '../../core/series.ts';
 import type { Query } from '../../source/prometheus-api.ts';
 import type { MatrixSeries } from '../../source/prometheus-result.ts';
+import { selectorText } from '../../source/promql.ts';
 
 /** Of the range; what is missing may have held anything. */
 const COVERED_MIN = 0.8;
@@ -38,65 +40,106 @@ function stepsIn(overMs: number): string {
   return `[${formatDuration(overMs)}:${formatDuration(stepMsOf(overMs))}]`;
 }
 
-/** Too few steps of the range at which anything was seen; null: enough. */
-function shortfall(seen: readonly MatrixSeries[], overMs: number): Blind | null {
+/** Too few steps of the range at which anything of a job was seen; null: enough. */
+function shortfall(job: string, seen: readonly MatrixSeries[], overMs: number): Blind | null {
   const stepMs = stepMsOf(overMs);
   const steps = new Set(seen.flatMap(({ points }) => points.map(([at]) => at)));
   if (steps.size / Math.max(1, Math.floor(overMs / stepMs)) >= COVERED_MIN) return null;
   const known = roughDuration(Math.min(overMs, steps.size * stepMs));
+  const whose = job === NOBODY ? '' : ` of ${job}`;
   const detail =
     `the source knows ${known} of the ${roughDuration(overMs)}, at least ` +
-    `${formatNumber(COVERED_MIN * 100)} % wanted; try again later`;
-  return { kind: 'blind', reason: 'too_few', detail };
+    `${formatNumber(COVERED_MIN * 100)} % wanted${whose}; try again later`;
+  return { kind: 'blind', reason: 'too_few', detail: cut(detail) };
 }
 
-/** What an expression looks at over its range: `up{job="a"}[${range}]`. */
+/** What an expression looks at over a range: `up{job="a"}[${range}]`, `up[1h]`, `up[1h:1m]`. */
 const RANGED =
-  /([a-zA-Z_:][\w:]*)?\s*(\{(?:[^}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*\})?\s*\[\$\{range\}\]/g;
+  /([a-zA-Z_:][\w:]*)?\s*(\{(?:[^}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*\})?\s*\[\s*(\$\{range\}|\w+)\s*(?::[^\]]*)?\]/g;
 
-/** Why an expression over a range is not proven: nothing that it names was seen for most of it. */
+type Ranged = { readonly selector: string; readonly overMs: number };
+
+function rangedOf({ promql, overMs }: Pick<PromqlIndicator, 'promql' | 'overMs'>) {
+  const found = new Map<string, Ranged>();
+  for (const [, metric = '', matchers = '', range = ''] of promql.matchAll(RANGED)) {
+    const selector = `${metric}${matchers}`;
+    // A number alone is one of seconds.
+    const written = /^\d+$/.test(range) ? `${range}s` : range;
+    const rangeMs = range === '${range}' ? overMs : parseDuration(written);
+    if (selector === '' || rangeMs === null || rangeMs <= 0) continue;
+    found.set(`${selector}[${rangeMs}]`, { selector, overMs: rangeMs });
+  }
+  return [...found.values()];
+}
+
+/**
+ * Why an expression over a range is not proven: of something that it names, a job was not seen for
+ * most of it. What nobody ever saw is not asked for: it may be a counter without events.
+ */
 export async function expressionDoubt(
   query: Query,
-  { promql, overMs }: Pick<PromqlIndicator, 'promql' | 'overMs'>,
+  indicator: Pick<PromqlIndicator, 'promql' | 'overMs'>,
   atMs: number,
   signal: AbortSignal,
 ): Promise<Blind | null> {
-  const selectors = [...promql.matchAll(RANGED)]
-    .map(([, metric = '', matchers = '']) => `${metric}${matchers}`)
-    .filter((selector) => selector !== '');
-  if (overMs === null || selectors.length === 0) return null;
-  const any = [...new Set(selectors)].join(' or ');
-  const answer = await query(`count(${any})${stepsIn(overMs)}`, atMs, signal);
-  if (answer.kind === 'failed') {
-    return { kind: 'blind', reason: answer.reason, detail: answer.detail };
+  const ranged = rangedOf(indicator);
+  const [first] = ranged;
+  let isSeen = false;
+  for (const { selector, overMs } of ranged) {
+    const answer = await query(`count by (job) (${selector})${stepsIn(overMs)}`, atMs, signal);
+    if (answer.kind === 'failed') {
+      return { kind: 'blind', reason: answer.reason, detail: answer.detail };
+    }
+    for (const series of answer.result.type === 'matrix' ? answer.result.series : []) {
+      const doubt = shortfall(jobOf(series.labels), [series], overMs);
+      if (doubt !== null) return doubt;
+      isSeen = true;
+    }
   }
-  return shortfall(answer.result.type === 'matrix' ? answer.result.series : [], overMs);
+  return first === undefined || isSeen ? null : shortfall(NOBODY, [], first.overMs);
 }
 
 /** A way to ask that also brings when the targets of what it brings were seen. */
 export class WitnessedQuery {
   readonly #query: Query;
   readonly #indicator: CountedRange;
-  #seen: readonly MatrixSeries[] = [];
-  #set: SeriesSet = { series: [], coveredFromMs: Number.POSITIVE_INFINITY };
+  readonly #selectors: readonly Selector[];
+  /** What the indicator is made of, and what was seen of its targets. */
+  #series: readonly Series[] = [];
+  /** By job, of those that the indicator is made of. */
+  #seen: ReadonlyMap<string, readonly MatrixSeries[]> = new Map();
 
   constructor(query: Query, indicator: CountedRange) {
     this.#query = query;
     this.#indicator = indicator;
+    this.#selectors =
+      indicator.kind === 'quantile'
+        ? [bucketSelector(indicator.histogram)]
+        : selectorsOf(indicator);
   }
 
   readonly ask: Query = async (promql, atMs, signal) => {
     const answer = await this.#query(promql, atMs, signal);
     if (answer.kind === 'failed' || answer.result.type !== 'matrix') return answer;
     const own = answer.result.series.filter(({ points }) => points.length > 0);
-    const seen = await this.#query(this.promql, atMs, signal);
-    if (seen.kind === 'failed') return seen;
+    const jobs = new Set(selected(own.map(seriesOf), this.#selectors).map(jobOfSeries));
+    const all: MatrixSeries[] = [];
+    for (const text of [this.promql, ...(jobs.has(NOBODY) ? [this.#promqlOfNobody] : [])]) {
+      const seen = await this.#query(text, atMs, signal);
+      if (seen.kind === 'failed') return seen;
+      const isAlone = text !== this.promql;
+      const found = seen.result.type === 'matrix' ? seen.result.series : [];
+      all.push(...found.filter(({ labels }) => (jobOf(labels) === NOBODY) === isAlone));
+    }
+    this.#seen = new Map(
+      [...jobs].map((job) => [job, all.filter(({ labels }) => jobOf(labels) === job)]),
+    );
     const targets = new Set(own.map(({ labels }) => targetOf(labels)));
-    const all = seen.result.type === 'matrix' ? seen.result.series : [];
-    this.#seen = all.filter(({ labels }) => targets.has(targetOf(labels)));
-    const series = [...own, ...this.#seen];
-    const coveredFromMs = atMs - this.#indicator.overMs - LOOKBACK_MS;
-    this.#set = { series: series.map(seriesOf), coveredFromMs };
+    const witnesses = all.filter(
+      ({ labels }) => jobOf(labels) !== NOBODY && targets.has(targetOf(labels)),
+    );
+    const series = [...own, ...witnesses];
+    this.#series = series.map(seriesOf);
     return { ...answer, result: { ...answer.result, series } };
   };
 
@@ -110,16 +153,23 @@ export class WitnessedQuery {
     return `count by (job, instance) (${['up == 1', ...names].join(' or ')})${stepsIn(overMs)}`;
   }
 
+  /** Without job and instance, as after a remote write: only what the indicator itself means. */
+  get #promqlOfNobody(): string {
+    const own = this.#selectors.map(({ metric, matchers }) => {
+      const nobody = ['job', 'instance'].map((label) => ({ label, op: '=', value: '' }) as const);
+      return selectorText({ metric, matchers: [...matchers, ...nobody] });
+    });
+    return `count(${own.join(' or ')})${stepsIn(this.#indicator.overMs)}`;
+  }
+
   /** Why the reading is not proven; null: it is. */
   doubt(atMs: number): Blind | null {
     const { overMs, title } = this.#indicator;
-    const uncovered = shortfall(this.#seen, overMs);
-    if (uncovered !== null) return uncovered;
-    const selected = selectorsOf(this.#indicator).flatMap((selector) => {
-      const found = select(this.#set.series, selector);
-      return found.kind === 'blind' ? [] : found.series;
-    });
-    const [first] = unprovenBirths(selected, this.#set, atMs, atMs - overMs);
+    for (const [job, seen] of this.#seen) {
+      const uncovered = shortfall(job, seen, overMs);
+      if (uncovered !== null) return uncovered;
+    }
+    const [first] = this.#unproven(atMs);
     if (first === undefined) return null;
     const [bornMs, value] = first;
     const detail =
@@ -127,6 +177,40 @@ export class WitnessedQuery {
       `${formatNumber(value)}, and its target was not seen before: nobody knows when that was counted`;
     return { kind: 'blind', reason: 'too_few', detail };
   }
+
+  #unproven(atMs: number): readonly Point[] {
+    const { overMs } = this.#indicator;
+    const coveredFromMs = atMs - overMs - LOOKBACK_MS;
+    const births = (own: readonly Series[], series: readonly Series[]) =>
+      unprovenBirths(own, { series, coveredFromMs }, atMs, atMs - overMs);
+    const own = selected(this.#series, selectorsOf(this.#indicator));
+    return [...Map.groupBy(own, jobOfSeries)].flatMap(([job, ofJob]) =>
+      job === NOBODY
+        ? ofJob.flatMap((one) => births([one], [one]))
+        : births(
+            ofJob,
+            this.#series.filter((one) => jobOfSeries(one) === job),
+          ),
+    );
+  }
+}
+
+function selected(series: readonly Series[], selectors: readonly Selector[]): readonly Series[] {
+  const found = selectors.map((selector) => select(series, selector));
+  return [...new Set(found.flatMap((one) => (one.kind === 'blind' ? [] : one.series)))];
+}
+
+/** Of a series that says neither its job nor its instance. */
+const NOBODY = '';
+
+/** Whose instances may replace each other. */
+function jobOf({ job = '', instance = '' }: Readonly<Record<string, string>>): string {
+  if (job !== '') return `job ${job}`;
+  return instance === '' ? NOBODY : `instance ${instance}`;
+}
+
+function jobOfSeries({ labels }: Series): string {
+  return jobOf(labels);
 }
 
 function targetOf(labels: Readonly<Record<string, string>>): string {

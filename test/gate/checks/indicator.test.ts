@@ -136,7 +136,7 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
   });
 
   it.each([
-    ['a counter that nobody looked for before', 'breaches_total', '9m', 'the source knows'],
+    ['a counter that nobody looked for before', 'breaches_total', '9m', 'target was not seen'],
     ['a range of which a part is known', 'orders_total', '1h', 'of the 1h, at least 80 % wanted'],
     ['a birth in a range that is nearly known', 'breaches_total', '3m', 'target was not seen'],
   ])('is unknown for %s', async (_, counter, over, text) => {
