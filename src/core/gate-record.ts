@@ -112,6 +112,18 @@ export type GateRecord = {
   readonly version: string;
 };
 
+/** A decision as it was reported by whoever carried the gate out. */
+export type StoredGateRecord = GateRecord & {
+  /** sha256 of the evidence's manifest: `canaryd gate verify --hash`. */
+  readonly evidenceHash: string | null;
+  /** The token by which it came; null without tokens. */
+  readonly reportedBy: string | null;
+  /** By our clock; `endedAt` is by that of the machine that carried it out. */
+  readonly receivedAtMs: number;
+  /** Signatures that it counts and that nobody had given here when it came; absent: none. */
+  readonly notSignedHere?: readonly SignOff[];
+};
+
 /** What a list shows of a decision: its criteria are counted, not read. */
 export type HeadOf<Record extends GateRecord> = Omit<Record, 'criteria'> & {
   /** That pass, or are waived or mitigated. */

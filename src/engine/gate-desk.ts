@@ -1,19 +1,20 @@
 // The desk for gates: takes signatures and decisions, keeps them in the journal, and shows them. It
 // carries nothing out and decides nothing: that is done where the gate runs. What is kept is never
 // changed; a decision that comes twice is one.
+
 import { isDeepStrictEqual } from 'node:util';
+import type { NewGateMessage } from '../core/gate-message.ts';
 import { GATE_SKEW_MS, newestFor, newestOf } from '../core/gate-needed.ts';
-import type { Decision, GateDeploy, GateRecord, SignOff } from '../core/gate-record.ts';
+import type {
+  Decision,
+  GateDeploy,
+  GateRecord,
+  SignOff,
+  StoredGateRecord,
+} from '../core/gate-record.ts';
 import { recordJson } from '../core/gate-record-json.ts';
 import { isSamePlace, standing } from '../core/signature.ts';
-import type {
-  GateFilter,
-  GateHead,
-  GateStore,
-  NewGateMessage,
-  SignOffFilter,
-  StoredGateRecord,
-} from '../journal/gate-store.ts';
+import type { GateFilter, GateHead, GateStore, SignOffFilter } from '../journal/gate-store.ts';
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
 

@@ -1,7 +1,7 @@
 // A whole journal as rows that belong to no store: what both hold alike, column by column, so that
 // a journal can move from one to the other and read the same there.
 import { isDeepStrictEqual } from 'node:util';
-import { headOf } from '../core/gate-record.ts';
+import { headOf, type StoredGateRecord } from '../core/gate-record.ts';
 import { CanarydError, messageOf } from '../kit/errors.ts';
 import {
   damaged,
@@ -13,7 +13,7 @@ import {
   decodeTrack,
 } from './codec.ts';
 import { decodeGateHead, decodeGateRecord, decodeMessage, decodeSignOff } from './gate-rows.ts';
-import type { GateHead, StoredGateRecord } from './gate-store.ts';
+import type { GateHead } from './gate-store.ts';
 import { decodeTick } from './tick-codec.ts';
 
 /** `json` is a text that the codec has made. `?`: may be null. */

@@ -1,12 +1,14 @@
 // Rows about gates → the journal's own types, and what of them is kept as text. Both stores name
 // and type their columns alike. A damaged row gives an error that names it, never a wrong decision.
+
 import { z } from 'zod';
 import type { Message } from '../core/delivery.ts';
 import { DELIVERY_REASONS } from '../core/event.ts';
-import { headOf, LEVELS, type SignOff } from '../core/gate-record.ts';
+import type { NewGateMessage } from '../core/gate-message.ts';
+import { headOf, LEVELS, type SignOff, type StoredGateRecord } from '../core/gate-record.ts';
 import { CanarydError } from '../kit/errors.ts';
 import { checked, toText } from './codec.ts';
-import type { GateHead, GateMessage, NewGateMessage, StoredGateRecord } from './gate-store.ts';
+import type { GateHead, GateMessage } from './gate-store.ts';
 import type { Row } from './row.ts';
 import { STATES, word } from './rows.ts';
 

@@ -1,21 +1,9 @@
 // What the journal keeps of gates: signatures, decisions, and who is still to be told of them. It
 // judges nothing: whose signature counts is decided in src/gate/.
-import type { Message } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import type { Decision, GateRecord, HeadOf, SignOff } from '../core/gate-record.ts';
+import type { NewGateMessage } from '../core/gate-message.ts';
+import type { Decision, HeadOf, SignOff, StoredGateRecord } from '../core/gate-record.ts';
 import type { CanarydError } from '../kit/errors.ts';
-
-/** A decision as it was reported by whoever carried the gate out. */
-export type StoredGateRecord = GateRecord & {
-  /** sha256 of the evidence's manifest: `canaryd gate verify --hash`. */
-  readonly evidenceHash: string | null;
-  /** The token by which it came; null without tokens. */
-  readonly reportedBy: string | null;
-  /** By our clock; `endedAt` is by that of the machine that carried it out. */
-  readonly receivedAtMs: number;
-  /** Signatures that it counts and that nobody had given here when it came; absent: none. */
-  readonly notSignedHere?: readonly SignOff[];
-};
 
 export type GateHead = HeadOf<StoredGateRecord>;
 
@@ -32,17 +20,6 @@ export type GateFilter = {
 
 export type SignOffFilter = Pick<GateFilter, 'environment' | 'version' | 'limit'> & {
   readonly gate: string;
-};
-
-/** Told to one channel. Its id is `<record>-<channel>`: the same after a crash. */
-export type NewGateMessage = {
-  readonly id: string;
-  readonly recordId: string;
-  readonly channel: string;
-  readonly message: Message;
-  readonly notBeforeMs: number;
-  /** No attempt starts later. */
-  readonly deadlineAtMs: number;
 };
 
 export type GateMessage = NewGateMessage & {

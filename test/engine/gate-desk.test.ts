@@ -1,9 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/core/delivery.ts';
+import type { NewGateMessage } from '../../src/core/gate-message.ts';
 import { standing } from '../../src/core/signature.ts';
 import { newestDecision } from '../../src/engine/gate-desk.ts';
-import type { NewGateMessage } from '../../src/journal/gate-store.ts';
 import { VirtualClock } from '../../src/kit/virtual-clock.ts';
 import { T0 } from '../support/build.ts';
 import { tempJournal } from '../support/engine.ts';

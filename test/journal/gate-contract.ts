@@ -1,17 +1,16 @@
 // What every store must keep of gates. It knows only the interface; what the schema of one store
 // refuses by itself, and races of replicas, are tested beside it.
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NewGateMessage } from '../../src/core/gate-message.ts';
 import {
   type CheckRecord,
   type CriterionRecord,
   headOf,
   type SignOff,
+  type StoredGateRecord,
 } from '../../src/core/gate-record.ts';
-import type {
-  GateMessageUpdate,
-  NewGateMessage,
-  StoredGateRecord,
-} from '../../src/journal/gate-store.ts';
+import type { GateMessageUpdate } from '../../src/journal/gate-store.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { aMessage, T0 } from '../support/build.ts';
 import type { OpenedJournal } from './contract.ts';

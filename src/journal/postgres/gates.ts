@@ -1,7 +1,8 @@
 // What the PostgreSQL journal keeps of gates: signatures, decisions, and who is still to be told.
 // Which of two replicas was first is the server's word: unique constraints and numbers of attempts.
 // It stores what it is told and decides nothing.
-import type { SignOff } from '../../core/gate-record.ts';
+import type { NewGateMessage } from '../../core/gate-message.ts';
+import type { SignOff, StoredGateRecord } from '../../core/gate-record.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import {
   checkPlanned,
@@ -21,9 +22,7 @@ import type {
   GateMessage,
   GateMessageUpdate,
   GateStore,
-  NewGateMessage,
   SignOffFilter,
-  StoredGateRecord,
 } from '../gate-store.ts';
 import type { Row } from '../row.ts';
 import { wholeMs } from '../rows.ts';

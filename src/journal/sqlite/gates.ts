@@ -1,7 +1,9 @@
 // What the SQLite journal keeps of gates: signatures, decisions, and who is still to be told. It
 // stores what it is told and refuses what the constraints forbid; it decides nothing.
+
 import type { SQLInputValue } from 'node:sqlite';
-import type { SignOff } from '../../core/gate-record.ts';
+import type { NewGateMessage } from '../../core/gate-message.ts';
+import type { SignOff, StoredGateRecord } from '../../core/gate-record.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import {
   checkPlanned,
@@ -21,9 +23,7 @@ import type {
   GateMessage,
   GateMessageUpdate,
   GateStore,
-  NewGateMessage,
   SignOffFilter,
-  StoredGateRecord,
 } from '../gate-store.ts';
 import type { Row } from '../row.ts';
 import { wholeMs } from '../rows.ts';
