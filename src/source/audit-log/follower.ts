@@ -2,6 +2,7 @@
 // session. What was renamed is read until it was quiet for a minute; nothing is read twice, and no
 // other log that is written besides it. Each file fails by itself. Bounded in files and bytes.
 import { stat } from 'node:fs/promises';
+import { unreadableText } from '../../kit/unreadable.ts';
 import type { Line } from './lines.ts';
 import { type HaveRead, LogFile, type Opened, openLog, type ReadOn } from './log-file.ts';
 import { type Found, isPattern, Matches, rotatedFrom } from './newest.ts';
@@ -80,7 +81,10 @@ export class Follower {
       }
       return await this.#read(path, request);
     } catch (error) {
-      return failed('unreachable', `${path || this.#report} ${failureText(codeOf(error))}`);
+      return failed(
+        'unreachable',
+        `${path || this.#report} ${unreadableText(codeOf(error), 'log')}`,
+      );
     }
   }
 
@@ -203,7 +207,7 @@ export class Follower {
       const read = await this.#readOne(known, { ...request, budget, isOver }).catch(codeOf);
       if (typeof read === 'string') {
         known.isBroken = true;
-        followed = failed('unreachable', `${known.path} ${failureText(read)}`);
+        followed = failed('unreachable', `${known.path} ${unreadableText(read, 'log')}`);
         if (isOver) {
           request.onLost();
           await this.#drop(known);
@@ -268,21 +272,4 @@ function codeOf(error: unknown): string {
 
 function failed(reason: Failure, detail: string): Followed {
   return { kind: 'failed', reason, detail };
-}
-
-export function failureText(code: string): string {
-  switch (code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'is missing; correct the path';
-    case 'EACCES':
-    case 'EPERM':
-      return 'may not be read; give canaryd the right to';
-    case 'ELOOP':
-      return 'is a link that leads to itself; correct it';
-    case 'ENXIO':
-      return 'is no regular file; name the log itself';
-    default:
-      return `cannot be read (${code})`;
-  }
 }
