@@ -5,12 +5,10 @@ import type { Turn } from './gate-suite.ts';
 import { VALIDATE, VERSION } from './mech-exo.ts';
 import { systemctl } from './programs.ts';
 import type { Series, Telemetry } from './telemetry.ts';
-import type { Change, World } from './world.ts';
+import { turnWords } from './turn-words.ts';
+import type { World } from './world.ts';
 
-const turn = (name: string, change: Change, turns: Turn['turns']): Turn => {
-  return { name, change, turns, decision: 'no_go' };
-};
-const unknown = (one: Turn): Turn => ({ ...one, outcome: 'unknown' });
+const { turn, unknown } = turnWords();
 const series = (name: string, all: Readonly<Record<string, Series>>, turns: Turn['turns']) =>
   turn(name, { telemetry: { mech_exo: { series: all } } }, turns);
 

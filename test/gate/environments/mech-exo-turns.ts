@@ -22,28 +22,16 @@ import {
   TRADER,
   VALIDATE,
 } from './mech-exo.ts';
-import { type Said, systemctl } from './programs.ts';
+import { systemctl } from './programs.ts';
 import { jsonLines } from './reports.ts';
-import type { SiteAnswer } from './sites.ts';
 import type { Series } from './telemetry.ts';
-import type { Change, Written } from './world.ts';
+import { turnWords } from './turn-words.ts';
 
 type MechExoTurn = Turn<MechExoOwn>;
 type Turns = MechExoTurn['turns'];
 
-const turn = (name: string, change: Change, turns: Turns): MechExoTurn => {
-  return { name, change, turns, decision: 'no_go' };
-};
-const unknown = (one: MechExoTurn): MechExoTurn => ({ ...one, outcome: 'unknown' });
+const { turn, unknown, file, program, variable, site } = turnWords<MechExoOwn>();
 
-const file = (name: string, path: string, written: Written | null, turns: Turns) =>
-  turn(name, { files: { [path]: written } }, turns);
-const program = (name: string, tool: string, said: Said, turns: Turns) =>
-  turn(name, { programs: { [tool]: [said] } }, turns);
-const variable = (name: string, env: Readonly<Record<string, string | null>>, turns: Turns) =>
-  turn(name, { env }, turns);
-const site = (name: string, of: string, answers: Record<string, SiteAnswer>, turns: Turns) =>
-  turn(name, { sites: { [of]: answers } }, turns);
 const series = (name: string, all: Readonly<Record<string, Series>>, turns: Turns) =>
   turn(name, { telemetry: { mech_exo: { series: all } } }, turns);
 
