@@ -39,7 +39,7 @@ const HUMAN = new RegExp(
 /** null: this happens nowhere. */
 export function deedOf(written: string): Deed | null {
   const text = written.trim();
-  const lasting = LASTING[text];
+  const lasting = Object.hasOwn(LASTING, text) ? LASTING[text] : undefined;
   if (lasting !== undefined) return lasting;
   if (text === 'canaryd restarts') return { kind: 'canaryd_restarts' };
   const version = /^deploy (\S+)$/.exec(text)?.[1];

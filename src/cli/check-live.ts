@@ -29,6 +29,8 @@ export type Live = { readonly optionsFor: (policy: Policy) => LiveOptions };
 const TIMEOUT_MS = 10_000;
 /** A scraped service is read twice, so far apart at most: counters need time to count. */
 const PAUSE_MS_MAX = 5_000;
+/** A large log is read to its end within this time. */
+const LOG_MS_MAX = 30_000;
 
 /** @param named a config among the files that are checked */
 export function createLive(
@@ -42,7 +44,11 @@ export function createLive(
   const { sources, secrets } = sourcesOf(io, named, options);
   const readHealth = healthWithSecrets(createHealthReader({ clock: io.clock }), secrets);
   const { clock, signal } = io;
-  const auditLogs = createAuditLogs({ clock, folder: process.cwd() });
+  const auditLogs = createAuditLogs({
+    clock,
+    folder: process.cwd(),
+    toEndWithinMs: LOG_MS_MAX,
+  });
   return {
     optionsFor: (policy) => ({
       sight: sightOf(policy, sources, io),

@@ -36,17 +36,26 @@ export type Ask<T> = {
   readonly read: (body: string) => T | null;
 };
 
-/** Reads an answer by a schema; null: not what canaryd would say. Keeps fields it does not know. */
-function reader<T>(schema: z.ZodType): (body: string) => T | null {
+/** Reads an answer by a schema, and makes of it what is wanted; null: not what canaryd would say. */
+export function readBy<Schema extends z.ZodType, T>(
+  schema: Schema,
+  make: (parsed: z.output<Schema>, raw: unknown) => T,
+): (body: string) => T | null {
   return (body) => {
-    let value: unknown;
+    let raw: unknown;
     try {
-      value = JSON.parse(body);
+      raw = JSON.parse(body);
     } catch {
       return null;
     }
-    return schema.safeParse(value).success ? (value as T) : null;
+    const parsed = schema.safeParse(raw);
+    return parsed.success ? make(parsed.data, raw) : null;
   };
+}
+
+/** Keeps fields that the schema does not know. */
+function reader<T>(schema: z.ZodType): (body: string) => T | null {
+  return readBy(schema, (_, raw) => raw as T);
 }
 
 export const readWatch = reader<WireWatch>(SCHEMAS.Watch);

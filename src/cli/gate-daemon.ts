@@ -13,6 +13,7 @@ import {
   type Client,
   createClient,
   type Reply,
+  readBy,
   serverOf,
   tokenOf,
   unreachableText,
@@ -137,23 +138,6 @@ function failure({ server }: Client, reply: NoAnswer): Extract<Reported, { kind:
   }
   const reason = unreachableText(server, reply.detail);
   return { kind: 'failed', reason, exitCode: EXIT.unreachable };
-}
-
-/** null: not what canaryd would say. */
-function readBy<Schema extends z.ZodType, T>(
-  schema: Schema,
-  map: (value: z.output<Schema>) => T,
-): (body: string) => T | null {
-  return (body) => {
-    let value: unknown;
-    try {
-      value = JSON.parse(body);
-    } catch {
-      return null;
-    }
-    const parsed = schema.safeParse(value);
-    return parsed.success ? map(parsed.data) : null;
-  };
 }
 
 const KEPT = z.object({ id: z.string(), url: z.string().nullable() });

@@ -3,17 +3,18 @@
 
 import type { SignOff } from '../core/gate-record.ts';
 import { signOffJson } from '../core/gate-record-json.ts';
-import { isSamePlace, standing } from '../core/signature.ts';
+import { isSamePlace, nameFlaw, standing } from '../core/signature.ts';
 import { APPROVAL_IDS, type Gate, type SignOffStore } from '../gate/gate.ts';
 import { verifyEvidence } from '../gate/manifest.ts';
 import type { GateFile } from '../gate/read.ts';
 import { printable } from '../kit/redact.ts';
 import { CliExit, EXIT, type ExitCode, usage } from './exit.ts';
-import { type GatePlace, readGateOf, storeOf } from './gate.ts';
+import { demandWords, type GatePlace, readGateOf, storeOf } from './gate.ts';
 import { gateDaemon } from './gate-daemon.ts';
 import type { CliIo, Output } from './output.ts';
 
 const NAME_CHARS_MAX = 100;
+const WORD_CHARS_MAX = 200;
 const NOTE_CHARS_MAX = 2_000;
 
 export type SignOptions = GatePlace & {
@@ -23,11 +24,13 @@ export type SignOptions = GatePlace & {
   readonly service?: string;
   readonly environment?: string;
   readonly note?: string;
+  /** Approval of a review: ids of the criteria that may be open, with commas. */
+  readonly covers?: string;
   /** Takes back what this person has signed before. */
   readonly withdraw?: boolean;
 };
 
-export type OverrideOptions = Omit<SignOptions, 'note'> & { readonly risk?: string };
+export type OverrideOptions = Omit<SignOptions, 'note' | 'covers'> & { readonly risk?: string };
 
 export async function gateSign(
   io: CliIo,
@@ -42,7 +45,8 @@ export async function gateSign(
     throw usage('found the criterion override; wanted `canaryd gate override`, with --risk');
   }
   needRole(rolesFor(file.gate, criterion), criterion, options.role);
-  return add(io, output, file, criterion, options, options.note ?? null);
+  const words = wordsOf(file.gate, criterion, options);
+  return add(io, output, file, { criterion, note: options.note ?? null, ...words }, options);
 }
 
 export async function gateOverride(
@@ -61,7 +65,30 @@ export async function gateOverride(
   if (risk.trim() === '' && !withdraw) {
     throw usage('--risk: found nothing, wanted the risk in words');
   }
-  return add(io, output, file, APPROVAL_IDS.override, options, risk.trim() === '' ? null : risk);
+  const note = risk.trim() === '' ? null : risk;
+  return add(io, output, file, { criterion: APPROVAL_IDS.override, note }, options);
+}
+
+/** What is signed: kept with the signature, since the gate may say something else later. */
+function wordsOf(
+  gate: Gate,
+  criterion: string,
+  { role, covers, withdraw = false }: SignOptions,
+): Pick<SignOff, 'statement' | 'covers'> {
+  const isReview = criterion === APPROVAL_IDS.review;
+  if (covers !== undefined && !isReview) throw usage('--covers: wanted with review only');
+  if (withdraw) return {};
+  if (!isReview) {
+    const { signOffs = [] } = gate.criteria.find(({ id }) => id === criterion) ?? {};
+    const statement = signOffs.find((one) => one.role === role)?.statement;
+    return statement === undefined ? {} : { statement };
+  }
+  const ids = (covers ?? '').split(',').map((id) => id.trim());
+  const known = gate.criteria.filter(({ level }) => level === 'green').map(({ id }) => id);
+  const unknown = ids.find((id) => !known.includes(id));
+  if (unknown === undefined) return { covers: ids };
+  const found = unknown === '' ? 'nothing' : JSON.stringify(unknown);
+  throw usage(`--covers: found ${found}, wanted the criteria that may be open, with commas`);
 }
 
 /** Placeholders need no values: nothing is carried out. */
@@ -69,8 +96,9 @@ function fileOf(
   io: CliIo,
   output: Output,
   named: string,
-  options: GatePlace & Pick<SignOptions, 'service' | 'environment'>,
+  options: GatePlace & Pick<SignOptions, 'version' | 'service' | 'environment'>,
 ): GateFile | null {
+  demandWords(options);
   const { service = null, environment = null } = options;
   const asked = { version: null, service, environment, parameters: {} };
   return readGateOf(io, output, named, asked, options);
@@ -101,18 +129,19 @@ async function add(
   io: CliIo,
   output: Output,
   { gate, deploy }: GateFile,
-  criterion: string,
-  options: Omit<SignOptions, 'note'>,
-  note: string | null,
+  { criterion, note, ...words }: Pick<SignOff, 'criterion' | 'note' | 'statement' | 'covers'>,
+  options: Omit<SignOptions, 'note' | 'covers'>,
 ): Promise<ExitCode> {
   const { withdraw = false } = options;
   const signOff: SignOff = {
     ...{ gate: gate.name, criterion, role: options.role },
-    name: bounded('--name', options.name, NAME_CHARS_MAX),
-    ...{ service: deploy.service, environment: deploy.environment },
-    version: bounded('--version', options.version, NAME_CHARS_MAX),
+    name: nameOf(options),
+    service: exact('--service', deploy.service),
+    environment: exact('--environment', deploy.environment),
+    version: exact('--version', options.version),
     atMs: io.clock.now(),
     note: note === null ? null : bounded('the note', note, NOTE_CHARS_MAX),
+    ...words,
     ...(withdraw ? { isWithdrawn: true } : {}),
   };
   const daemon = gateDaemon(io, options);
@@ -145,6 +174,23 @@ async function demandSignature(store: SignOffStore, withdrawal: SignOff): Promis
   const names = who.map((one) => `${one.name} (${one.role})`).join(', ') || 'nobody';
   throw usage(
     `--withdraw: ${name} has no signature as ${role} for ${criterion} of ${gate} ${version} (${environment}); signed have: ${names}`,
+  );
+}
+
+function nameOf({ name: written }: Pick<SignOptions, 'name'>): string {
+  const name = bounded('--name', written, NAME_CHARS_MAX);
+  const flaw = nameFlaw(name);
+  if (flaw !== null) throw usage(`--name: found ${JSON.stringify(name)}, which ${flaw}`);
+  return name;
+}
+
+/** What is signed is taken as it is, or not at all: a signature for another version says nothing. */
+function exact(what: string, written: string): string {
+  const text = bounded(what, written, WORD_CHARS_MAX);
+  if (text === written) return text;
+  const found = JSON.stringify(written);
+  throw usage(
+    `${what}: found ${found}, wanted one line of printable text with single blanks inside`,
   );
 }
 

@@ -82,11 +82,13 @@ function addPeople(gate: Command, io: CliIo, done: Done): void {
   person(gate.command('sign <gate> <criterion>'))
     .description('Sign a criterion that no machine can check, or approve a review')
     .option('--note <text>', 'what to add')
+    .option('--covers <ids>', 'of a review: the criteria that may be open, with commas')
     .addHelpText(
       'after',
       examples(
         'gate sign aurora-testnet code_review --role engineering_lead --name "Ada" --version 2.1.0',
         'gate sign aurora-testnet code_review --role engineering_lead --name "Ada" --version 2.1.0 --daemon',
+        'gate sign spark review --covers csp_report --role cto --name "Ada" --version 1.4.0',
       ),
     )
     .action(async (named: string, criterion: string, options: SignOptions & Json) => {

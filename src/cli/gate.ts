@@ -25,6 +25,7 @@ import {
 } from '../gate/read.ts';
 import { signOffFile } from '../gate/sign-off-file.ts';
 import { messageOf } from '../kit/errors.ts';
+import { cutEnd, printable } from '../kit/redact.ts';
 import { EXIT, type ExitCode, usage } from './exit.ts';
 import {
   type DaemonOptions,
@@ -138,6 +139,7 @@ export async function gate(
   if (version === null && options.explain !== true) {
     throw usage('--version: found nothing, wanted the version that is decided on');
   }
+  demandWords(options);
   const daemon = gateDaemon(io, options);
   const parameters = parametersOf(options.param ?? []);
   const asked: AskedDeploy = { version, service, environment, parameters };
@@ -160,6 +162,20 @@ export async function gate(
   if (judged.kind === 'failed') return notJudged(output, judged);
   if (judged.kind === 'undecided') return undecided(output, judged);
   return finish(io, output, file, judged, { ...options, reportTo: daemon });
+}
+
+const WORD_CHARS_MAX = 200;
+
+/** What names a deploy. An empty one, as from a variable that is not set, would name none. */
+export function demandWords(given: Pick<GateOptions, 'version' | 'service' | 'environment'>): void {
+  for (const name of ['version', 'service', 'environment'] as const) {
+    const text = given[name];
+    if (text === undefined) continue;
+    const isWord = text.trim() !== '' && text.length <= WORD_CHARS_MAX && printable(text) === text;
+    if (isWord) continue;
+    const wanted = `1 to ${WORD_CHARS_MAX} printable characters, no blanks around them`;
+    throw usage(`--${name}: found ${JSON.stringify(cutEnd(text, 50))}; wanted ${wanted}`);
+  }
 }
 
 function onlyOf({ gate: read }: GateFile, only: string | undefined): readonly string[] | null {

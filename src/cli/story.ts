@@ -34,7 +34,9 @@ function eventText(event: WatchEvent, conditions: Conditions): string {
       const { service, environment, version } = event.deploy;
       const late = event.lateMs > 60_000 ? `, ${roughDuration(event.lateMs)} late` : '';
       const go = event.withoutGo === undefined ? '' : `, WITHOUT a GO: found ${event.withoutGo}`;
-      return `started: ${service} ${version} in ${environment}, ${event.mode}${late}${go}`;
+      const back =
+        event.neededNoGo === undefined ? '' : `, a rollback without a GO: ${event.neededNoGo}`;
+      return `started: ${service} ${version} in ${environment}, ${event.mode}${late}${go}${back}`;
     }
     case 'watch.baselined': {
       const count = Object.keys(event.values).length;

@@ -142,8 +142,8 @@ const path = (example: string) => text(500, `a path such as ${example}`);
 const auditLog = mapping({
   report: path('/srv/aurora/logs/aurora_events.jsonl').describe(
     'The log, JSON in each line, on the machine of canaryd: a path, or a pattern such as ' +
-      '/srv/aurora/logs/session_*/events.jsonl, which means its newest match. Relative to where ' +
-      'canaryd runs; may contain ${version}. Followed through rotation and truncation.',
+      '/srv/aurora/logs/session_*/events.jsonl, of which each match that is written is read. ' +
+      'Relative to where canaryd runs; may contain ${version}. Followed through rotation and truncation.',
   ),
   bad: oneOf(['untraced', 'invalid']).describe(
     'Which events are bad; the value is bad / all. untraced: those without a trace (lines that ' +
@@ -165,7 +165,10 @@ const auditLog = mapping({
   ),
   schema: path('/srv/aurora/aurora_event.schema.json')
     .optional()
-    .describe('Each event matches this JSON Schema (draft-07, 2019-09 or 2020-12).'),
+    .describe(
+      'Each event matches this JSON Schema (draft-07, 2019-09 or 2020-12). `uniqueItems` only of ' +
+        'texts or numbers, or with `maxItems` of at most 1000.',
+    ),
   numbers: listOf('fields, such as price or fill.qty')
     .optional()
     .describe('Fields that are JSON numbers wherever they are there, never numbers as text.'),

@@ -28,7 +28,8 @@ function indicatorTexts(raw: unknown): Text[] {
   return entriesOf(fieldOf(raw, 'indicators')).flatMap(([id, indicator]) =>
     entriesOf(indicator).flatMap(([field, value]) => {
       const path = ['indicators', id, field];
-      const ofKind = FILLED_OF[field];
+      // A field may be called `constructor`.
+      const ofKind = Object.hasOwn(FILLED_OF, field) ? FILLED_OF[field] : undefined;
       if (ofKind === undefined) {
         return walk(value, path, !['title', 'unit', 'over', 'early'].includes(field));
       }

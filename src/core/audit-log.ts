@@ -18,6 +18,10 @@ export type LogSeen = {
   readonly newestMs: number | null;
   /** What is older was not read. */
   readonly knownFromMs: number;
+  /** Why: "is too large to be read back". */
+  readonly whyCut: string;
+  /** By so much the clock that writes it is ahead of canaryd's; 0: it is not. */
+  readonly leadMs: number;
   /** Lines in the whole range that are no events, when those are not what is counted. */
   readonly unreadable: number;
 };
@@ -25,10 +29,19 @@ export type LogSeen = {
 export function measureAuditLog(
   indicator: AuditLogIndicator,
   seen: LogSeen,
-  view: Omit<MeasureView, 'previous' | 'staleAfterMs'>,
+  given: Omit<MeasureView, 'previous' | 'staleAfterMs'>,
 ): Reading {
-  const { sinceDeploy } = seen;
-  const isAfter = view.deployedAtMs !== null && view.atMs >= view.deployedAtMs;
+  const { sinceDeploy, leadMs } = seen;
+  const isAfter = given.deployedAtMs !== null && given.atMs >= given.deployedAtMs;
+  const judgedFromMs = given.deployedAtMs === null ? null : given.deployedAtMs + leadMs;
+  if (isAfter && judgedFromMs !== null && given.atMs <= judgedFromMs) {
+    const [lead, wait] = [leadMs, judgedFromMs - given.atMs].map((ms) => roughDuration(ms));
+    const detail =
+      `the clock that writes ${seen.path} is ${lead} ahead: for ${wait} more, events of the old ` +
+      'version look like new ones; set both clocks';
+    if (leadMs > 0) return blind('rejected', detail);
+  }
+  const view = { ...given, deployedAtMs: isAfter ? judgedFromMs : given.deployedAtMs };
   const since = isAfter && sinceDeploy !== undefined ? { sinceDeploy } : {};
   const range = rangeOf(indicator, { ...view, previous: null, staleAfterMs: 0 });
   if (range.kind === 'blind') return { ...range, ...since };
@@ -39,7 +52,7 @@ export function measureAuditLog(
     const [reached, wanted] = [view.atMs - seen.knownFromMs, rangeMs].map((ms) =>
       roughDuration(Math.max(0, ms)),
     );
-    const detail = `${seen.path} is too large to be read back: ${reached} of ${wanted} are known`;
+    const detail = `${seen.path} ${seen.whyCut}: ${reached} of ${wanted} are known`;
     return { ...blind('unreachable', detail), ...since };
   }
   const counts = seen.countsFrom(fromMs);

@@ -59,6 +59,8 @@ export type EventBody =
       readonly stopConditions: number;
       /** The policy wants a GO and starts without one: what was found instead. Absent: all right. */
       readonly withoutGo?: string;
+      /** A rollback, which needs no GO where the policy wants one: what was found instead. */
+      readonly neededNoGo?: string;
     }
   | {
       readonly type: 'watch.baselined';

@@ -1,25 +1,19 @@
 // What people are told of a decision of a gate, whom, and when: plain data in, plain data out. It
 // judges nothing: the decision and its reasons are as they were reported.
 import type { Message, Severity } from './delivery.ts';
-import type { CriterionRecord, GateRecord } from './gate-record.ts';
+import type { CriterionRecord, GateRecord, StoredGateRecord } from './gate-record.ts';
 import { GATE_KIND } from './message-kinds.ts';
 import { messageTerms } from './plan.ts';
 import { loudnessOf, NO_ROUTING, type Routing, wayOf } from './route.ts';
 
-/** Besides the record: what the daemon knows of it. */
-export type ReportedDecision = GateRecord & {
-  readonly evidenceHash: string | null;
-  readonly reportedBy: string | null;
-  /** By the daemon's clock. */
-  readonly receivedAtMs: number;
-};
-
-export type PlannedGateMessage = {
+/** Told to one channel. Its id is `<record>-<channel>`: the same after a crash. */
+export type NewGateMessage = {
   readonly id: string;
   readonly recordId: string;
   readonly channel: string;
   readonly message: Message;
   readonly notBeforeMs: number;
+  /** No attempt starts later. */
   readonly deadlineAtMs: number;
 };
 
@@ -48,14 +42,14 @@ export function gateMessageId(recordId: string, channel: string): string {
 
 /** One for each channel that is told. */
 export function planGateMessages(
-  record: ReportedDecision,
+  record: StoredGateRecord,
   { publicUrl, channels, routing = NO_ROUTING }: GateTelling,
-): readonly PlannedGateMessage[] {
+): readonly NewGateMessage[] {
   const message = loudnessOf(gateMessage(record, publicUrl), routing);
   // No watch: nobody was woken by it who waits for more.
   const way = wayOf(message, null, channels, routing);
   const { neverQuiet = [], incidentChannels = [] } = routing;
-  return [...new Set(way.channels)].map((channel): PlannedGateMessage => {
+  return [...new Set(way.channels)].map((channel): NewGateMessage => {
     const isLoud = neverQuiet.includes(channel) || incidentChannels.includes(channel);
     const notBeforeMs = (isLoud ? null : way.heldUntilMs) ?? message.atMs;
     return {
@@ -70,7 +64,7 @@ export function planGateMessages(
   });
 }
 
-export function gateMessage(record: ReportedDecision, publicUrl: string | null): Message {
+export function gateMessage(record: StoredGateRecord, publicUrl: string | null): Message {
   const { id, gate, deploy, decision, receivedAtMs } = record;
   const { service, environment, version } = deploy;
   return {
@@ -88,9 +82,10 @@ export function gateMessage(record: ReportedDecision, publicUrl: string | null):
   };
 }
 
-/** Somebody has to know that a GO is one only because people took the risk. */
-function severityOf({ decision, override }: GateRecord): Severity {
-  return decision === 'go' && override === null ? 'info' : 'warning';
+/** Somebody has to know that a GO is one only because people took the risk, or said that they did. */
+function severityOf({ decision, override, notSignedHere = [] }: StoredGateRecord): Severity {
+  const isPlain = override === null && notSignedHere.length === 0;
+  return decision === 'go' && isPlain ? 'info' : 'warning';
 }
 
 /** "NO-GO aurora 2.1.0 (testnet): 2 of 40 criteria not met". */
@@ -129,13 +124,16 @@ function metOf(criteria: readonly CriterionRecord[]): string {
   return `${met} of ${criteria.length}`;
 }
 
-function linesOf({ reasons }: GateRecord): readonly string[] {
-  const shown = reasons.slice(0, REASONS_MAX).map((reason) => cut(reason, REASON_CHARS_MAX));
-  const left = reasons.length - shown.length;
+function linesOf({ reasons, notSignedHere = [] }: StoredGateRecord): readonly string[] {
+  const who = notSignedHere.map(({ name, role, criterion }) => `${name} (${role}, ${criterion})`);
+  const foreign = who.length === 0 ? [] : [`Not signed here: ${who.join(', ')}`];
+  const told = [...foreign, ...reasons.slice(0, REASONS_MAX)];
+  const shown = told.map((text) => cut(text, REASON_CHARS_MAX));
+  const left = reasons.length - Math.min(reasons.length, REASONS_MAX);
   return left === 0 ? shown : [...shown, `… and ${left} more`];
 }
 
-function fieldsOf(record: ReportedDecision): Message['fields'] {
+function fieldsOf(record: StoredGateRecord): Message['fields'] {
   const { gate, deploy, endedAt, evidenceHash, reportedBy } = record;
   return [
     ['Gate', gate],

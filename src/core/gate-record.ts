@@ -33,6 +33,10 @@ export type SignOff = {
   readonly version: string;
   readonly atMs: number;
   readonly note: string | null;
+  /** The words that were signed; absent: whatever the gate says. */
+  readonly statement?: string;
+  /** Approval of a review: criteria that may be open; absent: whichever are. */
+  readonly covers?: readonly string[];
   /** The token by which it came over the API; absent: written by hand, or without tokens. */
   readonly via?: string;
   /** It takes back what the same person has signed before in this role; absent: it signs. */
@@ -107,3 +111,28 @@ export type GateRecord = {
   /** Version of canaryd. */
   readonly version: string;
 };
+
+/** A decision as it was reported by whoever carried the gate out. */
+export type StoredGateRecord = GateRecord & {
+  /** sha256 of the evidence's manifest: `canaryd gate verify --hash`. */
+  readonly evidenceHash: string | null;
+  /** The token by which it came; null without tokens. */
+  readonly reportedBy: string | null;
+  /** By our clock; `endedAt` is by that of the machine that carried it out. */
+  readonly receivedAtMs: number;
+  /** Signatures that it counts and that nobody had given here when it came; absent: none. */
+  readonly notSignedHere?: readonly SignOff[];
+};
+
+/** What a list shows of a decision: its criteria are counted, not read. */
+export type HeadOf<Record extends GateRecord> = Omit<Record, 'criteria'> & {
+  /** That pass, or are waived or mitigated. */
+  readonly criteriaMet: number;
+  readonly criteriaTotal: number;
+};
+
+export function headOf<Record extends GateRecord>(record: Record): HeadOf<Record> {
+  const { criteria, ...rest } = record;
+  const met = criteria.filter(({ outcome, exemption }) => outcome === 'pass' || exemption !== null);
+  return { ...rest, criteriaMet: met.length, criteriaTotal: criteria.length };
+}

@@ -64,6 +64,24 @@ export function stepsAfter(
   return (steps ?? []).filter(({ atMs }) => atMs > fromMs || (isInclusive && atMs === fromMs));
 }
 
+/**
+ * First points, after `fromMs` and above 0, of series of which nothing proves that they were absent
+ * before: what they show may have been counted at any time.
+ */
+export function unprovenBirths(
+  series: readonly Series[],
+  set: SeriesSet,
+  atMs: number,
+  fromMs: number,
+): readonly Point[] {
+  const witness = witnessOf(set, atMs);
+  return series.flatMap((one) => {
+    const first = one.points.find(([, value]) => Number.isFinite(value));
+    const isBirth = first !== undefined && first[0] > fromMs && first[0] <= atMs && first[1] > 0;
+    return isBirth && !wasAbsentBefore(one, first[0], set, witness) ? [first] : [];
+  });
+}
+
 /** Median distance of the last points; null with fewer than two. */
 export function spacingMs(points: readonly Point[]): number | null {
   const last = points.slice(-10);

@@ -320,7 +320,7 @@ function aggregate(how: Aggregate, values: readonly number[]): number {
   }
 }
 
-function bucketSelector(histogram: Selector): Selector {
+export function bucketSelector(histogram: Selector): Selector {
   return { ...histogram, metric: `${histogram.metric}_bucket` };
 }
 

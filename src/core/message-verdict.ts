@@ -49,10 +49,13 @@ export function started(event: Of<'watch.started'>, context: TellContext): Draft
         ? 'The policy has no action: a stop only alerts.'
         : `On a stop canaryd does: ${actions}.`;
   const { withoutGo } = event;
+  const gate = policy.requires?.gate ?? 'its policy';
+  if (event.neededNoGo !== undefined) {
+    lines.push(`A rollback needs no GO of gate ${gate}; found: ${event.neededNoGo}.`);
+  }
   if (withoutGo === undefined) {
     return { severity: 'info', headline: `Watching ${subject(context)}`, lines, next };
   }
-  const gate = policy.requires?.gate ?? 'its policy';
   return {
     severity: 'critical',
     headline: `${subject(context)} started WITHOUT a GO of gate ${gate}`,

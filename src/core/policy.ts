@@ -104,7 +104,7 @@ export type HttpIndicator = IndicatorCommon & {
 /** Share of bad events in a log of JSON lines, by the events' own times. */
 export type AuditLogIndicator = IndicatorCommon & {
   readonly kind: 'audit_log';
-  /** A path, or a pattern that means its newest match. Relative to where canaryd runs. */
+  /** A path, or a pattern: every match that is written is read. Relative to where canaryd runs. */
   readonly report: string;
   /** `untraced`: events without a trace; `invalid`: lines that are no event as it should be. */
   readonly bad: 'untraced' | 'invalid';

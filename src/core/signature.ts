@@ -2,14 +2,32 @@
 // has been taken back. Pure. What a signature counts for is decided in src/gate/signed.ts.
 import type { SignOff } from './gate-record.ts';
 
-/** Names are compared as people do: without regard to case, blanks and what nobody sees. */
+/** Blanks, punctuation, and what nobody sees, such as the pattern of an empty braille cell. */
+const UNSEEN = /[\s\p{P}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+/** Names are compared as people do: without regard to case, blanks, punctuation and what nobody sees. */
 export function personOf(name: string): string {
-  return name
-    .normalize('NFKC')
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (one) => (/\s/.test(one) ? ' ' : ''))
-    .trim()
-    .replaceAll(/\s+/g, ' ')
-    .toLowerCase();
+  return name.normalize('NFKC').replaceAll(UNSEEN, '').toLowerCase();
+}
+
+/** Scripts with letters that look alike; a word that mixes them looks like another one. */
+const ALIKE = ['Latin', 'Cyrillic', 'Greek', 'Armenian', 'Cherokee', 'Coptic'].map((script) => ({
+  script,
+  pattern: new RegExp(`\\p{Script=${script}}`, 'u'),
+}));
+
+const HIDDEN = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+/** Only what everybody sees as a gap parts words: "Иван Петров (CTO)". */
+const GAPS = /[\s\p{Ps}\p{Pe},;/]+/u;
+
+/** Why nobody can sign with this name; null: it is fine. */
+export function nameFlaw(name: string): string | null {
+  if (!/[\p{L}\p{N}]/u.test(personOf(name))) return 'has no letters';
+  for (const word of name.normalize('NFKC').replaceAll(HIDDEN, '').split(GAPS)) {
+    const scripts = ALIKE.filter(({ pattern }) => pattern.test(word)).map(({ script }) => script);
+    if (scripts.length > 1) return `has letters of ${scripts.join(' and ')} in one word`;
+  }
+  return null;
 }
 
 /** One person, in one role, for one criterion of one deploy. */

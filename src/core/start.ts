@@ -28,6 +28,8 @@ export type StartDecision =
   | { readonly kind: 'without_go'; readonly found: string }
   | {
       readonly kind: 'start';
+      /** The policy wants a GO; not before going back. */
+      readonly needsGo: boolean;
       readonly events: readonly EventBody[];
       /** Events for earlier watches, and whether their pending actions are given up. */
       readonly earlier: readonly {
@@ -64,9 +66,11 @@ export function decideStart(input: {
   );
   if (newer !== undefined) return { kind: 'outdated', watchId: newer.id };
   const rolledBack = recent.find(({ state }) => isRollbackOf(state, deploy, nowMs, recent));
-  // Nobody asks a checklist before going back.
-  const withoutGo = rolledBack === undefined ? (input.withoutGo ?? null) : null;
-  if (withoutGo !== null && policy.requires?.otherwise === 'refuse') {
+  // Nobody asks a checklist before going back; where to must not have been stopped itself.
+  const isExempt = rolledBack !== undefined && !wasStopped(deploy, recent);
+  const needsGo = policy.requires !== undefined && !isExempt;
+  const withoutGo = input.withoutGo ?? null;
+  if (withoutGo !== null && needsGo && policy.requires?.otherwise === 'refuse') {
     return { kind: 'without_go', found: withoutGo };
   }
   const earlier = recent
@@ -85,9 +89,9 @@ export function decideStart(input: {
     rollbackOf: rolledBack?.id ?? null,
     deadlineAtMs: deploy.deployedAtMs + policyEndMs(policy),
     stopConditions: policy.conditions.filter(({ role }) => role === 'stop').length,
-    ...(withoutGo === null ? {} : { withoutGo }),
+    ...(withoutGo === null ? {} : needsGo ? { withoutGo } : { neededNoGo: withoutGo }),
   };
-  return { kind: 'start', events: [started], earlier };
+  return { kind: 'start', needsGo, events: [started], earlier };
 }
 
 function isSameDeploy(state: WatchState, deploy: Deploy, isTimeGiven: boolean): boolean {
@@ -128,6 +132,15 @@ function isRollbackOf(
   return (
     deploy.deployedAtMs >= deployedAtMs && nowMs - state.stop.atMs <= ROLLBACK_DEPLOY_WITHIN_MS
   );
+}
+
+/** The last watch of this version's own deploy was stopped. Those of rollbacks to it say nothing. */
+function wasStopped({ version }: Deploy, recent: readonly Earlier[]): boolean {
+  const own = recent.find(
+    ({ state: { deploy, rollbackOf, phase } }) =>
+      deploy?.version === version && rollbackOf === null && phase !== 'cancelled',
+  );
+  return own?.state.phase === 'stopped';
 }
 
 /** A newer deploy ends the old watch; the old one may no longer roll back, nor verify. */

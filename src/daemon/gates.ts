@@ -39,6 +39,7 @@ export function createGates(parts: GateParts) {
     ...{ clock, store, publicUrl },
     planMessages: (record) => planGateMessages(record, { publicUrl, channels: names, routing }),
     onAdded: () => teller.poke(),
+    onDamaged: (error) => logger.error({ err: error }, 'a decision of a gate cannot be read'),
   });
   return { desk, teller };
 }

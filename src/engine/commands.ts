@@ -7,7 +7,7 @@ import type { Mode, Policy } from '../core/policy.ts';
 import { policyEndMs } from '../core/policy.ts';
 import { formatDuration } from '../core/quantity.ts';
 import type { Tick } from '../core/sample.ts';
-import { CLOCK_SKEW_MS, decideStart } from '../core/start.ts';
+import { CLOCK_SKEW_MS } from '../core/start.ts';
 import type { Hold, Journal, WatchFilter } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError, type Problem } from '../kit/errors.ts';
@@ -23,7 +23,7 @@ import type {
 import { type Decision, type Ledger, type Loaded, notFound } from './ledger.ts';
 import * as refusals from './refusals.ts';
 import { signed } from './signing.ts';
-import { endings, findWithoutGo, heldEvents } from './starting.ts';
+import { endings, heldEvents, withGate } from './starting.ts';
 import type { Subscribers } from './subscribers.ts';
 import { type QueryOf, watchView } from './view.ts';
 
@@ -82,22 +82,15 @@ export class Commands implements Control {
     const mode = this.#modeOf(command, policy);
     if (mode === 'act') refusals.demandPreviousVersion(policy, deploy);
     const held = await journal.hold();
-    const withoutGo = await findWithoutGo(journal, policy, deploy, nowMs);
     for (let round = 0; round < STARTS_MAX; round += 1) {
       const recent = await this.#recent(deploy);
       const id = newWatchId();
       const earlier = recent.map(({ record, state }) => ({ id: record.id, state }));
-      const decided = decideStart({
-        id,
-        deploy,
-        policy,
-        policyHash: hash,
-        mode,
+      const asked = {
+        ...{ id, deploy, policy, policyHash: hash, mode, nowMs, recent: earlier },
         isTimeGiven: command.deployedAtMs !== undefined,
-        nowMs,
-        recent: earlier,
-        withoutGo,
-      });
+      };
+      const decided = await withGate(asked, journal);
       if (decided.kind === 'exists') {
         return { watch: await this.watch(decided.watchId), created: false };
       }

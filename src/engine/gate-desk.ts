@@ -1,24 +1,34 @@
 // The desk for gates: takes signatures and decisions, keeps them in the journal, and shows them. It
 // carries nothing out and decides nothing: that is done where the gate runs. What is kept is never
 // changed; a decision that comes twice is one.
+
 import { isDeepStrictEqual } from 'node:util';
-import type { GateRecord, SignOff } from '../core/gate-record.ts';
+import type { NewGateMessage } from '../core/gate-message.ts';
+import { GATE_SKEW_MS, newestFor, newestOf } from '../core/gate-needed.ts';
+import type {
+  Decision,
+  GateDeploy,
+  GateRecord,
+  SignOff,
+  StoredGateRecord,
+} from '../core/gate-record.ts';
 import { recordJson } from '../core/gate-record-json.ts';
 import { isSamePlace, standing } from '../core/signature.ts';
-import type {
-  GateFilter,
-  GateStore,
-  NewGateMessage,
-  SignOffFilter,
-  StoredGateRecord,
-} from '../journal/gate-store.ts';
+import type { GateFilter, GateHead, GateStore, SignOffFilter } from '../journal/gate-store.ts';
 import type { Clock } from '../kit/clock.ts';
 import { CanarydError } from '../kit/errors.ts';
 
-/** The clock of a machine that carries gates out may be ahead by so much. */
-export const GATE_SKEW_MS = 5 * 60_000;
 /** Signatures of one version that are looked at, the newest. */
-const SIGN_OFFS_READ_MAX = 1_000;
+export const SIGN_OFFS_READ_MAX = 1_000;
+/** Decisions for one deploy that are compared: the last, and of each kind that is no GO. */
+const COMPARED_MAX = 10;
+/** For a start: GOs for other parameters may have come since its own. */
+const COMPARED_FOR_START_MAX = 100;
+/** A list is read again so often when rows of it are damaged. */
+const REREAD_MAX = 5;
+const TOLD_MAX = 1_000;
+/** A client that hears nothing asks again for seconds. */
+const REPEATED_WITHIN_MS = 60_000;
 
 export type NewSignOff = Omit<SignOff, 'atMs'>;
 
@@ -35,6 +45,9 @@ export type GateDecision = {
   readonly signedSince: readonly SignOff[];
 };
 
+/** A decision in a list: what has come of it since is not looked up. */
+export type ListedDecision = Pick<GateDecision, 'url' | 'isNewest'> & { readonly head: GateHead };
+
 /** What people and pipelines can ask of canaryd about gates. Throws CanarydError for mistakes. */
 export interface Gates {
   sign(entry: NewSignOff): Promise<SignOff>;
@@ -46,8 +59,8 @@ export interface Gates {
     by: string | null,
   ): Promise<{ readonly decision: GateDecision; readonly created: boolean }>;
   decision(id: string): Promise<GateDecision>;
-  /** Newest first, without `signedSince`. */
-  decisions(filter: GateFilter): Promise<readonly GateDecision[]>;
+  /** Newest first. */
+  decisions(filter: GateFilter): Promise<readonly ListedDecision[]>;
 }
 
 export type GateDeskOptions = {
@@ -58,6 +71,8 @@ export type GateDeskOptions = {
   readonly planMessages: (record: StoredGateRecord) => readonly NewGateMessage[];
   /** Something was planned. Latency only: the teller looks on its own, too. */
   readonly onAdded: () => void;
+  /** A row that cannot be read: the list is shown without it. */
+  readonly onDamaged: (error: CanarydError) => void;
 };
 
 export type GateKey = {
@@ -67,17 +82,32 @@ export type GateKey = {
   readonly version: string;
 };
 
-/** The decision that counts for a deploy: the last one that was reported. */
+/**
+ * The decision that counts for a deploy, of those that can be read.
+ * @param parameters of the deploy; without them the newest of all counts
+ */
 export async function newestDecision(
-  store: Pick<GateStore, 'gateRecords'>,
+  store: Pick<GateStore, 'gateHeads'>,
   { gate, service, environment, version }: GateKey,
-): Promise<StoredGateRecord | null> {
-  const [newest] = await store.gateRecords({ gate, service, environment, version, limit: 1 });
-  return newest ?? null;
+  parameters?: GateDeploy['parameters'],
+): Promise<GateHead | null> {
+  const limit = parameters === undefined ? COMPARED_MAX : COMPARED_FOR_START_MAX;
+  const key = { gate, service, environment, version, limit };
+  const read = (decision?: Decision) =>
+    store.gateHeads({ ...key, ...(decision === undefined ? {} : { decision }) }, () => {});
+  const last = await read();
+  // Whatever else there is, a GO must come after it.
+  if (last[0] === undefined || last[0].decision !== 'go') return last[0] ?? null;
+  const others = [...(await read('no_go')), ...(await read('review'))];
+  const known = new Set(last.map(({ id }) => id));
+  const all = [...last, ...others.filter(({ id }) => !known.has(id))];
+  return parameters === undefined ? newestOf(all) : newestFor(all, parameters);
 }
 
 export class GateDesk implements Gates {
   readonly #options: GateDeskOptions;
+  /** Damaged rows; each is told once. */
+  readonly #told = new Set<string>();
 
   constructor(options: GateDeskOptions) {
     this.#options = options;
@@ -88,6 +118,8 @@ export class GateDesk implements Gates {
     const { gate, environment, version } = entry;
     const all = await store.signOffs({ gate, environment, version, limit: SIGN_OFFS_READ_MAX });
     const signOff = datedAfter({ ...entry, atMs: clock.now() }, all);
+    const known = repeated(signOff, all);
+    if (known !== null) return known;
     if (signOff.isWithdrawn === true) demandSignature(signOff, all);
     await store.addSignOff(signOff);
     return signOff;
@@ -101,7 +133,11 @@ export class GateDesk implements Gates {
     const { clock, store, planMessages, onAdded } = this.#options;
     const nowMs = clock.now();
     demandPast(reported, nowMs);
-    const record: StoredGateRecord = { ...reported, reportedBy: by, receivedAtMs: nowMs };
+    const notSignedHere = await this.#notSignedHere(reported);
+    const record: StoredGateRecord = {
+      ...{ ...reported, reportedBy: by, receivedAtMs: nowMs },
+      ...(notSignedHere.length === 0 ? {} : { notSignedHere }),
+    };
     const messages = planMessages(record);
     if (await store.addGateRecord(record, messages)) {
       if (messages.length > 0) onAdded();
@@ -121,25 +157,44 @@ export class GateDesk implements Gates {
     return this.#shown(await this.#record(id));
   }
 
-  async decisions(filter: GateFilter): Promise<readonly GateDecision[]> {
+  async decisions(filter: GateFilter): Promise<readonly ListedDecision[]> {
     const { beforeId } = filter;
     if (beforeId !== undefined) await this.#record(beforeId);
-    const records = await this.#options.store.gateRecords(filter);
+    const { store } = this.#options;
+    const heads = await this.#readable(filter);
     const newest = new Map<string, string | null>();
-    const shown: GateDecision[] = [];
-    for (const record of records) {
-      const key = keyOf(record);
+    const shown: ListedDecision[] = [];
+    for (const head of heads) {
+      const key = keyOf(head);
       const text = JSON.stringify(key);
       if (!newest.has(text)) {
-        // On the first page nothing newer can have been left out.
-        const first =
-          beforeId === undefined ? record : await newestDecision(this.#options.store, key);
-        newest.set(text, first?.id ?? null);
+        newest.set(text, (await newestDecision(store, key))?.id ?? null);
       }
-      const isNewest = newest.get(text) === record.id;
-      shown.push({ record, url: this.#urlOf(record), isNewest, signedSince: [] });
+      const isNewest = newest.get(text) === head.id;
+      shown.push({ head, url: this.#urlOf(head), isNewest });
     }
     return shown;
+  }
+
+  /** A page without those that cannot be read is full all the same. */
+  async #readable(filter: GateFilter): Promise<readonly GateHead[]> {
+    const { store, onDamaged } = this.#options;
+    let heads: readonly GateHead[] = [];
+    let damaged: readonly CanarydError[] = [];
+    for (let round = 0; round < REREAD_MAX; round += 1) {
+      const found: CanarydError[] = [];
+      const limit = filter.limit + damaged.length;
+      heads = await store.gateHeads({ ...filter, limit }, (error) => found.push(error));
+      const isAll = found.length === damaged.length;
+      damaged = found;
+      if (isAll) break;
+    }
+    for (const error of damaged) {
+      if (this.#told.has(error.message) || this.#told.size >= TOLD_MAX) continue;
+      this.#told.add(error.message);
+      onDamaged(error);
+    }
+    return heads.slice(0, filter.limit);
   }
 
   async #record(id: string): Promise<StoredGateRecord> {
@@ -167,7 +222,18 @@ export class GateDesk implements Gates {
       .filter((one) => one.atMs >= sinceMs && !counted.has(textOf(one)));
   }
 
-  #urlOf({ id }: StoredGateRecord): string | null {
+  /** Whoever reports a decision can write names into it. */
+  async #notSignedHere(record: GateRecord): Promise<readonly SignOff[]> {
+    const { gate, environment, version } = keyOf(record);
+    const counted = countedIn(record);
+    if (counted.length === 0) return [];
+    const limit = SIGN_OFFS_READ_MAX;
+    const all = await this.signOffs({ gate, environment, version, limit });
+    const given = new Set(all.filter(({ isWithdrawn }) => isWithdrawn !== true).map(textOf));
+    return counted.filter((one) => !given.has(textOf(one)));
+  }
+
+  #urlOf({ id }: Pick<StoredGateRecord, 'id'>): string | null {
     const { publicUrl } = this.#options;
     return publicUrl === null ? null : `${publicUrl}/gates/${id}`;
   }
@@ -184,6 +250,18 @@ function datedAfter(entry: SignOff, all: readonly SignOff[]): SignOff {
   return mayFollow ? { ...entry, atMs: Math.max(entry.atMs, lastMs) } : entry;
 }
 
+/**
+ * The same again, because its answer was lost: the one that is kept. Null: this one is new. A
+ * signature that is given again later counts longer.
+ */
+function repeated(entry: SignOff, all: readonly SignOff[]): SignOff | null {
+  const places = all.filter((one) => isSamePlace(one, entry)).toSorted((a, b) => a.atMs - b.atMs);
+  const last = places.at(-1);
+  if (last === undefined || !isDeepStrictEqual({ ...last, atMs: entry.atMs }, entry)) return null;
+  const isSoon = Math.abs(entry.atMs - last.atMs) < REPEATED_WITHIN_MS;
+  return isSoon || entry.isWithdrawn === true ? last : null;
+}
+
 /** One who mistypes a name would else believe that the signature is gone. */
 function demandSignature(withdrawal: SignOff, all: readonly SignOff[]): void {
   const { gate, criterion, role, name, environment, version } = withdrawal;
@@ -196,18 +274,18 @@ function demandSignature(withdrawal: SignOff, all: readonly SignOff[]): void {
   );
 }
 
-function keyOf({ gate, deploy }: GateRecord): GateKey {
+function keyOf({ gate, deploy }: Pick<GateRecord, 'gate' | 'deploy'>): GateKey {
   const { service, environment, version } = deploy;
   return { gate, service, environment, version };
 }
 
-function countedIn({ criteria, approvals, override }: GateRecord): readonly SignOff[] {
+export function countedIn({ criteria, approvals, override }: GateRecord): readonly SignOff[] {
   const signed = criteria.flatMap(({ signOffs }) => signOffs.flatMap((one) => one.signed ?? []));
   return [...signed, ...approvals, ...(override?.approvals ?? [])];
 }
 
-function textOf({ criterion, role, name, atMs }: SignOff): string {
-  return JSON.stringify([criterion, role, name, atMs]);
+function textOf({ gate, environment, version, criterion, role, name, atMs }: SignOff): string {
+  return JSON.stringify([gate, environment, version, criterion, role, name, atMs]);
 }
 
 /** A decision of tomorrow would be fresh for ever. */

@@ -113,7 +113,8 @@ export class JournalGuard {
         ),
       signOffs: (filter) => read(() => journal.signOffs(filter)),
       gateRecord: (id) => read(() => journal.gateRecord(id)),
-      gateRecords: (filter) => read(() => journal.gateRecords(filter)),
+      gateRecords: (...args) => read(() => journal.gateRecords(...args)),
+      gateHeads: (...args) => read(() => journal.gateHeads(...args)),
       pendingGateMessages: (...args) => read(() => journal.pendingGateMessages(...args)),
       gateMessages: (recordId) => read(() => journal.gateMessages(recordId)),
     };

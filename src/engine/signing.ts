@@ -3,6 +3,7 @@
 import type { EventBody } from '../core/event.ts';
 import type { Policy } from '../core/policy.ts';
 import { neededSignOffs, signatureOf } from '../core/sign-off.ts';
+import { personOf } from '../core/signature.ts';
 import type { Phase, WatchState } from '../core/watch.ts';
 import { CanarydError } from '../kit/errors.ts';
 import type { SignCommand } from './control.ts';
@@ -41,6 +42,7 @@ export function signed(
       problems: [{ path: 'role', message }],
     });
   }
-  if (signatureOf(state, role)?.name === name) return null;
+  const known = signatureOf(state, role);
+  if (known !== null && personOf(known.name) === personOf(name)) return null;
   return { type: 'watch.signed', role, name, by, note };
 }

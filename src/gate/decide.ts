@@ -35,7 +35,7 @@ export function decide(input: DecideInput): Decided {
   const { gate, nowMs } = input;
   const criteria = criterionRecords(input);
   const ruled = rule(gate.rule, criteria);
-  const decided = approve(input, ruled);
+  const decided = approve(input, ruled, openOf(criteria));
   const told = [...decided.lead, ...reasonsOf(gate, criteria, ruled.isYellowDeciding, nowMs)];
   const reasons = told.map((text) => cutEnd(text, REASON_CHARS_MAX));
   const { decision, override, approvals } = decided;
@@ -146,8 +146,12 @@ type Approval = Pick<Decided, 'decision' | 'override' | 'approvals'> & {
   readonly lead: readonly string[];
 };
 
+function openOf(criteria: readonly CriterionRecord[]): readonly string[] {
+  return criteria.filter((one) => one.level === 'green' && !isMet(one)).map(({ id }) => id);
+}
+
 /** What people may add: the approval of a review, or an override. */
-function approve(input: DecideInput, ruled: Ruled): Approval {
+function approve(input: DecideInput, ruled: Ruled, open: readonly string[]): Approval {
   const { gate, deploy, signOffs, nowMs } = input;
   const none = { override: null, approvals: [] };
   const { decision, text } = ruled;
@@ -159,6 +163,7 @@ function approve(input: DecideInput, ruled: Ruled): Approval {
       gate.rule.review,
       APPROVAL_IDS.review,
       signatures,
+      (one) => beyond(one, open),
     );
     if (approvals !== null) {
       const by = `review approved by ${people(approvals)}`;
@@ -170,11 +175,22 @@ function approve(input: DecideInput, ruled: Ruled): Approval {
   return overridden(gate, ruled, signatures) ?? { decision, ...none, lead: [...lead, ...lacks] };
 }
 
+/** Whoever has approved one open line has not approved another one. */
+function beyond({ name, covers }: SignOff, open: readonly string[]): string | null {
+  const others = covers === undefined ? [] : open.filter((id) => !covers.includes(id));
+  if (others.length === 0) return null;
+  return `${name} has approved ${covers?.join(', ')}, not ${others.join(', ')}`;
+}
+
+function riskless({ name, note }: SignOff): string | null {
+  return (note?.trim() ?? '') === '' ? `${name} has written no risk assessment` : null;
+}
+
 function overridden(gate: Gate, ruled: Ruled, signatures: Signatures): Approval | null {
   if (gate.override === null || ruled.isRed) return null;
-  const { approvals } = approvedOf(gate.override, APPROVAL_IDS.override, signatures);
-  const risk = riskOf(approvals ?? []);
-  if (approvals === null || risk === '') return null;
+  const { approvals } = approvedOf(gate.override, APPROVAL_IDS.override, signatures, riskless);
+  if (approvals === null) return null;
+  const risk = riskOf(approvals);
   const by = `OVERRIDE by ${people(approvals)}; risk: ${risk}`;
   return { decision: 'go', override: { approvals, risk }, approvals: [], lead: [by, ruled.text] };
 }
@@ -182,18 +198,18 @@ function overridden(gate: Gate, ruled: Ruled, signatures: Signatures): Approval 
 /** Why signatures of an override change nothing; empty: there are none. */
 function overrideLacks(gate: Gate, { isRed }: Ruled, signatures: Signatures): readonly string[] {
   if (gate.override === null) return [];
-  const { approvals, text } = approvedOf(gate.override, APPROVAL_IDS.override, signatures);
+  const { approvals, text } = approvedOf(
+    gate.override,
+    APPROVAL_IDS.override,
+    signatures,
+    riskless,
+  );
   if (approvals === null) return text === null ? [] : [`override not complete: ${text}`];
-  if (isRed) return ['override without effect: a red criterion cannot be overridden'];
-  return riskOf(approvals) === '' ? ['override not complete: the risk assessment is missing'] : [];
+  return isRed ? ['override without effect: a red criterion cannot be overridden'] : [];
 }
 
 function riskOf(approvals: readonly SignOff[]): string {
-  const notes = approvals.flatMap(({ name, note }) => {
-    const text = note?.trim() ?? '';
-    return text === '' ? [] : [`${text} (${name})`];
-  });
-  return notes.join('; ');
+  return approvals.map(({ name, note }) => `${note?.trim()} (${name})`).join('; ');
 }
 
 function people(approvals: readonly SignOff[]): string {

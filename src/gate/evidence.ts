@@ -9,7 +9,7 @@ import { recordJson, signOffJson } from '../core/gate-record-json.ts';
 import { messageOf } from '../kit/errors.ts';
 import { decisionText } from './decision-text.ts';
 import { type EvidenceFile, sha256 } from './exhibits.ts';
-import { MANIFEST, MANIFEST_HASH, manifestText } from './manifest.ts';
+import { DECISION, GATE, MANIFEST, MANIFEST_HASH, manifestText } from './manifest.ts';
 
 /** Runs of one gate in one second. */
 const FOLDERS_MAX = 100;
@@ -70,9 +70,9 @@ function filesOf({ record, source, signOffs, files }: EvidenceParts): readonly E
   const text = (file: string, body: string) => ({ file, bytes: Buffer.from(body) });
   return [
     text('decision.md', decisionText(record)),
-    text('decision.json', `${JSON.stringify(recordJson(record), null, 2)}\n`),
+    text(DECISION, `${JSON.stringify(recordJson(record), null, 2)}\n`),
     text('sign-offs.json', `${JSON.stringify(signOffs.map(signOffJson), null, 2)}\n`),
-    { file: 'gate.yaml', bytes: source },
+    { file: GATE, bytes: source },
     ...files,
   ];
 }

@@ -4,6 +4,7 @@ import { FIGURE_COMPARATORS, type FigureInput } from '../config/gate-checks/limi
 import { met } from '../core/limit.ts';
 import { formatNumber, formatValue, parseQuantity } from '../core/quantity.ts';
 import type { TemplateValues } from '../core/template.ts';
+import { FUTURE_MAX_MS } from '../kit/written-time.ts';
 
 export type Judged =
   /** `text`: "81 %, at least 80% wanted". */
@@ -12,6 +13,16 @@ export type Judged =
 
 /** A share above this was meant in percent. */
 const SHARE_MAX = 10;
+
+/**
+ * A time that must be short, and is below zero: an age of something that is dated ahead. It is no
+ * small age. null: it is not that.
+ */
+export function aheadText(comparator: string, unit: string, value: number): string | null {
+  const isAge = (comparator === 'below' || comparator === 'at_most') && unit === 'seconds';
+  if (!isAge || !(value * 1_000 < -FUTURE_MAX_MS)) return null;
+  return `the value is ${formatValue(value, 'seconds')}: it lies in the future; set the clocks`;
+}
 
 function comparison(input: FigureInput) {
   const comparator = FIGURE_COMPARATORS.find((word) => input[word] !== undefined);
@@ -54,6 +65,8 @@ export function judgeFigure(input: FigureInput, value: number, values: TemplateV
     const text = `the value ${formatNumber(value)} is no share; write the limit as ${number}`;
     return { kind: 'unusable', text };
   }
+  const ahead = input.of === undefined ? aheadText(comparator, unit, value) : null;
+  if (ahead !== null) return { kind: 'unusable', text: ahead };
   const limit = quantity.value * whole;
   const holds =
     comparator === 'equals'

@@ -11,6 +11,8 @@ import { type EvidenceFile, sha256 } from './exhibits.ts';
 
 export const MANIFEST = 'manifest.json';
 export const MANIFEST_HASH = 'manifest.sha256';
+export const DECISION = 'decision.json';
+export const GATE = 'gate.yaml';
 const FORMAT = 'canaryd-evidence/1';
 const MANIFEST_BYTES_MAX = 10_000_000;
 const FILES_MAX = 50_000;
@@ -68,13 +70,40 @@ export async function verifyEvidence(folder: string, known: string | null): Prom
   else if (!written.equals(Buffer.from(`${hash}  ${MANIFEST}\n`))) {
     add('changed', MANIFEST_HASH, `does not name the hash that ${MANIFEST} has`);
   }
-  const listed = parseManifest(manifest);
-  if (listed === null) {
+  const parsed = parseManifest(manifest);
+  if (parsed === null) {
     add('changed', MANIFEST, 'is no manifest of evidence');
     return { flaws, hash, files: 0 };
   }
+  const { files: listed, ...said } = parsed;
   await compare(folder, listed, there, add);
+  // What is flawed already need not agree.
+  if (flaws.length === 0) await agree(folder, said, there, add);
   return { flaws, hash, files: listed.length };
+}
+
+/** Three files name the decision or its gate: whoever rewrites one of them has to rewrite all. */
+async function agree(
+  folder: string,
+  said: Omit<Manifest, 'files'>,
+  there: ReadonlySet<string>,
+  add: Add,
+): Promise<void> {
+  const read = (file: string) =>
+    there.has(file) ? readBounded(join(folder, file)) : Promise.resolve(null);
+  const [decision, gate] = [await read(DECISION), await read(GATE)];
+  const record = decision === null ? null : parseObject(decision);
+  if (record === null) {
+    add('unreadable', DECISION, 'is no decision that can be read');
+    return;
+  }
+  for (const name of ['id', 'gate', 'decision'] as const) {
+    const [is, wanted] = [JSON.stringify(said[name]), JSON.stringify(record[name])];
+    if (is !== wanted) add('changed', MANIFEST, `says ${name} ${is}, ${DECISION} says ${wanted}`);
+  }
+  if (gate === null || sha256(gate) !== record['gate_sha256']) {
+    add('changed', GATE, `is not the gate whose sha256 ${DECISION} has`);
+  }
 }
 
 type Add = (kind: Flaw['kind'], file: string, text: string) => void;
@@ -136,13 +165,24 @@ async function readBounded(path: string): Promise<Buffer | null> {
   }
 }
 
-function parseManifest(bytes: Buffer): readonly Listed[] | null {
+type Manifest = {
+  readonly files: readonly Listed[];
+  readonly id: unknown;
+  readonly gate: unknown;
+  readonly decision: unknown;
+};
+
+function parseManifest(bytes: Buffer): Manifest | null {
+  const { format, files, id, gate, decision } = parseObject(bytes) ?? {};
+  if (format !== FORMAT || !Array.isArray(files)) return null;
+  return files.every(isListed) ? { files, id, gate, decision } : null;
+}
+
+function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8'));
     if (typeof value !== 'object' || value === null) return null;
-    const { format, files } = value as { format?: unknown; files?: unknown };
-    if (format !== FORMAT || !Array.isArray(files)) return null;
-    return files.every(isListed) ? files : null;
+    return value as Readonly<Record<string, unknown>>;
   } catch {
     return null;
   }

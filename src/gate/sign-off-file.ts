@@ -96,9 +96,10 @@ function parseLine(line: string): SignOff | null {
   const note = fields['note'] ?? null;
   if (!gate || !criterion || !role || !name || !environment || !version || at === null) return null;
   if (note !== null && typeof note !== 'string') return null;
-  const [service, via] = ['service', 'via'].map((name) => fields[name]);
-  const { withdrawn } = fields;
-  if (![service, via].every(isTextOrAbsent)) return null;
+  const [service, via, statement] = ['service', 'via', 'statement'].map((name) => fields[name]);
+  const { withdrawn, covers } = fields;
+  if (![service, via, statement].every(isTextOrAbsent)) return null;
+  if (covers !== undefined && !isTexts(covers)) return null;
   // A word that is not understood here could turn "no" into "yes".
   if (withdrawn !== undefined && typeof withdrawn !== 'boolean') return null;
   const atMs = /T.*(?:Z|[+-]\d\d:\d\d)$/.test(at) ? Date.parse(at) : Number.NaN;
@@ -107,10 +108,16 @@ function parseLine(line: string): SignOff | null {
     ...{ gate, criterion, role, name, environment, version, atMs, note },
     ...(typeof service === 'string' ? { service } : {}),
     ...(typeof via === 'string' ? { via } : {}),
+    ...(typeof statement === 'string' ? { statement } : {}),
+    ...(isTexts(covers) ? { covers } : {}),
     ...(withdrawn === true ? { isWithdrawn: true } : {}),
   };
 }
 
 function isTextOrAbsent(value: unknown): boolean {
   return value === undefined || (typeof value === 'string' && value.length <= FIELD_CHARS_MAX);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }

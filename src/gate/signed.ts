@@ -3,11 +3,13 @@
 // with the reason.
 import type { GateDeploy, SignOff } from '../core/gate-record.ts';
 import { formatDuration } from '../core/quantity.ts';
-import { personOf, takenBackBy } from '../core/signature.ts';
+import { nameFlaw, personOf, takenBackBy } from '../core/signature.ts';
+import { cutEnd, printable } from '../kit/redact.ts';
 import type { Approvals, SignOffNeeded } from './gate.ts';
 
 /** Clocks of two machines may differ by so much. */
 const SKEW_MS = 5 * 60_000;
+const STATEMENT_SHOWN_MAX = 200;
 
 export type Signatures = {
   readonly gate: string;
@@ -36,6 +38,8 @@ function flawOf(
   entries: readonly SignOff[],
 ): string | null {
   const { name, service, version, environment, atMs } = signOff;
+  const unfit = nameFlaw(name);
+  if (unfit !== null) return `the name ${name} ${unfit}`;
   if (version !== deploy.version) return `${name} has signed version ${version}, not this one`;
   if (environment !== deploy.environment) {
     return `${name} has signed for ${environment}, not for ${deploy.environment}`;
@@ -54,16 +58,23 @@ function flawOf(
   return `the signature of ${name} has expired: valid ${formatDuration(validForMs)}, until ${ended}`;
 }
 
+/** Whoever has signed other words has not signed these. Blanks are none. */
+function otherWords({ name, statement }: SignOff, wanted: string): string | null {
+  if (statement === undefined || printable(statement) === printable(wanted)) return null;
+  return `${name} has signed other words: "${cutEnd(printable(statement), STATEMENT_SHOWN_MAX)}"`;
+}
+
 /** The newest signature that counts for a criterion, or why there is none. */
 export function signedOf(needed: SignOffNeeded, criterion: string, signatures: Signatures): Signed {
-  const { role, validForMs } = needed;
+  const { role, validForMs, statement } = needed;
   const entries = signatures.signOffs
     .filter((one) => one.gate === signatures.gate && one.criterion === criterion)
     .filter((one) => one.role === role);
   const candidates = entries
     .filter(({ isWithdrawn }) => isWithdrawn !== true)
     .toSorted((a, b) => b.atMs - a.atMs);
-  const flaw = (one: SignOff) => flawOf(one, validForMs, signatures, entries);
+  const flaw = (one: SignOff) =>
+    flawOf(one, validForMs, signatures, entries) ?? otherWords(one, statement);
   const signed = candidates.find((one) => flaw(one) === null);
   if (signed !== undefined) {
     const until = timeText(signed.atMs + validForMs);
@@ -84,13 +95,21 @@ export type Approved = {
 /**
  * Whether the approvals of a review or an override are complete, each by another person: two
  * signatures of one count once.
+ * @param besides what else may be wrong with one
  */
-export function approvedOf(wanted: Approvals, criterion: string, signatures: Signatures): Approved {
+export function approvedOf(
+  wanted: Approvals,
+  criterion: string,
+  signatures: Signatures,
+  besides: (signOff: SignOff) => string | null,
+): Approved {
   const entries = signatures.signOffs.filter(
     (one) => one.gate === signatures.gate && one.criterion === criterion,
   );
   const own = entries.filter(({ isWithdrawn }) => isWithdrawn !== true);
-  const flawed = own.map((one) => flawOf(one, wanted.validForMs, signatures, entries));
+  const flawed = own.map(
+    (one) => flawOf(one, wanted.validForMs, signatures, entries) ?? besides(one),
+  );
   const flaws = flawed.filter((flaw) => flaw !== null);
   const valid = own.filter((_, index) => flawed[index] === null);
   const places = wanted.approvals.flatMap(({ role, people }) =>

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { LEVELS, type SignOff } from '../core/gate-record.ts';
 import type { ReportedRecord } from '../engine/gate-desk.ts';
 import { cutEnd, printable } from '../kit/redact.ts';
+import { oneLine, person, typed } from './texts.ts';
 
 export const GATE_BODY_BYTES_MAX = 1_000_000;
 
@@ -25,15 +26,6 @@ function prose(max: number) {
   return z.string().transform((text) => cutEnd(printable(text.slice(0, 4 * max)), max));
 }
 
-/** What a person types: bounded, not cut. */
-function typed(max: number, what: string) {
-  return z.string().max(max).transform(oneLine).pipe(z.string().min(1)).describe(what);
-}
-
-function oneLine(text: string): string {
-  return printable(text);
-}
-
 const TIME_ERROR = 'wanted a time with offset, such as 2026-03-01T12:00:00Z';
 const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
@@ -47,6 +39,13 @@ const record = <Value extends z.ZodType>(value: Value, max: number) =>
     .record(z.string().min(1).max(100).transform(oneLine), value)
     .refine((all) => Object.keys(all).length <= max, `at most ${max}`);
 
+const COVERED_MAX = 1_000;
+const covered = z
+  .array(word(100, 'Id of a criterion'))
+  .max(COVERED_MAX)
+  .describe('Approval of a review: the criteria that may be open; without it, whichever are')
+  .optional();
+
 const place = {
   gate: word(100, 'Name of the gate'),
   criterion: word(100, 'Id of the criterion; review or override for those approvals'),
@@ -59,8 +58,13 @@ const service = word(200, 'The service; without it, any of this gate').optional(
 export const signOffBody = z
   .strictObject({
     ...place,
-    name: typed(100, 'Who signs'),
+    name: person(100, 'Who signs'),
     service,
+    statement: typed(
+      1_000,
+      'The words that are signed: they are compared with those of the gate',
+    ).optional(),
+    covers: covered,
     note: z
       .string()
       .max(2_000)
@@ -78,6 +82,8 @@ export const signOff = z
     name: typed(1_000, 'Who has signed'),
     service,
     note: prose(2_000).nullable(),
+    statement: prose(1_000).describe('The words that were signed').optional(),
+    covers: covered,
     at,
     via: prose(200).describe('The token by which it came').optional(),
     withdrawn: z.literal(true).describe('It takes an earlier one back').optional(),
@@ -166,8 +172,26 @@ const evidence = z
   })
   .describe('As `canaryd gate --json` says it');
 
+/** What became of the report when it was printed: one that is sent again need not be edited. */
+const told = z
+  .object({ reported: z.boolean() })
+  .describe('As `canaryd gate --daemon --json` says it; not kept')
+  .optional();
+
+/** What no gate would decide; null: nothing. */
+function flawOfGo(criteria: readonly z.output<typeof criterion>[]): string | null {
+  if (criteria.length === 0) return 'found a GO without criteria; nothing was looked at';
+  const red = criteria.find((one) => one.level === 'red' && one.outcome !== 'pass');
+  if (red === undefined) return null;
+  return `found a GO whose red ${red.id} is ${red.outcome}; nothing overrides a red criterion`;
+}
+
 export const gateRecordBody = z
-  .strictObject({ ...recordShape, evidence: evidence.optional() })
+  .strictObject({ ...recordShape, evidence: evidence.optional(), daemon: told })
+  .superRefine(({ decision, criteria }, found) => {
+    const flaw = decision === 'go' ? flawOfGo(criteria) : null;
+    if (flaw !== null) found.addIssue({ code: 'custom', path: ['criteria'], message: flaw });
+  })
   .refine(({ decision, evidence: kept }) => decision !== 'go' || kept?.sha256 !== undefined, {
     path: ['evidence'],
     error: 'found a GO without the sha256 of its evidence; without evidence there is no GO',
@@ -183,6 +207,9 @@ export const gateRecordAnswer = z
     url: z.string().nullable().describe('The page of the decision'),
     is_newest: z.boolean().describe('No later one is known for this deploy'),
     signed_since: z.array(signOff).describe('Signatures that came later: the next run counts them'),
+    not_signed_here: z
+      .array(signOff)
+      .describe('Signatures that it counts and that nobody had given here when it was reported'),
     criteria_met: z.number().int().describe('That pass, or are waived or mitigated'),
     criteria_total: z.number().int(),
   })
@@ -212,12 +239,14 @@ export const gateRecordsQuery = z.strictObject({
 export const gateRecordParams = z.strictObject({ id: recordId.describe('Id of the decision') });
 
 export function signOffOf(one: z.output<typeof signOff>): SignOff {
-  const { at: time, withdrawn, service: named, via, note, ...rest } = one;
+  const { at: time, withdrawn, service: named, via, note, statement, covers, ...rest } = one;
   return {
     ...rest,
     note: note === '' ? null : note,
     atMs: Date.parse(time),
     ...(named === undefined ? {} : { service: named }),
+    ...(statement === undefined ? {} : { statement }),
+    ...(covers === undefined ? {} : { covers }),
     ...(via === undefined ? {} : { via }),
     ...(withdrawn === undefined ? {} : { isWithdrawn: true }),
   };
@@ -225,7 +254,8 @@ export function signOffOf(one: z.output<typeof signOff>): SignOff {
 
 /** The inverse of `recordJson`. */
 export function recordOf(body: z.output<typeof gateRecordBody>): ReportedRecord {
-  const { started_at, ended_at, gate_sha256, canaryd, evidence: kept, ...rest } = body;
+  const { daemon: _, evidence: kept, ...decided } = body;
+  const { started_at, ended_at, gate_sha256, canaryd, ...rest } = decided;
   return {
     ...rest,
     startedAt: new Date(started_at).toISOString(),

@@ -88,6 +88,7 @@ export const EXAMPLE_DECISION = {
   url: 'https://canaryd.example/gates/g_0123456789abcdef',
   is_newest: true,
   signed_since: [],
+  not_signed_here: [],
   criteria_met: 2,
   criteria_total: 2,
 };

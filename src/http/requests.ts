@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { parseDuration } from '../core/quantity.ts';
 import { PHASES } from '../core/watch.ts';
+import { printable } from '../kit/redact.ts';
+import { oneLine, person } from './texts.ts';
 
 /** Half a surrogate pair is no character either: no URL can hold it. */
 const ONE_LINE = /^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u;
@@ -15,6 +17,20 @@ function line(max: number, what: string) {
   return text(max).min(1).describe(what);
 }
 
+/** What a gate decides on, too: nothing in it that nobody sees, or a command would lose it. */
+function named(what: string) {
+  return z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(ONE_LINE, { error: 'wanted one line without control characters', abort: true })
+    .refine(
+      (given) => printable(given) === given,
+      'wanted printable text, without blanks at its ends or two in a row',
+    )
+    .describe(what);
+}
+
 const time = z.iso.datetime({
   offset: true,
   error: 'wanted a time with offset, such as 2026-03-01T12:00:00Z',
@@ -25,9 +41,9 @@ export const EXTENSION_MAX_MS = 7 * 86_400_000;
 export const startBody = z
   .strictObject({
     service: line(200, 'Service that was deployed'),
-    version: line(200, 'Version that was deployed'),
-    environment: line(200, "Default: the policy's environment, else production").optional(),
-    previous_version: line(200, 'Version before, to roll back to').optional(),
+    version: named('Version that was deployed'),
+    environment: named("Default: the policy's environment, else production").optional(),
+    previous_version: named('Version before, to roll back to').optional(),
     deployed_at: time.describe("The deploy's own time; default: now").optional(),
     parameters: z
       .record(line(100, 'Name'), z.union([z.number(), text(500)]))
@@ -68,8 +84,8 @@ export const extendBody = humanBody
 export const signBody = z
   .strictObject({
     role: line(64, 'One of the roles that the policy names under sign_offs'),
-    name: line(100, 'Who signs'),
-    note: line(500, 'What else there is to say').optional(),
+    name: text(100).pipe(person(100, 'Who signs')).describe('Who signs'),
+    note: text(500).transform(oneLine).describe('What else there is to say').optional(),
     by: line(100, "Who gives it to canaryd; default: the token's name, else the name").optional(),
   })
   .describe('A signature on a watch');

@@ -1,5 +1,7 @@
 // A whole journal as rows that belong to no store: what both hold alike, column by column, so that
 // a journal can move from one to the other and read the same there.
+import { isDeepStrictEqual } from 'node:util';
+import { headOf, type StoredGateRecord } from '../core/gate-record.ts';
 import { CanarydError, messageOf } from '../kit/errors.ts';
 import {
   damaged,
@@ -10,7 +12,8 @@ import {
   decodePolicy,
   decodeTrack,
 } from './codec.ts';
-import { decodeGateRecord, decodeMessage, decodeSignOff } from './gate-rows.ts';
+import { decodeGateHead, decodeGateRecord, decodeMessage, decodeSignOff } from './gate-rows.ts';
+import type { GateHead } from './gate-store.ts';
 import { decodeTick } from './tick-codec.ts';
 
 /** `json` is a text that the codec has made. `?`: may be null. */
@@ -121,6 +124,7 @@ export const TABLES: readonly Table[] = [
       version: 'text',
       decision: 'text',
       received_at_ms: 'integer',
+      head: 'json',
       body: 'json',
     },
     order: ['ordinal'],
@@ -261,7 +265,9 @@ function checkMeaning(table: TableName, values: Readonly<Record<string, Value>>)
       return;
     }
     case 'gate_records': {
-      const { id, gate, deploy, decision } = decodeGateRecord(text('body'), text('id'));
+      const record = decodeGateRecord(text('body'), text('id'));
+      const { id, gate, deploy, decision } = record;
+      checkHead(record, decodeGateHead(text('head'), id));
       const { service, environment, version } = deploy;
       checkSame({ id, gate, service, environment, version, decision }, values);
       return;
@@ -281,6 +287,12 @@ function checkSame(
 ): void {
   const other = Object.keys(body).find((column) => body[column] !== values[column]);
   if (other !== undefined) throw new Error(`${other}: it is another one in the body`);
+}
+
+/** Lists and starts believe the head. */
+function checkHead(record: StoredGateRecord, head: GateHead): void {
+  if (isDeepStrictEqual(head, headOf(record))) return;
+  throw new Error('head: it is not that of the body');
 }
 
 /** A row, when the journal is not empty: the same words for both stores. */

@@ -1,12 +1,14 @@
 // Rows about gates → the journal's own types, and what of them is kept as text. Both stores name
 // and type their columns alike. A damaged row gives an error that names it, never a wrong decision.
+
 import { z } from 'zod';
 import type { Message } from '../core/delivery.ts';
 import { DELIVERY_REASONS } from '../core/event.ts';
-import { LEVELS, type SignOff } from '../core/gate-record.ts';
+import type { NewGateMessage } from '../core/gate-message.ts';
+import { headOf, LEVELS, type SignOff, type StoredGateRecord } from '../core/gate-record.ts';
 import { CanarydError } from '../kit/errors.ts';
 import { checked, toText } from './codec.ts';
-import type { GateMessage, NewGateMessage, StoredGateRecord } from './gate-store.ts';
+import type { GateHead, GateMessage } from './gate-store.ts';
 import type { Row } from './row.ts';
 import { STATES, word } from './rows.ts';
 
@@ -20,6 +22,8 @@ const SIGN_OFF = z.looseObject({
   version: z.string(),
   atMs: z.number(),
   note: z.string().nullable(),
+  statement: z.string().optional(),
+  covers: z.array(z.string()).optional(),
   via: z.string().optional(),
   isWithdrawn: z.literal(true).optional(),
 });
@@ -72,6 +76,12 @@ const RECORD = z.looseObject({
   evidenceHash: z.string().nullable(),
   reportedBy: z.string().nullable(),
   receivedAtMs: z.number(),
+  notSignedHere: z.array(SIGN_OFF).optional(),
+});
+
+const HEAD = RECORD.omit({ criteria: true }).extend({
+  criteriaMet: z.number(),
+  criteriaTotal: z.number(),
 });
 
 const MESSAGE = z.looseObject({
@@ -83,6 +93,7 @@ const MESSAGE = z.looseObject({
 
 export const encodeSignOff = (signOff: SignOff): string => toText(signOff);
 export const encodeGateRecord = (record: StoredGateRecord): string => toText(record);
+export const encodeGateHead = (record: StoredGateRecord): string => toText(headOf(record));
 export const encodeMessage = (message: Message): string => toText(message);
 
 export function decodeSignOff(text: string, ordinal: number): SignOff {
@@ -91,6 +102,10 @@ export function decodeSignOff(text: string, ordinal: number): SignOff {
 
 export function decodeGateRecord(text: string, id: string): StoredGateRecord {
   return checked(RECORD, text, `decision ${id} of a gate`, 'row') as StoredGateRecord;
+}
+
+export function decodeGateHead(text: string, id: string): GateHead {
+  return checked(HEAD, text, `head of decision ${id} of a gate`, 'row') as GateHead;
 }
 
 export function decodeMessage(text: string, id: string): Message {
@@ -103,6 +118,10 @@ export function toSignOff(row: Row): SignOff {
 
 export function toGateRecord(row: Row): StoredGateRecord {
   return decodeGateRecord(row.text('body'), row.text('id'));
+}
+
+export function toGateHead(row: Row): GateHead {
+  return decodeGateHead(row.text('head'), row.text('id'));
 }
 
 export function toGateMessage(row: Row): GateMessage {
@@ -141,14 +160,15 @@ export function checkPlanned(recordId: string, messages: readonly NewGateMessage
 }
 
 /** A damaged row is told and left out; with nobody to tell, it is thrown. */
-export function toGateMessages(
+export function readable<One>(
   rows: readonly Row[],
+  read: (row: Row) => One,
   onDamaged?: (error: CanarydError) => void,
-): readonly GateMessage[] {
-  if (onDamaged === undefined) return rows.map(toGateMessage);
+): readonly One[] {
+  if (onDamaged === undefined) return rows.map(read);
   return rows.flatMap((row) => {
     try {
-      return [toGateMessage(row)];
+      return [read(row)];
     } catch (error) {
       if (!(error instanceof CanarydError)) throw error;
       onDamaged(error);

@@ -1,25 +1,18 @@
 // What the journal keeps of gates: signatures, decisions, and who is still to be told of them. It
 // judges nothing: whose signature counts is decided in src/gate/.
-import type { Message } from '../core/delivery.ts';
 import type { DeliveryReason } from '../core/event.ts';
-import type { GateRecord, SignOff } from '../core/gate-record.ts';
+import type { NewGateMessage } from '../core/gate-message.ts';
+import type { Decision, HeadOf, SignOff, StoredGateRecord } from '../core/gate-record.ts';
 import type { CanarydError } from '../kit/errors.ts';
 
-/** A decision as it was reported by whoever carried the gate out. */
-export type StoredGateRecord = GateRecord & {
-  /** sha256 of the evidence's manifest: `canaryd gate verify --hash`. */
-  readonly evidenceHash: string | null;
-  /** The token by which it came; null without tokens. */
-  readonly reportedBy: string | null;
-  /** By our clock; `endedAt` is by that of the machine that carried it out. */
-  readonly receivedAtMs: number;
-};
+export type GateHead = HeadOf<StoredGateRecord>;
 
 export type GateFilter = {
   readonly gate?: string;
   readonly service?: string;
   readonly environment?: string;
   readonly version?: string;
+  readonly decision?: Decision;
   /** Only decisions that were received before this one (for paging). */
   readonly beforeId?: string;
   readonly limit: number;
@@ -27,17 +20,6 @@ export type GateFilter = {
 
 export type SignOffFilter = Pick<GateFilter, 'environment' | 'version' | 'limit'> & {
   readonly gate: string;
-};
-
-/** Told to one channel. Its id is `<record>-<channel>`: the same after a crash. */
-export type NewGateMessage = {
-  readonly id: string;
-  readonly recordId: string;
-  readonly channel: string;
-  readonly message: Message;
-  readonly notBeforeMs: number;
-  /** No attempt starts later. */
-  readonly deadlineAtMs: number;
 };
 
 export type GateMessage = NewGateMessage & {
@@ -71,12 +53,20 @@ export interface GateStore {
    */
   addGateRecord(record: StoredGateRecord, messages: readonly NewGateMessage[]): Promise<boolean>;
   gateRecord(id: string): Promise<StoredGateRecord | null>;
-  /** In the order in which they were received, newest first. */
-  gateRecords(filter: GateFilter): Promise<readonly StoredGateRecord[]>;
   /**
-   * Oldest first. A row that is damaged is left out and told, so that it hides no other; with
-   * nobody to tell, the call throws.
+   * In the order in which they were received, newest first. A row that is damaged is left out and
+   * told, so that it hides no other; with nobody to tell, the call throws.
    */
+  gateRecords(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly StoredGateRecord[]>;
+  /** The same decisions without their criteria. */
+  gateHeads(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly GateHead[]>;
+  /** Oldest first; a damaged row as above. */
   pendingGateMessages(
     limit: number,
     onDamaged?: (error: CanarydError) => void,

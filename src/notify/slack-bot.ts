@@ -266,7 +266,7 @@ function saidIn(answer: HttpAnswer, { token, clock }: SlackBotOptions): Said {
     const more = { retryAfterMs: asked, maybeDelivered: true };
     return failed(retryable('server_error', word, more));
   }
-  const advice = ADVICE[error];
+  const advice = Object.hasOwn(ADVICE, error) ? ADVICE[error] : undefined;
   const detail = advice === undefined ? word : `${word}; ${advice}`;
   return {
     kind: 'failed',

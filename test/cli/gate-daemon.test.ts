@@ -320,6 +320,24 @@ describe('canaryd gate sign --daemon', () => {
     expect(decided.out).toContain('found a bug');
   });
 
+  it.each([
+    ['given', 1, []],
+    ['taken back', 2, ['--withdraw']],
+  ])('is %s once when the answer was lost', async (_, entries, more) => {
+    await Promise.all(more.map(() => sign()));
+    let posts = 0;
+    const server = await between(async (_request, reply, forwarded) => {
+      const answer = await forwarded();
+      if (++posts === 1) return void reply.destroy();
+      reply.writeHead(answer.status, { 'content-type': 'application/json' });
+      reply.end(answer.text);
+    });
+    const { code, err } = await sign(more, { server });
+    expect([code, err, posts]).toEqual([0, '', 2]);
+    const { sign_offs: all } = await get(`/v1/sign-offs?gate=aurora-${count}`);
+    expect(all).toHaveLength(entries);
+  });
+
   it('says when there is nothing to take back: 3', async () => {
     const { code, err } = await sign(['--withdraw']);
     expect([code, err]).toEqual([3, expect.stringContaining('signed have: nobody')]);

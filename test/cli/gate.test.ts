@@ -22,6 +22,8 @@ override: { approvals: { cto: 1, senior_engineer: 2 } }
 next: canaryd start aurora --version \${version} --wait
 `;
 
+const COUNTED = '{ count: criteria, go: 2, review: { from: 1, approvals: { cto: 1 } } }';
+
 let folder = '';
 let gate = '';
 beforeEach(() => {
@@ -136,6 +138,11 @@ describe('canaryd gate', () => {
 
   it.each([
     [[], '--version: found nothing, wanted the version'],
+    [['--version', ''], '--version: found ""; wanted 1 to 200 printable characters'],
+    [['--version', ' \u00a0'], '--version: found " \u00a0"; wanted'],
+    [['--version', '2.1.0 '], '--version: found "2.1.0 "; wanted'],
+    [['--version', '1', '--service', ''], '--service: found ""; wanted'],
+    [['--version', '1', '--environment', '  '], '--environment: found "  "; wanted'],
     [['--version', '1', '--only', 'vraiables'], '--only: found "vraiables"; wanted one of'],
   ])('refuses %j with 2', async (more, said) => {
     const { code, err } = await run([gate, ...more]);
@@ -212,9 +219,77 @@ describe('canaryd gate sign and override', () => {
     expect(readdirSync(folder)).toEqual(['aurora.yaml']);
   });
 
+  it.each([
+    ['', ''],
+    ['v1', '  '],
+  ])('signs no version %j in environment %j', async (version, environment) => {
+    const who = ['--role', 'engineering_lead', '--name', 'Ada', '--version', version];
+    const { code, err } = await run([
+      ...['sign', gate, 'review_done', ...who],
+      ...(environment === '' ? [] : ['--environment', environment]),
+    ]);
+    expect([code, err]).toEqual([2, expect.stringContaining('printable characters')]);
+  });
+
+  it('takes no name in two scripts', async () => {
+    const { code, err } = await sign(...asLead, '--name', '\u0410da');
+    expect([code, err]).toEqual([2, expect.stringContaining('letters of Latin and Cyrillic')]);
+  });
+
+  it('keeps the words that were signed', async () => {
+    expect((await sign(...asLead)).code).toBe(0);
+    const [line = ''] = readFileSync(join(folder, 'evidence', 'sign-offs.jsonl'), 'utf8').split(
+      '\n',
+    );
+    expect(JSON.parse(line)).toMatchObject({ statement: 'Code review complete' });
+  });
+
   it('takes no name without letters', async () => {
     const { code, err } = await sign(...asLead, '--name', '\u0007');
     expect([code, err]).toEqual([2, expect.stringContaining('--name: found 0 characters')]);
+    const unseen = await sign(...asLead, '--name', '\u3164');
+    expect([unseen.code, unseen.err]).toEqual([2, expect.stringContaining('which has no letters')]);
+  });
+
+  it.each([
+    ['--version', '1  2'],
+    ['--version', ' 2.1.0'],
+    ['--service', 'auro\u200bra'],
+    ['--environment', 'test\tnet'],
+  ])('signs nothing else than what was written: %s %j', async (option, value) => {
+    const { code, err } = await sign(...asLead, option, value);
+    expect([code, err]).toEqual([2, expect.stringContaining(`${option}: found`)]);
+    expect(readdirSync(folder)).toEqual(['aurora.yaml']);
+  });
+
+  it('an approval of a review names what it covers, and covers nothing else', async () => {
+    const counted = GATE.replace('{ yellow_unmitigated_max: 2 }', COUNTED);
+    writeFileSync(gate, counted);
+    const approve = (...more: readonly string[]) =>
+      run([
+        'sign',
+        gate,
+        'review',
+        '--role',
+        'cto',
+        '--name',
+        'Ada',
+        '--version',
+        '2.1.0',
+        ...more,
+      ]);
+    expect(await approve()).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining('--covers: found nothing, wanted the criteria') },
+    });
+    expect((await approve('--covers', 'docs')).err).toContain('--covers: found "docs"');
+    expect((await approve('--covers', 'variables')).code).toBe(0);
+    const { code, out } = await decide();
+    expect([code, out]).toEqual([
+      1,
+      expect.stringContaining('Ada has approved variables, not review_done'),
+    ]);
+    expect((await approve('--covers', 'variables, review_done')).code).toBe(0);
+    expect((await decide()).code).toBe(0);
   });
 
   it('three people with the risk in words turn NO-GO into GO', async () => {

@@ -18,8 +18,8 @@ const bySpark = (criterion: string, role: string, name: string, note: string | n
   signOff(criterion, role, name, { gate: 'spark', environment: 'production', note });
 const OVERRIDE: readonly SignOff[] = [
   bySpark('override', 'cto', 'Carol', 'the headers are set at the edge'),
-  bySpark('override', 'senior_engineer', 'Dave'),
-  bySpark('override', 'senior_engineer', 'Erin'),
+  bySpark('override', 'senior_engineer', 'Dave', 'small'),
+  bySpark('override', 'senior_engineer', 'Erin', 'small'),
 ];
 
 describe('the message of a decision', () => {
@@ -32,6 +32,13 @@ describe('the message of a decision', () => {
       watchId: '',
       gate: { name: 'aurora-testnet', decision: 'go', isOverridden: false },
     });
+  });
+
+  it('says first, and not quietly, which signatures nobody has given here', () => {
+    const notSignedHere = [bySpark('review', 'cto', 'Carol'), bySpark('csp', 'qa_lead', 'Dave')];
+    const message = gateMessage(aDecision({}, { notSignedHere }), null);
+    expect(message.severity).toBe('warning');
+    expect(message.lines[0]).toBe('Not signed here: Carol (cto, review), Dave (qa_lead, csp)');
   });
 
   it('says NO-GO with how much is missing, why, and what to do', () => {
@@ -83,7 +90,7 @@ describe('the message of a decision', () => {
       gate: { decision: 'go', isOverridden: true },
     });
     expect(message.lines[0]).toBe(
-      'OVERRIDE by Carol (cto), Dave (senior_engineer), Erin (senior_engineer); risk: the headers are set at the edge (Carol)',
+      'OVERRIDE by Carol (cto), Dave (senior_engineer), Erin (senior_engineer); risk: the headers are set at the edge (Carol); small (Dave); small (Erin)',
     );
   });
 

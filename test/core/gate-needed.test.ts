@@ -2,8 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import {
   foundInstead,
+  GATE_SKEW_MS,
   gateCommand,
   type NewestDecision,
+  newestFor,
+  newestOf,
   type Requires,
 } from '../../src/core/gate-needed.ts';
 import { tell } from '../../src/core/message.ts';
@@ -18,17 +21,25 @@ const REQUIRES: Requires = { gate: 'shop-gate', freshMs: 24 * HOUR, otherwise: '
 const iso = (ms: number) => new Date(ms).toISOString();
 
 function aGo(over: Partial<NewestDecision> = {}): NewestDecision {
-  return { decision: 'go', endedAt: iso(T0), reasons: [], receivedAtMs: T0 + 1_000, ...over };
+  return {
+    ...{ decision: 'go', endedAt: iso(T0), reasons: [], receivedAtMs: T0 + 1_000 },
+    ...{ parameters: {}, takenBack: null },
+    ...over,
+  };
 }
 
 describe('a decision of the gate', () => {
   it.each<[string, NewestDecision, number]>([
     ['a fresh GO', aGo(), T0 + HOUR],
     ['a GO at the edge of its time', aGo(), T0 + 24 * HOUR],
-    ['a GO by a clock that is a little ahead', aGo({ endedAt: iso(T0 + 30_000) }), T0 + 2_000],
-    ['a GO that arrives as we look', aGo({ receivedAtMs: T0 + 50_000 }), T0],
+    [
+      'a GO by a clock that is as far ahead as the daemon takes it',
+      aGo({ endedAt: iso(T0 + 1_000 + GATE_SKEW_MS) }),
+      T0 + 2_000,
+    ],
+    ['a GO that arrives as we look', aGo({ receivedAtMs: T0 + GATE_SKEW_MS }), T0],
   ])('counts: %s', (_, newest, nowMs) => {
-    expect(foundInstead(REQUIRES, newest, nowMs)).toBeNull();
+    expect(foundInstead(REQUIRES, newest, {}, nowMs)).toBeNull();
   });
 
   it.each<[string, NewestDecision | null, number, string]>([
@@ -82,31 +93,138 @@ describe('a decision of the gate', () => {
       'a decision without a time that can be read',
     ],
   ])('does not count: %s', (_, newest, nowMs, found) => {
-    expect(foundInstead(REQUIRES, newest, nowMs)).toBe(found);
+    expect(foundInstead(REQUIRES, newest, {}, nowMs)).toBe(found);
   });
 
   it('gives a bounded reason', () => {
     const text = foundInstead(
       REQUIRES,
       aGo({ decision: 'no_go', reasons: ['x'.repeat(5_000)] }),
+      {},
       T0,
     );
     expect(text?.length).toBeLessThan(200);
   });
 });
 
-describe('the command that carries the gate out', () => {
-  it.each([
-    ['2.1.0', 'canaryd gate shop-gate --version 2.1.0 --environment testnet --daemon'],
-    [
-      "2.1.0'; rm -rf /",
-      `canaryd gate shop-gate --version '2.1.0'\\''; rm -rf /' --environment testnet --daemon`,
-    ],
-    ['$(id)', `canaryd gate shop-gate --version '$(id)' --environment testnet --daemon`],
-  ])('takes the version %s as one word', (version, command) => {
-    expect(gateCommand('shop-gate', { version, environment: 'testnet' })).toBe(command);
+describe('a GO for one deploy', () => {
+  const go = aGo({ parameters: { deploy_capital: 1_000, expected_positions: 10, mode: 'small' } });
+
+  it.each<[string, Record<string, number | string>]>([
+    ['with the same parameters', { deploy_capital: 1_000, mode: 'small' }],
+    ['that brings its figure as text', { deploy_capital: '1000' }],
+    ['with parameters of which the gate knows nothing', { region: 'eu' }],
+  ])('counts for one %s', (_, parameters) => {
+    expect(foundInstead(REQUIRES, go, parameters, T0)).toBeNull();
+  });
+
+  it('does not count for one with other parameters: they are named, bounded', () => {
+    const other = { deploy_capital: 100_000_000, expected_positions: 10, mode: 'large' };
+    expect(foundInstead(REQUIRES, go, other, T0)).toBe(
+      'a GO of 2026-01-01 00:00 UTC for deploy_capital 1000, mode small, not 100000000, large',
+    );
+    const long = aGo({ parameters: { mode: 'x'.repeat(5_000) } });
+    const text = foundInstead(REQUIRES, long, { mode: 'y'.repeat(5_000) }, T0);
+    expect(text?.length).toBeLessThan(300);
+  });
+
+  it('does not count when a signature that it stands on has been taken back', () => {
+    expect(foundInstead(REQUIRES, aGo({ takenBack: 'Ada' }), {}, T0)).toBe(
+      'a GO of 2026-01-01 00:00 UTC, whose signature by Ada has been taken back',
+    );
   });
 });
+
+describe('the newest decision', () => {
+  const by = (decision: NewestDecision['decision'], endedAtMs: number, receivedAtMs: number) =>
+    aGo({
+      decision,
+      endedAt: iso(T0 + endedAtMs * MINUTE),
+      receivedAtMs: T0 + receivedAtMs * MINUTE,
+    });
+  const late = by('go', 1, 40);
+  const noGo = by('no_go', 30, 31);
+  const review = by('review', 30, 31);
+  const old = by('go', 0, 1);
+
+  it.each<[string, readonly NewestDecision[], NewestDecision | null]>([
+    ['nothing where there is none', [], null],
+    ['the last GO', [by('go', 5, 5), old].slice(1), old],
+    ['a NO-GO that ended after a GO that arrived late', [late, noGo, old], noGo],
+    ['a review that ended after it', [late, review], review],
+    ['a NO-GO that arrived late: what is not certain is no GO', [by('no_go', 0, 9), old], null],
+    ['the GO that ended last, when an older one arrives late', [late, by('go', 30, 31)], null],
+  ])('is %s', (_, received, wanted) => {
+    expect(newestOf(received)).toBe(wanted ?? received.find((one) => one !== late) ?? null);
+  });
+
+  it('is a GO after a NO-GO, also of a machine whose clock is ahead', () => {
+    const go = by('go', 4, 4);
+    expect(newestOf([go, by('no_go', 6, 2)])).toBe(go);
+  });
+
+  it('is not overtaken by copies of an old GO', () => {
+    expect(newestOf([late, late, late, noGo])).toBe(noGo);
+  });
+});
+
+describe('the newest decision for the parameters of a deploy', () => {
+  const by = (region: string, decision: NewestDecision['decision'], atMinute: number) => {
+    const atMs = T0 + atMinute * MINUTE;
+    const parameters = { region, capital: 1_000 };
+    return { ...aGo({ decision, endedAt: iso(atMs), receivedAtMs: atMs }), deploy: { parameters } };
+  };
+  const [eu, us] = [by('eu', 'go', 1), by('us', 'go', 2)];
+  const [stopped, refused] = [by('us', 'no_go', 3), by('eu', 'no_go', 0)];
+
+  it.each([
+    ['its own GO, though one for another region came later', [us, eu], eu],
+    ['the GO for the other region where it has none: that is told', [us], us],
+    ['a NO-GO that came later, whatever region it is for', [stopped, us, eu], stopped],
+    ['the NO-GO of its own, though another region has a GO', [us, refused], refused],
+    ['nothing where there is none', [], null],
+  ])('is %s', (_, received, wanted) => {
+    expect(newestFor(received, { region: 'eu' })).toBe(wanted);
+  });
+
+  it('is the last one for a deploy that says nothing of them', () => {
+    expect(newestFor([us, eu], {})).toBe(us);
+  });
+});
+
+describe('the command that carries the gate out', () => {
+  it.each([
+    [
+      '2.1.0',
+      'canaryd gate shop-gate --version 2.1.0 --service shop --environment testnet --daemon',
+    ],
+    [
+      "2.1.0'; rm -rf /",
+      `canaryd gate shop-gate --version '2.1.0'\\''; rm -rf /' --service shop --environment testnet --daemon`,
+    ],
+    [
+      '$(id)',
+      `canaryd gate shop-gate --version '$(id)' --service shop --environment testnet --daemon`,
+    ],
+  ])('takes the version %s as one word', (version, command) => {
+    const place = { service: 'shop', environment: 'testnet', parameters: {} };
+    expect(gateCommand('shop-gate', { version, ...place })).toBe(command);
+  });
+
+  it('names the parameters of the deploy', () => {
+    const parameters = { deploy_capital: 100_000, mode: "it's big" };
+    const deploy = { service: 'shop', environment: 'testnet', version: '2', parameters };
+    expect(gateCommand('shop-gate', deploy)).toBe(
+      'canaryd gate shop-gate --version 2 --service shop --environment testnet ' +
+        `--param deploy_capital=100000 --param 'mode=it'\\''s big' --daemon`,
+    );
+  });
+});
+
+const PASSED = { type: 'watch.passed', conditions: [], coverage: {} } as const;
+const ofBad = {
+  deploy: aDeploy({ version: '1.9.0', previousVersion: '1.8.0', deployedAtMs: T0 - 15 * MINUTE }),
+};
 
 function start(otherwise: Requires['otherwise'], recent: readonly Earlier[] = [], version = '3.0') {
   return decideStart({
@@ -148,10 +266,53 @@ describe('a start without the GO that its policy requires', () => {
     (otherwise) => {
       const rolledBack = { id: 'w_old', state: stateOf([0, started()], [500, stopped()]) };
       const decided = start(otherwise, [rolledBack], '1.9.0');
-      expect(decided).toMatchObject({ kind: 'start', events: [{ rollbackOf: 'w_old' }] });
-      expect(JSON.stringify(decided)).not.toContain('withoutGo');
+      expect(decided).toMatchObject({
+        kind: 'start',
+        needsGo: false,
+        events: [{ rollbackOf: 'w_old', neededNoGo: 'no decision of it for this version' }],
+      });
     },
   );
+
+  describe('to a version whose own watch was stopped', () => {
+    /** Long over: nothing is under way. */
+    const STOPPED = stopped({ actions: [] });
+    const bad = { id: 'w_bad', state: stateOf([-900, started(ofBad)], [-600, STOPPED]) };
+    const now = { id: 'w_old', state: stateOf([0, started()], [500, stopped()]) };
+
+    it('is no rollback that needs no GO', () => {
+      expect(start('refuse', [now, bad], '1.9.0')).toMatchObject({ kind: 'without_go' });
+      expect(start('alert', [now, bad], '1.9.0')).toMatchObject({
+        kind: 'start',
+        needsGo: true,
+        // It must start no loop all the same.
+        events: [{ rollbackOf: 'w_old', mode: 'observe' }],
+      });
+    });
+
+    it('is one when it was watched to its end since', () => {
+      const again = { id: 'w_good', state: stateOf([-300, started(ofBad)], [-100, PASSED]) };
+      expect(start('refuse', [now, again, bad], '1.9.0')).toMatchObject({ needsGo: false });
+    });
+
+    it('is one when only the watch of a rollback to it was stopped', () => {
+      const back = { ...ofBad, rollbackOf: 'w_0' };
+      const observed = { id: 'w_rb', state: stateOf([-900, started(back)], [-600, STOPPED]) };
+      expect(start('refuse', [now, observed], '1.9.0')).toMatchObject({ needsGo: false });
+    });
+  });
+
+  it('tells a rollback as any start, and what was found besides', () => {
+    const over = { neededNoGo: 'NO-GO of yesterday', rollbackOf: 'w_0', mode: 'observe' } as const;
+    const event = { ...started(over), ...{ seq: 1, atMs: T0 } };
+    const policy = aPolicy({ requires: REQUIRES });
+    const context = { watchId: 'w_1', policy, state: fold([event]), publicUrl: null };
+    const told = tell(event, context);
+    expect(told).toMatchObject({ severity: 'info', headline: 'Watching shop 2.0.0 (production)' });
+    expect(told?.lines).toContain(
+      'A rollback needs no GO of gate shop-gate; found: NO-GO of yesterday.',
+    );
+  });
 
   it('is told loudly, with what was found and what to do', () => {
     const event = {

@@ -85,6 +85,8 @@ describe('a decision that is reported to the daemon', () => {
     const lines = (message?.text ?? '').split('\n');
     expect(lines).toEqual([
       'NO-GO aurora 2.1.0 (testnet): 1 of 47 criteria not met',
+      // It was written by nobody who has signed at this daemon.
+      expect.stringMatching(/^Not signed here: /),
       '22 of 23 green met, no red holds, 0 yellows unmitigated (at most 2 wanted)',
       'green test_coverage is not met: lines 88 %, at least 90 % wanted',
       '*Next:* Do not deploy. Mend or sign what is named above, then carry aurora-testnet out again.',

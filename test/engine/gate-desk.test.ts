@@ -1,10 +1,12 @@
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/core/delivery.ts';
+import type { NewGateMessage } from '../../src/core/gate-message.ts';
 import { standing } from '../../src/core/signature.ts';
 import { newestDecision } from '../../src/engine/gate-desk.ts';
-import type { NewGateMessage } from '../../src/journal/gate-store.ts';
 import { VirtualClock } from '../../src/kit/virtual-clock.ts';
 import { T0 } from '../support/build.ts';
+import { tempJournal } from '../support/engine.ts';
 import { aGateRecord, EVIDENCE_HASH, gateDesk } from '../support/gate-desk.ts';
 
 const MINUTE = 60_000;
@@ -102,13 +104,48 @@ describe('a signature at the desk', () => {
     expect((await desk.sign(ENTRY)).atMs).toBe(T0);
   });
 
-  it('cannot be taken back twice', async () => {
+  it('is taken back once, however often the same is asked: its answer may have been lost', async () => {
     const { desk, clock } = aDesk();
     await desk.sign(ENTRY);
     await clock.advance(1);
-    await desk.sign({ ...ENTRY, isWithdrawn: true });
+    const taken = await desk.sign({ ...ENTRY, isWithdrawn: true });
+    await clock.advance(60 * MINUTE);
+    expect(await desk.sign({ ...ENTRY, isWithdrawn: true })).toEqual(taken);
+    expect(await desk.signOffs(PLACE)).toHaveLength(2);
+    const other = desk.sign({ ...ENTRY, note: 'a bug', isWithdrawn: true });
+    await expect(other).rejects.toThrow('signed have: nobody');
+  });
+
+  it('is taken back again when it was given again', async () => {
+    const { desk } = aDesk();
+    for (const isWithdrawn of [{}, { isWithdrawn: true }, {}, { isWithdrawn: true }] as const) {
+      await desk.sign({ ...ENTRY, ...isWithdrawn });
+    }
+    const all = await desk.signOffs(PLACE);
+    expect(all).toHaveLength(4);
+    expect(standing(all)).toEqual([]);
+  });
+
+  it('is one when it comes again within a minute, and another one later', async () => {
+    const { desk, clock } = aDesk();
+    const first = await desk.sign(ENTRY);
+    await clock.advance(MINUTE - 1);
+    expect(await desk.sign(ENTRY)).toEqual(first);
     await clock.advance(1);
-    await expect(desk.sign({ ...ENTRY, isWithdrawn: true })).rejects.toThrow('signed have: nobody');
+    expect((await desk.sign(ENTRY)).atMs).toBe(T0 + MINUTE);
+    expect(await desk.signOffs(PLACE)).toHaveLength(2);
+  });
+
+  it.each([
+    ['note', { note: 'all passed' }],
+    ['token', { via: 'oncall' }],
+    ['service', { service: 'aurora' }],
+    ['spelling', { name: 'ADA' }],
+  ])('is kept beside one with another %s', async (_, other) => {
+    const { desk } = aDesk();
+    await desk.sign(ENTRY);
+    await desk.sign({ ...ENTRY, ...other });
+    expect(await desk.signOffs(PLACE)).toHaveLength(2);
   });
 });
 
@@ -238,13 +275,68 @@ describe('the newest decision', () => {
     expect(await newestDecision(store, { ...KEY, version: '9' })).toBeNull();
   });
 
+  it.each([
+    ['a GO that arrives late, after a NO-GO that ended later', 'no_go', 'go', 'g_first'],
+    ['a GO that arrives late, after a review that ended later', 'review', 'go', 'g_first'],
+    ['a NO-GO that arrives late: what is not certain is no GO', 'go', 'no_go', 'g_late'],
+    ['a GO that arrives late, after a GO that ended later', 'go', 'go', 'g_first'],
+  ] as const)('is certain: %s', async (_, first, late, newest) => {
+    const { desk, store, clock, report } = aDesk();
+    const begun = new Date(clock.now()).toISOString();
+    await clock.advance(MINUTE);
+    await report({ id: 'g_first', decision: first });
+    await clock.advance(MINUTE);
+    await report({ id: 'g_late', decision: late, startedAt: begun, endedAt: begun });
+    expect((await newestDecision(store, KEY))?.id).toBe(newest);
+    const listed = await desk.decisions({ limit: 10 });
+    expect(listed.filter(({ isNewest }) => isNewest).map(({ head }) => head.id)).toEqual([newest]);
+    expect((await desk.decision(newest)).isNewest).toBe(true);
+  });
+
+  it('is a NO-GO also when many GOs that are older arrive after it', async () => {
+    const { store, clock, report } = aDesk();
+    const begun = new Date(clock.now()).toISOString();
+    await clock.advance(MINUTE);
+    const { decision } = await report({ decision: 'no_go' });
+    for (let copy = 0; copy < 30; copy++) await report({ startedAt: begun, endedAt: begun });
+    expect((await newestDecision(store, KEY))?.id).toBe(decision.record.id);
+  });
+
+  it('that cannot be read is left out of the list, and told', async () => {
+    const told: string[] = [];
+    const store = tempJournal();
+    const { desk, report } = aDesk({ store, onDamaged: ({ message }) => void told.push(message) });
+    await report({ id: 'g_good' });
+    await report({ id: 'g_bad' });
+    using database = new DatabaseSync(store.path);
+    database.exec(`DROP TRIGGER gate_records_are_facts;
+      UPDATE gate_records SET head = '{' WHERE id = 'g_bad'`);
+    const listed = await desk.decisions({ limit: 10 });
+    expect(listed.map(({ head }) => head.id)).toEqual(['g_good']);
+    // A page is full all the same: what comes after it is asked for by its last one.
+    expect(await desk.decisions({ limit: 1 })).toHaveLength(1);
+    expect(told).toEqual([expect.stringContaining('head of decision g_bad of a gate is not JSON')]);
+  });
+
+  it('is listed without reading what was found: that may be a megabyte each', async () => {
+    const store = tempJournal();
+    const { desk, report } = aDesk({ store });
+    const { decision } = await report();
+    using database = new DatabaseSync(store.path);
+    database.exec("DROP TRIGGER gate_records_are_facts; UPDATE gate_records SET body = '{'");
+    const [listed] = await desk.decisions({ limit: 10 });
+    const { criteria: _, ...rest } = decision.record;
+    expect(listed?.head).toEqual({ ...rest, criteriaMet: 2, criteriaTotal: 2 });
+    await expect(desk.decision(decision.record.id)).rejects.toThrow('is not JSON');
+  });
+
   it('is marked on every page of the list', async () => {
     const { desk, report } = aDesk();
     const ids: string[] = [];
     for (let run = 0; run < 4; run++) ids.push((await report()).decision.record.id);
     const page = async (filter: { beforeId?: string }) =>
-      (await desk.decisions({ limit: 2, ...filter })).map(({ record, isNewest }) => [
-        record.id,
+      (await desk.decisions({ limit: 2, ...filter })).map(({ head, isNewest }) => [
+        head.id,
         isNewest,
       ]);
     const [d = '', c = '', b = '', a = ''] = ids.toReversed();

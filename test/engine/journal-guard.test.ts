@@ -22,6 +22,7 @@ const CALLS: Readonly<Record<keyof GateStore, (store: GateStore) => Promise<unkn
   signOffs: (store) => store.signOffs({ gate: 'testnet', limit: 9 }),
   gateRecord: (store) => store.gateRecord('g_1'),
   gateRecords: (store) => store.gateRecords({ limit: 9 }),
+  gateHeads: (store) => store.gateHeads({ limit: 9 }),
   gateMessages: (store) => store.gateMessages('g_1'),
   pendingGateMessages: (store) => store.pendingGateMessages(9),
 };
@@ -36,7 +37,7 @@ describe('the guarded journal', () => {
     const message = { id: 'g_1.oncall', state: 'delivered', attempts: 1 };
     expect(results).toMatchObject([
       ...[undefined, true, true, undefined],
-      ...[[{ role: 'cto' }], { id: 'g_1' }, [{ id: 'g_1' }], [message], []],
+      ...[[{ role: 'cto' }], { id: 'g_1' }, [{ id: 'g_1' }], [{ criteriaTotal: 1 }], [message], []],
     ]);
     expect(clock.sleeping).toBe(0);
   });

@@ -169,4 +169,29 @@ describe('the messages of a channel', () => {
     await engine.clock.advance(10_000);
     expect(engine.world.told.length).toBeGreaterThanOrEqual(5);
   });
+
+  // When to try again is in the journal as wall time, since another replica may have to know it.
+  it.each([
+    ['later by as much', 60_000, 360_000],
+    ['not later, when that is more than the longest wait', 300_001, 300_000],
+  ])('whose clock is set back in a wait come %s', async (_, backMs, untilMs) => {
+    const engine = await fiveStarts({}, ({ world }) => {
+      const answers = [retryable({ reason: 'rate_limited', retryAfterMs: HOUR })];
+      world.message = async () => answers.pop() ?? DELIVERED;
+    });
+    await engine.clock.advance(0);
+    engine.clock.setWall(-backMs);
+    await engine.commands.stop('w_5', BY);
+    const told = () => engine.world.messages.map(({ kind, watchId }) => `${kind} ${watchId}`);
+    await engine.clock.advance(300_000 - 1);
+    expect(told()).toEqual(['watch.started w_1']);
+    await engine.clock.advance(501);
+    expect(told()[1]).toBe('watch.stopped w_5');
+    if (untilMs > 300_000) {
+      await engine.clock.advance(untilMs - 300_000 - 502);
+      expect(told()).toHaveLength(2);
+    }
+    await engine.clock.advance(3_000);
+    expect(told().slice(2, 4)).toEqual(['watch.started w_1', 'watch.started w_2']);
+  });
 });

@@ -61,6 +61,7 @@ describe('a signature', () => {
     const engine = await watched();
     await engine.commands.sign('w_1', aSignature());
     await engine.commands.sign('w_1', aSignature({ by: 'a token' }));
+    await engine.commands.sign('w_1', aSignature({ name: ' ADA\u3164' }));
     expect(await engine.types('w_1')).toEqual(['watch.started', 'watch.signed']);
     await engine.commands.sign('w_1', aSignature({ name: 'Bob' }));
     expect((await engine.types('w_1')).filter((type) => type === 'watch.signed')).toHaveLength(2);

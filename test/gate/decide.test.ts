@@ -211,11 +211,29 @@ describe('10 of 10 is GO, 9 of 10 a review', () => {
   });
 });
 
+describe('the approval of a review', () => {
+  const approval = (covers: readonly string[]) => signOff('review', 'cto', 'Grace', { covers });
+
+  it('is for the lines that it names, and for fewer', () => {
+    expect(decided(SPARK, { found: { b: 'fail' }, signed: [approval(['b'])] }).decision).toBe('go');
+    const both = approval(['a', 'b']);
+    expect(decided(SPARK, { found: { b: 'unknown' }, signed: [both] }).decision).toBe('go');
+  });
+
+  it('is for no other line that has failed since', () => {
+    const { decision, reasons } = decided(SPARK, {
+      ...{ found: { c: 'fail' }, signed: [approval(['b'])] },
+    });
+    expect(decision).toBe('review');
+    expect(reasons[1]).toContain('Grace has approved b, not c');
+  });
+});
+
 describe('emergency override', () => {
   const risk = { note: 'we lose more by waiting' };
   const cto = signOff('override', 'cto', 'Grace', risk);
-  const bob = signOff('override', 'senior_engineer', 'Bob');
-  const eve = signOff('override', 'senior_engineer', 'Eve');
+  const bob = signOff('override', 'senior_engineer', 'Bob', { note: 'orders may wait' });
+  const eve = signOff('override', 'senior_engineer', 'Eve', { note: 'none seen' });
   const found = { b: 'fail', c: 'unknown' } as const;
 
   it('CTO and two senior engineers turn NO-GO into GO; they and the risk are named', () => {
@@ -223,7 +241,7 @@ describe('emergency override', () => {
     expect(decision).toBe('go');
     expect(reasons[0]).toBe(
       'OVERRIDE by Grace (cto), Bob (senior_engineer), Eve (senior_engineer); ' +
-        'risk: we lose more by waiting (Grace)',
+        'risk: we lose more by waiting (Grace); orders may wait (Bob); none seen (Eve)',
     );
     expect(reasons[1]).toContain('8 of 10 sections met');
     expect(override?.approvals).toEqual([cto, bob, eve]);
@@ -234,12 +252,15 @@ describe('emergency override', () => {
     ['the same one twice', [cto, bob, { ...bob, name: ' bob' }], '1 of 2 senior_engineer'],
     [
       'the CTO as a senior engineer, too',
-      [cto, bob, signOff('override', 'senior_engineer', 'GRACE')],
+      [cto, bob, signOff('override', 'senior_engineer', 'GRACE.', risk)],
       '1 of 2 senior_engineer',
     ],
     ['no CTO', [bob, eve], '0 of 1 cto, 2 of 2 senior_engineer'],
     ['one that has expired', [cto, bob, { ...eve, atMs: T0 - 2 * DAY }], 'of Eve has expired'],
-    ['no risk assessment', [{ ...cto, note: ' ' }, bob, eve], 'the risk assessment is missing'],
+    ['no risk assessment', [{ ...cto, note: ' ' }, bob, eve], 'Grace has written no risk'],
+    ['one risk for three', [cto, bob, { ...eve, note: null }], 'Eve has written no risk'],
+    ['Bob in two spellings', [cto, bob, { ...bob, name: 'B.ob ' }], '1 of 2 senior_engineer'],
+    ['Bob in two scripts', [cto, bob, { ...bob, name: 'B\u043eb' }], 'Latin and Cyrillic'],
   ])('is not complete with %s', (_, signed, said) => {
     const { decision, reasons, override } = decided(SPARK, { found, signed });
     expect(decision).toBe('no_go');
@@ -248,7 +269,7 @@ describe('emergency override', () => {
   });
 
   it('finds the places of people who have signed for two roles', () => {
-    const also = signOff('override', 'cto', 'Bob', { atMs: T0 - 1_000 });
+    const also = signOff('override', 'cto', 'Bob', { ...risk, atMs: T0 - 1_000 });
     const { decision } = decided(SPARK, { found, signed: [also, cto, bob, eve] });
     expect(decision).toBe('go');
   });
@@ -279,6 +300,18 @@ decision: { yellow_unmitigated_max: 0 }
 `;
   const ada = signOff('review_done', 'engineering_lead', 'Ada');
   const kim = signOff('review_done', 'qa_lead', 'Kim');
+
+  it('is not signed by whoever has signed other words', () => {
+    const words = 'Code  review complete';
+    const same = decided(SIGNED, { signed: [{ ...ada, statement: words }, kim] });
+    expect(same.decision).toBe('go');
+    const text = SIGNED.replace('Code review complete', 'Code review of all services complete');
+    const { decision, reasons } = decided(text, { signed: [{ ...ada, statement: words }, kim] });
+    expect(decision).toBe('no_go');
+    expect(reasons[1]).toContain(
+      'nobody has signed as engineering_lead: Ada has signed other words: "Code review complete"',
+    );
+  });
 
   it('is met when all have signed, and the record has who and until when', () => {
     const { decision, criteria } = decided(SIGNED, { signed: [ada, kim] });

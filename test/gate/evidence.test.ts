@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { GateRecord } from '../../src/core/gate-record.ts';
 import { type EvidenceParts, writeEvidence } from '../../src/gate/evidence.ts';
-import { keepExhibits } from '../../src/gate/exhibits.ts';
+import { keepExhibits, sha256 } from '../../src/gate/exhibits.ts';
 import { verifyEvidence } from '../../src/gate/manifest.ts';
 import { checkRecord, decided, gateFile, line, signOff } from '../support/gate.ts';
 
@@ -55,6 +55,13 @@ function parts(): EvidenceParts {
   };
   const signOffs = [signOff('coverage', 'lead', 'Ada')];
   return { record, source, signOffs, files: kept.files };
+}
+
+/** The manifest, and its hash beside it. */
+function rewritten(folder: string, change: (text: string) => string): void {
+  const text = change(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+  writeFileSync(join(folder, 'manifest.json'), text);
+  writeFileSync(join(folder, 'manifest.sha256'), `${sha256(Buffer.from(text))}  manifest.json\n`);
 }
 
 function newFolder(): string {
@@ -198,11 +205,39 @@ describe('verifying evidence', () => {
   });
 
   it('finds a folder that was made anew as a whole, by the hash that was kept', async () => {
-    const other = { ...parts(), source: Buffer.from('another gate') };
+    const other = { ...parts(), signOffs: [] };
     const anew = await writeEvidence(newFolder(), other);
     folder = anew.kind === 'written' ? anew.folder : '';
     expect(await flaws()).toEqual([]);
     expect(await flaws(hash)).toEqual(['changed manifest.json']);
+  });
+
+  it.each([
+    [
+      'the decision of the manifest',
+      'no_go',
+      'go',
+      'says decision "go", decision.json says "no_go"',
+    ],
+    ['its id', 'g_0123456789abcdef', 'g_1', 'says id "g_1"'],
+  ])('finds without the hash that %s is another one', async (_, from, to, said) => {
+    rewritten(folder, (text) => text.replace(from, to));
+    expect((await verifyEvidence(folder, null)).flaws).toMatchObject([
+      { file: 'manifest.json', kind: 'changed', text: expect.stringContaining(said) },
+    ]);
+  });
+
+  it('finds without the hash a gate that is not the one of the decision', async () => {
+    const path = join(folder, 'gate.yaml');
+    const before = readFileSync(path, 'utf8');
+    const after = before.replace('Release', 'release');
+    writeFileSync(path, after);
+    rewritten(folder, (text) =>
+      text.replace(sha256(Buffer.from(before)), sha256(Buffer.from(after))),
+    );
+    expect((await verifyEvidence(folder, null)).flaws).toMatchObject([
+      { file: 'gate.yaml', kind: 'changed' },
+    ]);
   });
 
   it('opens nothing outside, whatever a manifest names', async () => {

@@ -35,10 +35,13 @@ describe('a file of sign-offs', () => {
     expect(await store.list('release')).toEqual({ kind: 'sign_offs', signOffs: [kim, ada] });
   });
 
-  it('keeps what takes one back, the service, and the token by which it came', async () => {
+  it('keeps what takes one back, the service, what was signed, and the token by which it came', async () => {
     const store = signOffFile(newPath());
     const back = { ...ada, atMs: ada.atMs + 1, isWithdrawn: true } as const;
-    const full = { ...kim, service: 'aurora', via: 'oncall' };
+    const full = {
+      ...{ ...kim, service: 'aurora', via: 'oncall' },
+      ...{ statement: 'Tests pass', covers: ['a', 'b'] },
+    };
     for (const one of [ada, back, full]) await store.add(one);
     const read = await store.list('release');
     expect(read).toEqual({ kind: 'sign_offs', signOffs: [full, ada, back] });

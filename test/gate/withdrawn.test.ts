@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { personOf } from '../../src/core/signature.ts';
+import { nameFlaw, personOf } from '../../src/core/signature.ts';
 import { decided, HOUR, signOff } from '../support/gate.ts';
 
 const SIGNED = `
@@ -81,7 +81,7 @@ describe('a signature that was taken back', () => {
   it('takes an approval of an override back', () => {
     const found = { looked: 'fail' } as const;
     const cto = signOff('override', 'cto', 'Grace', { note: 'small' });
-    const bob = signOff('override', 'senior_engineer', 'Bob');
+    const bob = signOff('override', 'senior_engineer', 'Bob', { note: 'small' });
     expect(reasonOf({ found, signed: [cto, bob] }).decision).toBe('go');
     const { decision, reasons } = reasonOf({ found, signed: [cto, bob, back(bob)] });
     expect(decision).toBe('no_go');
@@ -112,5 +112,41 @@ describe('names of people', () => {
     'Ada\u00a0Lovelace',
     'A\u200bda Lovelace',
     'Ada\tLovelace',
-  ])('are one person: %j', (name) => expect(personOf(name)).toBe('ada lovelace'));
+    'Ada  Lovelace.',
+    'Ada-Lovelace',
+    'Ada Lovelace\u3164',
+    'Ada\u2800Lovelace',
+    'Ada\u3164Lovelace',
+    'A\u115fda Love\ufe0flace\u{e0041}',
+  ])('are one person: %j', (name) => expect(personOf(name)).toBe('adalovelace'));
+
+  it.each([
+    ...['Ada', '李', 'علی', '  7  '],
+    ...['Иван Петров (CTO)', 'Иван Петров, CTO', 'CTO/Иван', 'Ω Ada'],
+  ])('are names: %j', (name) => {
+    expect(nameFlaw(name)).toBeNull();
+  });
+
+  it.each(['Аda Lovelace', 'А-da', 'А\u200bda', 'А\ufeffda', 'А\u2800da', "О'Neill"])(
+    'mix scripts in one word: %j',
+    (name) => expect(nameFlaw(name)).toBe('has letters of Latin and Cyrillic in one word'),
+  );
+
+  it.each(['', ' ', '-', '\u3164', '\u200b\u202e', '\u2800.'])('are none: %j', (name) => {
+    expect(nameFlaw(name)).toContain('no letters');
+    expect(reasonOf({ signed: [{ ...ada, name }] })).toMatchObject({
+      decision: 'review',
+      by: null,
+    });
+  });
+
+  it('are one approver of an override, whatever nobody sees in them', () => {
+    const approvals = (name: string) => [
+      signOff('override', 'cto', 'Grace', { note: 'small' }),
+      signOff('override', 'senior_engineer', name, { note: 'I agree' }),
+    ];
+    const found = { looked: 'fail' } as const;
+    expect(reasonOf({ found, signed: approvals('Bob') }).decision).toBe('go');
+    expect(reasonOf({ found, signed: approvals('Grace\u3164') }).decision).toBe('no_go');
+  });
 });

@@ -51,6 +51,22 @@ const ENTRY = {
 
 const fits = (name: SchemaName, value: unknown) => SCHEMAS[name].safeParse(value).error;
 
+describe('a signature over the API', () => {
+  it('keeps the words that were signed, and what an approval covers', async () => {
+    const { sign, get } = desk();
+    const words = { statement: 'Code review\tcomplete ', covers: ['tests', 'docs'] };
+    const kept = { statement: 'Code review complete', covers: ['tests', 'docs'] };
+    expect(await sign({ ...ENTRY, ...words })).toMatchObject({ status: 201, json: kept });
+    const { json } = await get('/v1/sign-offs?gate=release');
+    expect(json).toMatchObject({ sign_offs: [{ ...kept, name: 'Ada' }] });
+  });
+
+  it.each(['\u0410da King', '..', 'Ada K\u03b9ng'])('is of nobody called %j', async (name) => {
+    const { sign } = desk();
+    expect(await sign({ ...ENTRY, name })).toMatchObject({ status: 400 });
+  });
+});
+
 describe('a record', () => {
   it('comes back from its JSON as it was, whatever it holds', () => {
     const body = gateRecordBody.parse(JSON.parse(JSON.stringify(aRecordBody())));
@@ -117,6 +133,8 @@ describe('POST /v1/sign-offs', () => {
     ['version', 'x'.repeat(201)],
     ['name', 'x'.repeat(101)],
     ['name', '\u200b\u0007 '],
+    ['name', '\u3164'],
+    ['name', '-.'],
     ['note', 'x'.repeat(2_001)],
     ['name', ['Ada']],
     ['withdrawn', 'yes'],
@@ -130,6 +148,20 @@ describe('POST /v1/sign-offs', () => {
 });
 
 describe('POST /v1/gate-records', () => {
+  it('takes what `canaryd gate --daemon --json` prints, also what it says of the report', async () => {
+    const { report } = desk();
+    const daemon = { reported: false, reason: 'not there' };
+    const { status, json } = await report({ ...aRecordBody(), daemon });
+    expect(status).toBe(201);
+    expect(json).not.toHaveProperty('daemon');
+    expect((await report(aRecordBody())).status).toBe(200);
+    const wrong = await report({ ...aRecordBody({ id: 'g_wrong' }), daemon: 'here' });
+    expect([wrong.status, wrong.json.errors]).toEqual([
+      400,
+      [expect.objectContaining({ path: 'daemon' })],
+    ]);
+  });
+
   it('is 201 for a new decision and 200 for the same one', async () => {
     const { report, log } = desk({ tokens });
     const first = await report(aRecordBody(), 'token-that-may-start');
@@ -145,6 +177,11 @@ describe('POST /v1/gate-records', () => {
       url: `${PUBLIC_URL}/gates/${id}`,
       is_newest: true,
       signed_since: [],
+      not_signed_here: [
+        record.criteria[1].sign_offs[0].signed,
+        ...record.approvals,
+        ...record.override.approvals,
+      ],
       criteria_met: 2,
       criteria_total: 2,
     });
@@ -171,6 +208,42 @@ describe('POST /v1/gate-records', () => {
     const { status, json } = await report(aRecordBody({ endedAt }));
     expect([status, json.errors]).toEqual([400, [expect.objectContaining({ path: 'ended_at' })]]);
     expect((await get('/v1/gate-records')).json.gate_records).toEqual([]);
+  });
+
+  it.each([null, aGateRecord().override])(
+    'refuses a GO that says itself that it is none',
+    async (override) => {
+      const { report, get } = desk();
+      const { status, json } = await report(aRecordBody({ override, criteria: [] }));
+      const none = expect.objectContaining({ path: 'criteria' });
+      expect([status, json.errors]).toEqual([400, [none]]);
+      const [tests, reviewed] = aRecordBody().criteria;
+      const red = (outcome: 'pass' | 'fail' | 'unknown', decision: 'go' | 'no_go' = 'go') => {
+        const criteria = [tests, { ...reviewed, level: 'red', outcome }];
+        return report({ ...aRecordBody({ override, id: `g_${outcome}`, decision }), criteria });
+      };
+      expect((await red('fail')).json.detail).toContain('found a GO whose red review_done is fail');
+      expect((await red('unknown')).json.detail).toContain('nothing overrides a red');
+      expect((await get('/v1/gate-records')).json.gate_records).toEqual([]);
+      expect((await red('pass')).status).toBe(201);
+      expect((await red('fail', 'no_go')).status).toBe(201);
+    },
+  );
+
+  it('names the signatures that nobody has given here', async () => {
+    const { report, sign, get } = desk();
+    const { json: ada } = await sign(ENTRY);
+    const { override, ...body } = aRecordBody();
+    const risk = { risk: 'small', approvals: [{ ...ada, role: 'cto', criterion: 'override' }] };
+    const [tests, reviewed] = body.criteria;
+    const [signed] = reviewed?.sign_offs ?? [];
+    const criteria = [tests, { ...reviewed, sign_offs: [{ ...signed, signed: ada }] }];
+    const told = { ...body, criteria, approvals: [], override: risk };
+    const { json } = await report(told);
+    expect(override).not.toBeNull();
+    expect(json.not_signed_here).toEqual([expect.objectContaining({ name: 'Ada', role: 'cto' })]);
+    expect((await get(`/v1/gate-records/${json.id}`)).json).toEqual(json);
+    expect(fits('GateRecord', json)).toBeUndefined();
   });
 
   it('makes texts printable and cuts them', async () => {

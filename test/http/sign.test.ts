@@ -55,6 +55,13 @@ describe('POST /v1/watches/{id}/sign', () => {
     ]);
   });
 
+  it('keeps what can be seen of a name and a note', async () => {
+    const { sign, control } = await signing();
+    await sign({ role: 'qa_lead', name: ' Ada\u202e  Lovelace', note: '  ' });
+    const argument = { role: 'qa_lead', name: 'Ada Lovelace', by: 'Ada Lovelace', note: null };
+    expect(control.commands).toEqual([{ name: 'sign', argument }]);
+  });
+
   it('needs a token that may act', async () => {
     const { sign, control } = await signing({ tokens: TOKENS });
     expect((await sign({ role: 'qa_lead', name: 'Ada' }, 'ci-secret')).statusCode).toBe(403);
@@ -66,6 +73,9 @@ describe('POST /v1/watches/{id}/sign', () => {
     [{ name: 'Ada' }, 'role'],
     [{ role: 'qa_lead' }, 'name'],
     [{ role: 'qa_lead', name: '' }, 'name'],
+    [{ role: 'qa_lead', name: '   ' }, 'name'],
+    [{ role: 'qa_lead', name: '\u200b\u202e' }, 'name'],
+    [{ role: 'qa_lead', name: '\u3164' }, 'name'],
     [{ role: 'qa_lead', name: 'Ada\nBob' }, 'name'],
     [{ role: 'qa_lead', name: 'Ada', note: 'x'.repeat(501) }, 'note'],
     [{ role: 'qa_lead', name: 'Ada', reason: 'x' }, 'reason'],

@@ -76,6 +76,22 @@ describe('POST /v1/watches', () => {
     expect(control.commands).toEqual([]);
   });
 
+  it.each([
+    ['version', ' 1'],
+    ['version', '1  2'],
+    ['version', '1\u200b'],
+    ['previous_version', '1 '],
+    ['environment', 'live\u2028'],
+    ['environment', 'test  net'],
+  ])('refuses a %s that no decision of a gate can hold: %j', async (field, value) => {
+    const { app, control } = api();
+    const payload = { ...START, [field]: value };
+    const answer = await app.inject({ method: 'POST', url: '/v1/watches', payload });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json().errors).toEqual([expect.objectContaining({ path: field })]);
+    expect(control.commands).toEqual([]);
+  });
+
   it('keeps characters beyond the first plane', async () => {
     const { app } = api();
     const payload = { ...START, version: '1.0-🚀' };

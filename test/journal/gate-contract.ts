@@ -1,12 +1,16 @@
 // What every store must keep of gates. It knows only the interface; what the schema of one store
 // refuses by itself, and races of replicas, are tested beside it.
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CheckRecord, CriterionRecord, SignOff } from '../../src/core/gate-record.ts';
-import type {
-  GateMessageUpdate,
-  NewGateMessage,
-  StoredGateRecord,
-} from '../../src/journal/gate-store.ts';
+import type { NewGateMessage } from '../../src/core/gate-message.ts';
+import {
+  type CheckRecord,
+  type CriterionRecord,
+  headOf,
+  type SignOff,
+  type StoredGateRecord,
+} from '../../src/core/gate-record.ts';
+import type { GateMessageUpdate } from '../../src/journal/gate-store.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { aMessage, T0 } from '../support/build.ts';
 import type { OpenedJournal } from './contract.ts';
@@ -57,6 +61,7 @@ export function aGateRecord(
     criteria: [CRITERION],
     ...{ next: null, gateHash: 'abc', tools: { git: '2.40' }, version: '1.0.0' },
     ...{ evidenceHash: 'c0ffee', reportedBy: 'ci', receivedAtMs: T0 },
+    notSignedHere: [aSignOff({ name: 'Eve' })],
     ...over,
   };
 }
@@ -104,7 +109,11 @@ export function gateContract(store: string, open: () => Promise<OpenedJournal>):
     describe('a signature', () => {
       test('reads back as it was given, also after a restart', async () => {
         const plain = aSignOff({ note: 'a "quote", \0 and 🚀', atMs: T0 + 0.5 });
-        const all = [plain, aSignOff({ via: 'oncall', isWithdrawn: true, service: 'aurora' })];
+        const more = { statement: 'Tests pass', covers: ['a', 'b'] };
+        const all = [
+          plain,
+          aSignOff({ via: 'oncall', isWithdrawn: true, service: 'aurora', ...more }),
+        ];
         for (const signOff of all) await journal.addSignOff(signOff);
         expect(await journal.signOffs({ gate: 'testnet', limit: 9 })).toEqual(all);
         await reopen();
@@ -145,6 +154,7 @@ export function gateContract(store: string, open: () => Promise<OpenedJournal>):
         const check = async () => {
           expect(await journal.gateRecord('g_1')).toEqual(record);
           expect(await journal.gateRecords({ limit: 9 })).toEqual([record]);
+          expect(await journal.gateHeads({ limit: 9 })).toEqual([headOf(record)]);
           expect(await journal.gateMessages('g_1')).toEqual(untouched.toReversed());
           expect(await journal.pendingGateMessages(9)).toEqual(untouched);
         };
@@ -209,7 +219,7 @@ export function gateContract(store: string, open: () => Promise<OpenedJournal>):
         await journal.addGateRecord(aGateRecord('d', {}, { version: '2.1.1' }), []);
         await journal.addGateRecord(aGateRecord('e', { gate: 'live' }), []);
         const found = async (filter: Readonly<Record<string, string>>) =>
-          ids(await journal.gateRecords({ limit: 9, ...filter }));
+          ids(await journal.gateHeads({ limit: 9, ...filter }));
         expect(await found({})).toEqual(['e', 'd', 'c', 'b', 'a']);
         expect(await found({ gate: 'live' })).toEqual(['e']);
         expect(await found({ service: 'aurora' })).toEqual(['e', 'd', 'c', 'a']);

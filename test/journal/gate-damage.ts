@@ -16,11 +16,14 @@ type Damage = readonly [sql: string, read: (journal: Journal) => Promise<unknown
 
 const record = (journal: Journal) => journal.gateRecord('g_1');
 const records = (journal: Journal) => journal.gateRecords({ limit: 9 });
+const heads = (journal: Journal) => journal.gateHeads({ limit: 9 });
 const signOffs = (journal: Journal) => journal.signOffs({ gate: 'testnet', limit: 9 });
 const messages = (journal: Journal) => journal.gateMessages('g_1');
 const pending = (journal: Journal) => journal.pendingGateMessages(9);
 
 export const DAMAGE: readonly Damage[] = [
+  ["UPDATE gate_records SET head = '{'", heads, 'head of decision g_1 of a gate is not JSON'],
+  ["UPDATE gate_records SET head = '{}'", heads, 'head of decision g_1 of a gate does not hold'],
   ["UPDATE gate_records SET body = '{'", record, 'decision g_1 of a gate is not JSON'],
   ["UPDATE gate_records SET body = '{}'", records, 'decision g_1 of a gate does not hold'],
   [`UPDATE gate_records SET body = replace(body, '"no_go"', '"perhaps"')`, record, 'decision: '],
@@ -48,6 +51,19 @@ export async function hasDamage(
   expect(told).toEqual([expect.stringContaining('message g_1.oncall of a gate is not JSON')]);
 }
 
+/** A decision that cannot be read hides no other. */
+export async function hasDamagedDecision(
+  journal: Journal,
+  alter: (sql: string) => Promise<void>,
+): Promise<void> {
+  await journal.addGateRecord(aGateRecord('g_2'), []);
+  await alter("UPDATE gate_records SET body = '{' WHERE id = 'g_1'");
+  const told: string[] = [];
+  const found = await journal.gateRecords({ limit: 9 }, ({ message }) => void told.push(message));
+  expect(found).toMatchObject([{ id: 'g_2' }]);
+  expect(told).toEqual([expect.stringContaining('decision g_1 of a gate is not JSON')]);
+}
+
 const DELIVERED = `UPDATE gate_messages SET state = 'delivered' WHERE channel = 'devs'`;
 const BEGUN = `UPDATE gate_messages SET attempts = 1, attempted_at_ms = ${T0}`;
 
@@ -58,7 +74,7 @@ export const FORBIDDEN: readonly (readonly [what: string, sql: string, words: Re
   [
     'a decision that is none',
     `INSERT INTO gate_records (id, gate, service, environment, version, decision, received_at_ms,
-       body) VALUES ('x', 'g', 's', 'e', 'v', 'perhaps', 0, '{}')`,
+       head, body) VALUES ('x', 'g', 's', 'e', 'v', 'perhaps', 0, '{}', '{}')`,
     /check/i,
   ],
   [

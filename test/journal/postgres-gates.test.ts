@@ -13,7 +13,7 @@ import { hasPostgres, type PostgresServer, startPostgres } from '../support/post
 import { startProxy } from '../support/silent-proxy.ts';
 import { until } from '../support/until.ts';
 import { aGateMessage, aGateRecord, aSignOff, gateContract } from './gate-contract.ts';
-import { DAMAGE, FORBIDDEN, fillGates, hasDamage } from './gate-damage.ts';
+import { DAMAGE, FORBIDDEN, fillGates, hasDamage, hasDamagedDecision } from './gate-damage.ts';
 
 /** Rounds of a race: the order within one is the scheduler's choice. */
 const ROUNDS = 25;
@@ -170,6 +170,12 @@ describe.runIf(hasPostgres())('on PostgreSQL', () => {
   test('a damaged message hides no other', async () => {
     const { journal, alter } = await filled();
     await hasDamage(journal, alter);
+  });
+
+  test('a damaged decision hides no other', async () => {
+    const { journal, alter } = await filled();
+    await alter('DROP TRIGGER gate_records_are_facts ON gate_records');
+    await hasDamagedDecision(journal, alter);
   });
 
   describe('the schema by itself', () => {

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { gateContract } from './gate-contract.ts';
-import { DAMAGE, FORBIDDEN, fillGates, hasDamage } from './gate-damage.ts';
+import { DAMAGE, FORBIDDEN, fillGates, hasDamage, hasDamagedDecision } from './gate-damage.ts';
 
 function newPath(): string {
   const folder = mkdtempSync(join(tmpdir(), 'canaryd-gates-'));
@@ -49,6 +49,13 @@ test('a damaged message hides no other', async () => {
   const { path, alter } = await filled();
   await using journal = openSqliteJournal({ path });
   await hasDamage(journal, async (sql) => alter(sql));
+});
+
+test('a damaged decision hides no other', async () => {
+  const { path, alter } = await filled();
+  alter('DROP TRIGGER gate_records_are_facts');
+  await using journal = openSqliteJournal({ path });
+  await hasDamagedDecision(journal, async (sql) => alter(sql));
 });
 
 describe('the schema by itself', () => {

@@ -12,6 +12,7 @@ import {
   approvalsOf,
   isMissing,
   newestOf,
+  openOf,
   placesOf,
   quoted,
   reasonsOf,
@@ -50,6 +51,23 @@ function criterion(over: Partial<CriterionView>): CriterionView {
   const base = { id: 'c', title: 'C', section: null, level: 'green', outcome: 'pass' } as const;
   return { ...base, exemption: null, checks: [], signOffs: [], ...over };
 }
+
+describe('the approval of a review', () => {
+  it('is for the green lines that are open now', () => {
+    const exemption: CriterionView['exemption'] = {
+      ...{ criterion: 'd', by: 'Ada', reason: 'none', until: iso(T0) },
+      kind: 'waiver',
+    };
+    const criteria = [
+      criterion({ id: 'a', outcome: 'fail' }),
+      criterion({ id: 'b', outcome: 'unknown' }),
+      criterion({ id: 'c' }),
+      criterion({ id: 'd', outcome: 'fail', exemption }),
+      criterion({ id: 'e', level: 'yellow', outcome: 'fail' }),
+    ];
+    expect(openOf(view(notReady(T0), { criteria }))).toEqual(['a', 'b']);
+  });
+});
 
 describe('a record on the page', () => {
   it('has lists of checks as lists, and names of tools as they are', () => {
@@ -144,7 +162,12 @@ describe('signatures', () => {
 
   it('taken back since are missing again, until the same person signs again', () => {
     const given = signature('devops_lead', 'devops_lead', 'Jo');
-    const back = { ...given, name: ' JO', at: iso(T0 + 2 * MINUTE), withdrawn: true } as const;
+    const back = {
+      ...given,
+      name: ' J\u3164O',
+      at: iso(T0 + 2 * MINUTE),
+      withdrawn: true,
+    } as const;
     const again = { ...given, at: iso(T0 + 3 * MINUTE) };
     expect(missing(view(notReady(T0), { signedSince: [given, back] }))).toContain(first);
     expect(missing(view(notReady(T0), { signedSince: [given, back, again] }))).not.toContain(first);
@@ -230,10 +253,24 @@ describe('the list of gates', () => {
       ['g1', 'v1', 'production'],
     ] as const;
     const records = rows.map(([id, version, environment]) => {
-      const record = view({ ...notReady(T0), version, id });
+      const isNewest = id !== 'g3';
+      const record = view({ ...notReady(T0), version, id }, { isNewest });
       return { ...record, deploy: { ...record.deploy, environment } };
     });
     const { now, before } = newestOf(records);
     expect([now.map(({ id }) => id), before.map(({ id }) => id)]).toEqual([['g4', 'g1'], ['g2']]);
+  });
+
+  it('goes by what the daemon calls the newest: an older GO that arrives late is not', () => {
+    const row = (id: string, version: string, isNewest: boolean) => {
+      const record = view(notReady(T0), { id, isNewest });
+      return { ...record, deploy: { ...record.deploy, version } };
+    };
+    const rows = [
+      ...[row('late1', 'v1', false), row('late2', 'v2', false)],
+      ...[row('no_go', 'v2', true), row('other', 'v1', true)],
+    ];
+    const { now, before } = newestOf(rows);
+    expect([now.map(({ id }) => id), before.map(({ id }) => id)]).toEqual([['no_go'], ['other']]);
   });
 });

@@ -1,7 +1,7 @@
 // The pages of gates when things are not as they should be: tokens, nothing there yet, text that is
 // markup or endless, stop conditions that nobody overrides. A real browser, the real desk and journal.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { GateRecord } from '../../src/core/gate-record.ts';
+import { type GateRecord, headOf } from '../../src/core/gate-record.ts';
 import type { GateDecision, Gates } from '../../src/engine/gate-desk.ts';
 import { tokenMatcher } from '../../src/http/auth.ts';
 import { type BrowserDoor, chromiumPath, openBrowser } from '../support/browser.ts';
@@ -180,10 +180,11 @@ function showing(record: GateRecord): Gates {
     signedSince: [],
   };
   const { desk } = gateDesk();
-  return Object.assign(Object.create(desk) as Gates, {
+  const shown: Pick<Gates, 'decision' | 'decisions'> = {
     decision: async () => decision,
-    decisions: async () => [decision],
-  });
+    decisions: async () => [{ head: headOf(decision.record), url: null, isNewest: true }],
+  };
+  return Object.assign(Object.create(desk) as Gates, shown);
 }
 
 const OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true";

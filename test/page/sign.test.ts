@@ -102,4 +102,16 @@ describe.skipIf(chromiumPath() === null)('signatures (needs the `chromium` binar
     await page.getByText('Started WITHOUT a GO: found a GO that is 30h old.').waitFor();
     await page.getByText('Watch started WITHOUT a GO').waitFor();
   });
+
+  it('a rollback without a GO says in its story what was found, and alarms nobody', async () => {
+    const { page, control, id } = await opened();
+    control.happen(id, started({ rollbackOf: 'w_0', neededNoGo: 'NO-GO of yesterday' }));
+    await page.getByText('a rollback, without a GO: NO-GO of yesterday').waitFor();
+    expect(
+      await page
+        .getByText(/WITHOUT/)
+        .filter({ visible: true })
+        .count(),
+    ).toBe(0);
+  });
 });

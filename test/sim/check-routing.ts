@@ -274,7 +274,11 @@ export class RoutingChecks {
       if (due > now) continue;
       const calmMs = companyOf(row)?.startsWith('the storm') ? LATE_MS.calm : 0;
       const lateMs = (this.#isGentle ? LATE_MS.gentle : LATE_MS.healed) + calmMs;
-      const from = Math.max(due, well, truth.blockedUntil(channel));
+      // What waits for its retry holds those behind it until the wall time that was written down.
+      // By a clock that was ahead and is set right in that wait, it comes later by as much: only
+      // what seems longer than the longest wait there is counts as over (`isDue`).
+      const blockedUntil = truth.blockedUntil(channel) + truth.aheadMs();
+      const from = Math.max(due, well, blockedUntil);
       const lastMs = this.#postedAt.get(channel) ?? 0;
       const wantedBy = Math.min(Math.max(from, lastMs) + lateMs, from + LATE_MS.passed);
       if (now <= wantedBy) continue;

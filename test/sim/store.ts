@@ -122,7 +122,8 @@ export class Store {
       signOffs: (filter) => call('signOffs', 1, () => journal.signOffs(filter)),
       addGateRecord: (...args) => call('addGateRecord', 10, () => journal.addGateRecord(...args)),
       gateRecord: (id) => call('gateRecord', 1, () => journal.gateRecord(id)),
-      gateRecords: (filter) => call('gateRecords', 1, () => journal.gateRecords(filter)),
+      gateRecords: (...args) => call('gateRecords', 1, () => journal.gateRecords(...args)),
+      gateHeads: (...args) => call('gateHeads', 1, () => journal.gateHeads(...args)),
       pendingGateMessages: (...args) =>
         call('pendingGate', 1, () => journal.pendingGateMessages(...args)),
       gateMessages: (id) => call('gateMessages', 1, () => journal.gateMessages(id)),

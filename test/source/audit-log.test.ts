@@ -3,7 +3,6 @@ import {
   appendFile,
   copyFile,
   mkdir,
-  mkdtemp,
   open,
   rename,
   rm,
@@ -11,73 +10,14 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import type { AuditLogIndicator } from '../../src/core/policy.ts';
-import type { ReadRequest } from '../../src/core/read.ts';
-import type { Reading } from '../../src/core/sample.ts';
-import type { Clock } from '../../src/kit/clock.ts';
-import { VirtualClock } from '../../src/kit/virtual-clock.ts';
+import { describe, expect, it } from 'vitest';
 import { READ_BYTES_MAX } from '../../src/source/audit-log/follower.ts';
 import { TAIL_BYTES_MAX } from '../../src/source/audit-log/log-file.ts';
-import { createAuditLogs } from '../../src/source/audit-log/reader.ts';
+import { counts, event, following, lines, untraced } from '../support/audit-log.ts';
 import { T0 } from '../support/build.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-const never = new AbortController().signal;
-
-type Over = Partial<ReadRequest<AuditLogIndicator>>;
-
-/** A folder, a log in it, and a watch of a deploy at T0 that follows it. */
-async function following(over: Partial<AuditLogIndicator> = {}, sleep?: Clock['sleep']) {
-  const folder = await mkdtemp(join(tmpdir(), 'canaryd-audit-log-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const virtual = new VirtualClock(T0);
-  const clock: Clock = {
-    now: () => virtual.now(),
-    monotonic: () => virtual.monotonic(),
-    sleep: sleep ?? ((ms, signal) => virtual.sleep(ms, signal)),
-  };
-  const indicator: AuditLogIndicator = {
-    ...{ id: 'trail', title: 'Trail', unit: 'ratio', kind: 'audit_log' },
-    ...{ report: 'events.jsonl', bad: 'untraced', time: 'ts', schema: null, numbers: [] },
-    trace: { id: 'trace_id', type: 'event_type', of: null },
-    ...{ maxAgeMs: null, overMs: MINUTE, minTotal: 1, early: 'shorten' },
-    ...over,
-  };
-  let logs = createAuditLogs({ clock, folder });
-  onTestFinished(() => logs.forget('w_1'));
-  return {
-    path: join(folder, 'events.jsonl'),
-    at: (name: string) => join(folder, name),
-    /** A new process knows nothing of the log. */
-    restart() {
-      logs.forget('w_1');
-      logs = createAuditLogs({ clock, folder });
-    },
-    async read(sinceMs: number, request: Over = {}): Promise<Reading> {
-      const readings = await logs.read({
-        ...{ watchId: 'w_1', indicators: [indicator], atMs: T0 + sinceMs, deployedAtMs: T0 },
-        ...{ staleAfterMs: MINUTE, previous: {}, signal: never },
-        ...request,
-      });
-      const reading = readings['trail'];
-      if (reading === undefined) throw new Error('nothing was read');
-      return reading;
-    },
-  };
-}
-
-function event(sinceMs: number, over: Readonly<Record<string, unknown>> = {}): string {
-  const ts = new Date(T0 + sinceMs).toISOString();
-  return JSON.stringify({ ts, event_type: 'order', trace_id: `t${sinceMs}`, ...over });
-}
-
-const lines = (...all: readonly string[]) => all.map((one) => `${one}\n`).join('');
-const untraced = (sinceMs: number) => event(sinceMs, { trace_id: '' });
-const counts = (part: number, total: number) => ({ kind: 'value', counts: { part, total } });
 
 describe('an audit log', () => {
   it('gives the share of events without a trace, with the counts behind it', async () => {
@@ -256,6 +196,7 @@ describe('a log that is written', () => {
       await written(`${index}.jsonl`, T0 + index * SECOND);
       expect(await log.read(2_000 + index)).toMatchObject(counts(index + 1, index + 1));
     }
+    expect(await log.read(3 * MINUTE)).toMatchObject(counts(7, 7));
     await appendFile(log.at('0.jsonl'), lines(event(3_000)));
     await written('0.jsonl', T0 + MINUTE);
     expect(await log.read(5 * MINUTE)).toMatchObject(counts(7, 8));

@@ -11,6 +11,9 @@ export type Run = {
   readonly file: string;
   readonly branch?: string;
   readonly sha?: string;
+  /** null: that was deleted. */
+  readonly fork?: string | null;
+  readonly event?: string;
   readonly status?: string;
   readonly conclusion?: string | null;
   readonly createdMs: number;
@@ -83,6 +86,9 @@ export async function startFakeGithub(
       workflow_id: files.indexOf(run.file) + 1,
       run_number: run.number,
       head_branch: branch,
+      event: run.event ?? 'push',
+      head_repository:
+        run.fork === null ? null : { full_name: run.fork ?? repository, private: true },
       head_sha: sha,
       status,
       conclusion: status === 'completed' ? done : null,

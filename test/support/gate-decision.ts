@@ -2,8 +2,7 @@
 // with made-up findings.
 import { fileURLToPath } from 'node:url';
 import { createSecrets } from '../../src/config/secrets.ts';
-import type { ReportedDecision } from '../../src/core/gate-message.ts';
-import type { GateRecord, Outcome, SignOff } from '../../src/core/gate-record.ts';
+import type { GateRecord, Outcome, SignOff, StoredGateRecord } from '../../src/core/gate-record.ts';
 import { decide } from '../../src/gate/decide.ts';
 import type { GateSource } from '../../src/gate/kinds.ts';
 import { readGateFile } from '../../src/gate/read.ts';
@@ -32,8 +31,8 @@ export function aDecision(
     gate: name = 'aurora-testnet',
     ...deploy
   }: Decided = {},
-  more: Partial<ReportedDecision> = {},
-): ReportedDecision {
+  more: Partial<StoredGateRecord> = {},
+): StoredGateRecord {
   const path = fileURLToPath(new URL(`../../config/gates/${name}.yaml`, import.meta.url));
   const parameters = { deploy_capital: 100_000, expected_positions: 10 };
   const read = readGateFile(

@@ -14,6 +14,7 @@ export function gateDesk(options: Partial<GateDeskOptions> = {}) {
     publicUrl: null,
     planMessages: () => [],
     onAdded: () => {},
+    onDamaged: () => {},
     ...options,
     store,
   });

@@ -40,7 +40,10 @@ export const auditLogSchema = mapping({
   ),
   schema: pathField('a path such as observability/aurora_event.schema.json')
     .optional()
-    .describe('Each event matches this JSON Schema (draft-07, 2019-09 or 2020-12).'),
+    .describe(
+      'Each event matches this JSON Schema (draft-07, 2019-09 or 2020-12). `uniqueItems` only of ' +
+        'texts or numbers, or with `maxItems` of at most 1000.',
+    ),
   numbers: listOf('fields, such as price or fill.qty', 100)
     .optional()
     .describe(

@@ -34,7 +34,10 @@ export const benchmarkSchema = mapping({
     .describe('Of pytest-benchmark: which figure is judged. Default mean.'),
   limits: named(figureSchema, 'a mapping of benchmarks to limits: { test_fill: { below: 100ms } }')
     .optional()
-    .describe('By name. With pytest-benchmark, a name without [parameters] is all of them.'),
+    .describe(
+      'By name. With pytest-benchmark, a name without [parameters] is all of them. A limit of a ' +
+        'time needs its unit: 200ms.',
+    ),
   baseline: pathField('a path such as artifacts/baselines/performance.json')
     .optional()
     .describe('A report of before. Each of its benchmarks is compared.'),

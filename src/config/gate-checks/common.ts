@@ -34,7 +34,11 @@ export function pathsOf(written: string | readonly string[]): readonly string[] 
 export function maxAgeField() {
   return duration('1s', '3650d', '24h')
     .optional()
-    .describe('At most so old, by the time in the report or of the file, whichever is older.');
+    .describe(
+      'At most so old, by the time in the report or of the file, whichever is older. A time that ' +
+        'JUnit or safety wrote without a zone is read as UTC or as that of this machine, ' +
+        'whichever is nearer before now.',
+    );
 }
 
 /** `packages: [oms, positions, risk]` */

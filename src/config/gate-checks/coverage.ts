@@ -1,11 +1,16 @@
 import type { z } from 'zod';
-import { mapping, share } from '../fields.ts';
+import { mapping } from '../fields.ts';
 import { maxAgeField, packagesField, reportField, timeoutField } from './common.ts';
+import { shareLimit } from './limit.ts';
 
 export const coverageSchema = mapping({
   report: reportField('artifacts/coverage.xml'),
-  lines: share('90%').optional().describe('At least this share of the lines is covered.'),
-  branches: share('85%').optional().describe('At least this share of the branches is covered.'),
+  lines: shareLimit('90%')
+    .optional()
+    .describe('At least this share of the lines is covered; { above: 90% } is more than it.'),
+  branches: shareLimit('85%')
+    .optional()
+    .describe('At least this share of the branches is covered, or { above: 85% }.'),
   packages: packagesField(
     'The limits hold in each of these packages, by the path of the files: [oms, src/risk].',
   ),

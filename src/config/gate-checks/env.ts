@@ -12,7 +12,7 @@ export const envSchema = mapping({
     .min(1, { error: listError })
     .max(100, { error: listError })
     .optional()
-    .describe('Variables that are set, and not empty. Values are never shown.'),
+    .describe('Variables that are set, and not blank. Values are never shown.'),
   equals: environment()
     .optional()
     .describe('Variables with the value that each must have: { AURORA_MODE: testnet }.'),

@@ -1,5 +1,6 @@
 // The fields of the check `file`: what is wanted of a file, and of what stands in it.
 import { z } from 'zod';
+import { compileSearch } from '../../core/pattern.ts';
 import { duration, flag, mapping, quantity, text, whole } from '../fields.ts';
 import { maxAgeField, pathField, reportField, timeoutField } from './common.ts';
 
@@ -14,6 +15,13 @@ const texts = () =>
       },
     )
     .optional();
+
+const patternError = 'a regular expression (RE2) of 1 to 500 characters, or a list of up to 50';
+const pattern = oneText.refine((source) => compileSearch(source) !== null, patternError);
+const patterns = () =>
+  z.union([pattern, z.array(pattern).min(1, patternError).max(50, patternError)], {
+    error: patternError,
+  });
 
 const role = text(100, 'a role such as CTO');
 const approversError = 'a list of 1 to 30 roles: [CTO, { role: DevOps Lead, name: Ada King }]';
@@ -47,11 +55,21 @@ export const fileSchema = mapping({
   ),
   newest: flag()
     .default(false)
-    .describe('Of the files that match, only the newest is looked at. Without it, each.'),
+    .describe(
+      'Of the files that match, only the newest is looked at, or the newest files_min. Without it, each.',
+    ),
   files_min: whole(1, 500).default(1).describe('At least so many files are there. Default 1.'),
-  size_min: quantity().optional().describe('Each is at least so large: 1kB.'),
+  size_min: quantity()
+    .optional()
+    .describe('Each is at least so large: 1kB. Default: it is not empty; 0 lets that pass.'),
   contains: texts().describe('Each of these texts stands in it.'),
   lacks: texts().describe('None of these texts stands in it: "- [ ]".'),
+  matches: patterns()
+    .optional()
+    .describe(
+      'Each of these patterns (RE2) matches somewhere in it, ^ and $ at the ends of a line: ' +
+        '"^retention_days: 30$" is no comment, and not 300. Placeholders stand for themselves.',
+    ),
   date: mapping({
     after: text(100, 'a text such as "Date:"')
       .default('Date')
@@ -63,8 +81,13 @@ export const fileSchema = mapping({
   approved_by: approversSchema
     .optional()
     .describe(
-      'For each role a line with its approval: "CTO: Ada King", a table row with the role that is ' +
-        'filled to its end, or "Approved by: CTO, DevOps Lead".',
+      'For each role a line with its approval: one that says so, such as "CTO: approved, Ada ' +
+        'King" or "- [x] CTO: Ada King"; "Approved by: CTO, DevOps Lead"; or, under a heading or ' +
+        'table head that says approval or sign-off, a line or a row filled to its end with a date ' +
+        'or a word such as ok: "CTO: Ada King, 2026-11-20". A name alone is none, nor is a ticked ' +
+        'to-do ("Reminded the CTO"), struck text or a comment. A line of the role that is open or ' +
+        'refuses (no, N/A, in review, approved if, an empty box) counts more than any other. A ' +
+        'name that reads like a refusal, such as "No Min", is one unless name asks for it.',
     ),
   sha256: z
     .string({ error: '64 hexadecimal digits' })

@@ -15,7 +15,9 @@ export const grafanaSchema = mapping({
     .describe('The uid of the dashboard.'),
   panels: whole(1, 500)
     .optional()
-    .describe('So many panels it has at least; rows do not count, panels in them do.'),
+    .describe(
+      'So many panels that ask something it has at least; rows and texts do not count, panels in rows do.',
+    ),
   with_data: flag()
     .default(true)
     .describe('Every panel that asks something must get data. Default true.'),

@@ -59,7 +59,15 @@ export const indicatorCheckSchema = mapping({
   })
   .describe(
     'One figure of the policy language against a limit, read once. What cannot be seen, or is ' +
-      'too few to judge, is unknown.',
+      'too few to judge, is unknown: also when Prometheus knows less than 80 % of the range for ' +
+      'one of the jobs that are seen in it (pods of a job may replace each other; a job that is ' +
+      'never seen is not missed), and when a counter first appears in it with a value and neither ' +
+      'its target (up) nor another series of its name was seen before. Series without job and ' +
+      'instance (remote write) prove only themselves: there a counter that is born with a value ' +
+      'is unknown. In PromQL each metric with a range behind it, such as a[${range}] or ' +
+      'a[${range}:1m], is looked for, by its own name: a counter that is born in the range is ' +
+      'unknown. Not checked there: the range of a subquery behind a parenthesis, ' +
+      '(…)[${range}:1m], and what offset and @ move to another time.',
   );
 
 function exactlyOne(found: readonly string[], wanted: readonly string[]): string {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { duration, flag, mapping, whole } from '../fields.ts';
+import { duration, flag, mapping, oneOf, whole } from '../fields.ts';
 import { maxAgeField, packagesField, reportField, timeoutField } from './common.ts';
 
 const COUNT_MAX = 10_000_000;
@@ -22,6 +22,13 @@ export const junitSchema = mapping({
     .describe(
       'The report has one entry for each attempt of a test: the last one counts, and a test that ' +
         'failed before is flaky. Without it, each entry counts by itself.',
+    ),
+  counts: oneOf(['tests', 'assertions'])
+    .default('tests')
+    .describe(
+      'What the totals of the report count. A report that counts more tests than it names is ' +
+        'unknown. Catch2 and doctest count assertions, and are recognised: by hostname="tbd" and ' +
+        'by doctest_version, which --no-version leaves out. Default tests.',
     ),
   runtime_max: duration('1ms', '7d', '15m')
     .optional()

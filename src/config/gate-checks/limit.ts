@@ -1,6 +1,6 @@
 // A figure against a limit, as kinds of checks write it: exactly one comparison.
-import type { z } from 'zod';
-import { choice, quantity, text } from '../fields.ts';
+import { z } from 'zod';
+import { choice, quantity, share, text } from '../fields.ts';
 
 export const FIGURE_COMPARATORS = [
   'above',
@@ -31,3 +31,23 @@ export const figureSchema = choice(
 ).describe('A limit: exactly one comparison. 80% is 0.8, 2s is 2, 1GB is 1000000000.');
 
 export type FigureInput = z.output<typeof figureSchema>;
+
+/** `90%` is at least 90 %; `{ above: 90% }` is more than that. */
+export function shareLimit(example: string) {
+  const error = `a share such as ${example}, { at_least: ${example} } or { above: ${example} }`;
+  return z.union(
+    [
+      share(example),
+      choice(
+        {
+          at_least: share(example).optional().describe('At least this share.'),
+          above: share(example).optional().describe('More than this share.'),
+        },
+        ['at_least', 'above'],
+      ),
+    ],
+    { error },
+  );
+}
+
+export type ShareLimitInput = z.output<ReturnType<typeof shareLimit>>;

@@ -16,6 +16,7 @@ export const mutationSchema = mapping({
     .default('percent')
     .describe('With score: whether 81 % is written as 81 (percent) or 0.81 (share).'),
   at_least: share('80%').optional().describe('The mutation score is at least this.'),
+  above: share('80%').optional().describe('The mutation score is more than this.'),
   baseline: pathField('a path such as artifacts/baselines/mutation_baseline.json')
     .optional()
     .describe('A report of before, in the same format.'),
@@ -26,8 +27,14 @@ export const mutationSchema = mapping({
   max_age: maxAgeField(),
   timeout: timeoutField('1m'),
 })
-  .refine((input) => input.at_least !== undefined || input.drop_max !== undefined, {
-    error: 'at_least, drop_max or both; add one',
+  .refine(
+    (input) => [input.at_least, input.above, input.drop_max].some((one) => one !== undefined),
+    {
+      error: 'at_least or above, drop_max or both; add one',
+    },
+  )
+  .refine((input) => input.at_least === undefined || input.above === undefined, {
+    error: 'one of at_least and above; keep one',
   })
   .refine((input) => (input.baseline === undefined) === (input.drop_max === undefined), {
     error: 'baseline and drop_max together; add the other one',

@@ -48,7 +48,11 @@ export const scanSchema = mapping({
   report: reportField('artifacts/bandit.json'),
   format: oneOf(SCANNERS)
     .optional()
-    .describe('Whose report it is. Needed for pylint and mypy; others are recognised.'),
+    .describe(
+      'Whose report it is. Needed for pylint and mypy; others are recognised. An empty list of ' +
+        'pylint (json) and an empty file of mypy do not say whether anything was looked at: use ' +
+        'json2 of pylint, and mypy --junit-xml with a check junit.',
+    ),
   limits: limitsSchema.default({ high: 0 }),
   accept: z
     .array(acceptedSchema, { error: listError })

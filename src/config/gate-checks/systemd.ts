@@ -20,7 +20,9 @@ export const systemdSchema = mapping({
   active: flag().default(true).describe('Each is active (running). Default true.'),
   enabled: flag()
     .default(true)
-    .describe('Each is enabled: it starts with the machine. Default true.'),
+    .describe(
+      'Each is enabled: it starts with the machine; enabled-runtime does not. Default true.',
+    ),
   user: flag().default(false).describe('Units of the user instead of the system. Default false.'),
   timeout: timeoutField('10s', '5m'),
 })

@@ -199,7 +199,7 @@ function faultsText(log: Log, faulty: number, max: number): string {
   };
   const kinds = FAULTS.filter((one) => log.faults[one] > 0);
   const texts = kinds.map((one) => `${log.faults[one]} ${words[one]}`).join(', ');
-  return `${faulty} lines are not valid (${texts}), at most ${max} wanted`;
+  return `${faulty} ${faulty === 1 ? 'line is' : 'lines are'} not valid (${texts}), at most ${max} wanted`;
 }
 
 function newestAge(

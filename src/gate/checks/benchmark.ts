@@ -3,6 +3,7 @@
 import { ms, shareValue } from '../../config/fields.ts';
 import type { BenchmarkInput } from '../../config/gate-checks/benchmark.ts';
 import { pathsOf } from '../../config/gate-checks/common.ts';
+import { FIGURE_COMPARATORS } from '../../config/gate-checks/limit.ts';
 import { formatNumber, formatValue, parseQuantity } from '../../core/quantity.ts';
 import type { TemplateValues } from '../../core/template.ts';
 import { figureWords, judgeFigure } from '../figure.ts';
@@ -14,15 +15,8 @@ import { type Judgement, runReports } from '../report/run.ts';
 type Verdict = { readonly wrong: string[]; readonly unclear: string[]; readonly fine: string[] };
 
 export function benchmarkCheck(input: BenchmarkInput, tools: MakeTools): MadeCheck {
-  const { values, report } = tools;
-  for (const [name, limit] of Object.entries(input.limits ?? {})) {
-    const written = Object.values(limit).find((one) => one !== undefined) ?? '';
-    const unit = parseQuantity(written)?.unit;
-    if (input.values !== undefined && input.scale === 'number' && unit === 'seconds') {
-      const wanted = 'a number, or scale: ms (or s, us, ns), which says what one is';
-      report(['limits', name], `"${written}"`, wanted);
-    }
-  }
+  const { values } = tools;
+  checkUnits(input, tools);
   return {
     kind: 'benchmark',
     wants: wantsOf(input),
@@ -35,6 +29,23 @@ export function benchmarkCheck(input: BenchmarkInput, tools: MakeTools): MadeChe
         return judgeBenchmarks(input, values, files, before.files);
       }),
   };
+}
+
+/** 200 where a time is meant would be 200 s; 200ms where nobody knows what one is, anything. */
+function checkUnits(input: BenchmarkInput, { report }: MakeTools): void {
+  const isTime = unitOf(input) === 'seconds';
+  for (const [name, limit] of Object.entries(input.limits ?? {})) {
+    if (limit.of !== undefined) continue;
+    const written = FIGURE_COMPARATORS.map((one) => limit[one]).find((one) => one !== undefined);
+    const quantity = parseQuantity(written ?? '');
+    const shown = JSON.stringify(written);
+    if (isTime && quantity?.unit !== 'seconds' && quantity?.value !== 0) {
+      report(['limits', name], shown, `a time with its unit, such as ${Number(written) || 200}ms`);
+    } else if (!isTime && input.values !== undefined && quantity?.unit === 'seconds') {
+      const wanted = 'a number, or scale: ms (or s, us, ns), which says what one is';
+      report(['limits', name], shown, wanted);
+    }
+  }
 }
 
 function wantsOf(input: BenchmarkInput): string {
@@ -59,10 +70,14 @@ function judgeBenchmarks(
   if (!Array.isArray(read)) return read as Refused;
   const verdict: Verdict = { wrong: [], unclear: read.flatMap(({ missing }) => missing), fine: [] };
   const figures = read.flatMap((one: FiguresRead) => one.figures);
+  for (const figure of figures.filter((one) => isNoTime(one, input))) {
+    verdict.unclear.push(`${figure.name} is ${formatNumber(figure.value)} s, which no time can be`);
+  }
   for (const [name, limit] of Object.entries(input.limits ?? {})) {
     const mine = figures.filter((figure) => isNamed(figure, name));
     if (mine.length === 0) verdict.unclear.push(`${name} is not in the report`);
     for (const figure of mine) {
+      if (isNoTime(figure, input)) continue;
       const judged = judgeFigure(limit, figure.value, values);
       const text = `${figure.name} ${judged.text}`;
       if (judged.kind === 'unusable') verdict.unclear.push(text);
@@ -146,6 +161,10 @@ function compare(
 function unitOf({ values, scale, statistic }: BenchmarkInput): 'seconds' | 'number' {
   if (values === undefined) return statistic === 'ops' ? 'number' : 'seconds';
   return scale === 'number' ? 'number' : 'seconds';
+}
+
+function isNoTime({ value }: Figure, input: BenchmarkInput): boolean {
+  return unitOf(input) === 'seconds' && value < 0;
 }
 
 function shown(value: number, unit: 'seconds' | 'number'): string {

@@ -1,6 +1,6 @@
 // Code coverage against limits, of the whole or of each named package. A report without branches
 // says nothing about branches, and is unknown.
-import { ms, shareValue } from '../../config/fields.ts';
+import { ms } from '../../config/fields.ts';
 import { pathsOf } from '../../config/gate-checks/common.ts';
 import type { CoverageInput } from '../../config/gate-checks/coverage.ts';
 import { formatNumber } from '../../core/quantity.ts';
@@ -15,13 +15,14 @@ import {
 import { isInPackage } from '../report/packages.ts';
 import { type Refused, type ReportFile, refused } from '../report/read.ts';
 import { type Judgement, runReports } from '../report/run.ts';
+import { type ShareLimit, shareLimitOf } from '../share-limit.ts';
 
 const WHAT = ['lines', 'branches'] as const;
 const WORST_MAX = 20;
 
 export function coverageCheck(input: CoverageInput, { values }: MakeTools): MadeCheck {
   const limits = WHAT.flatMap((what) =>
-    input[what] === undefined ? [] : [`${what} at least ${input[what]}`],
+    input[what] === undefined ? [] : [`${what} ${shareLimitOf(input[what]).words}`],
   );
   const of = input.packages === undefined ? '' : ` (each of ${input.packages.join(', ')})`;
   return {
@@ -49,8 +50,9 @@ async function judgeCoverage(
   const unclear: string[] = [];
   const fine: string[] = [];
   for (const what of WHAT) {
-    const limit = input[what];
-    if (limit === undefined) continue;
+    const written = input[what];
+    if (written === undefined) continue;
+    const limit = shareLimitOf(written);
     const whole = wholeOf(what, read, files);
     if (whole.total === 0) {
       unclear.push(`the report has no ${what}; measure ${what} with it`);
@@ -100,14 +102,13 @@ function judgeShare(
   { wrong, fine }: { readonly wrong: string[]; readonly fine: string[] },
   name: string,
   { covered, total }: Share,
-  written: string | number,
+  limit: ShareLimit,
 ): void {
-  const limit = shareValue(written) ?? 1;
   // A package without branches has none to cover.
   const value = total === 0 ? 1 : covered / total;
-  const text = `${name} ${percent(value)} (${covered} of ${total}), at least ${written} wanted`;
-  if (value < limit - Number.EPSILON) wrong.push(text);
-  else fine.push(text);
+  const text = `${name} ${percent(value)} (${covered} of ${total}), ${limit.words} wanted`;
+  if (limit.holds(value)) fine.push(text);
+  else wrong.push(text);
 }
 
 /** Rounded down: what is shown as 90 % has reached 90 %. */

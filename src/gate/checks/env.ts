@@ -25,7 +25,7 @@ export function envCheck(input: EnvInput, tools: MakeTools): MadeCheck {
     run: async ({ env }) =>
       summedUp([
         ...required.map((name): Found => {
-          if (env[name]) return { kind: 'good', text: `${name} is set` };
+          if (env[name]?.trim()) return { kind: 'good', text: `${name} is set` };
           return { kind: 'bad', text: `${name} is not set` };
         }),
         ...equals.map(([name, written]) => equal(name, env[name], written, tools)),

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { ms } from '../../config/fields.ts';
 import { pathsOf } from '../../config/gate-checks/common.ts';
 import type { FileInput } from '../../config/gate-checks/file.ts';
+import { compileSearch } from '../../core/pattern.ts';
 import { formatDuration, formatValue, parseQuantity } from '../../core/quantity.ts';
 import { fill } from '../../core/template.ts';
 import type { CheckResult, CheckTools } from '../check.ts';
@@ -37,7 +38,12 @@ type Found = { readonly path: string; readonly modifiedMs: number; readonly size
 export function fileCheck(input: FileInput, { values }: MakeTools): MadeCheck {
   const listOf = (written: string | readonly string[] | undefined) =>
     (written === undefined ? [] : pathsOf(written)).map((one) => fill(one, values));
-  const filled = { contains: listOf(input.contains), lacks: listOf(input.lacks) };
+  const filled = {
+    ...{ contains: listOf(input.contains), lacks: listOf(input.lacks) },
+    matches: (input.matches === undefined ? [] : pathsOf(input.matches)).map((one) =>
+      fill(one, values, literally),
+    ),
+  };
   return {
     kind: 'file',
     wants: wantsOf(input, filled),
@@ -47,10 +53,10 @@ export function fileCheck(input: FileInput, { values }: MakeTools): MadeCheck {
       const paths = await findPaths(pathsOf(input.path), values, tools);
       if (paths.kind === 'refused') return unknown(paths.reason);
       const found = await stats(paths.paths, tools, verdict);
-      const chosen = input.newest ? newestOf(found) : found;
+      const chosen = input.newest ? newestOf(found, input.files_min) : found;
       if (found.length < input.files_min && verdict.unclear.length === 0) {
         const none = paths.paths.length === 0 ? `no file matches ${pathsOf(input.path)}` : '';
-        const few = `${found.length} files, at least ${input.files_min} wanted`;
+        const few = `${filesText(found.length)}, at least ${input.files_min} wanted`;
         if (none !== '') verdict.wrong.push(none);
         else if (verdict.wrong.length === 0) verdict.wrong.push(few);
       }
@@ -100,15 +106,16 @@ async function judgeSignature(
   else wrong.push(`${path} is not what was signed, or not with this key (${verified.by})`);
 }
 
-type Filled = { readonly contains: readonly string[]; readonly lacks: readonly string[] };
+type Filled = Readonly<Record<'contains' | 'lacks' | 'matches', readonly string[]>>;
 
-function wantsOf(input: FileInput, { contains, lacks }: Filled): string {
+function wantsOf(input: FileInput, { contains, lacks, matches }: Filled): string {
   const quoted = (texts: readonly string[]) => texts.map((one) => `"${one}"`).join(', ');
   const roles = (input.approved_by ?? []).map((one) => (typeof one === 'string' ? one : one.role));
   return [
     `${pathsOf(input.path).join(', ')} ${input.newest ? '(the newest) ' : ''}exists`,
     ...(input.max_age === undefined ? [] : [`at most ${input.max_age} old`]),
     ...(contains.length === 0 ? [] : [`with ${quoted(contains)}`]),
+    ...(matches.length === 0 ? [] : [`matching ${matches.join(', ')}`]),
     ...(lacks.length === 0 ? [] : [`without ${quoted(lacks)}`]),
     ...(input.date === undefined ? [] : [`dated at most ${input.date.max_age} ago`]),
     ...(roles.length === 0 ? [] : [`approved by ${roles.join(', ')}`]),
@@ -137,8 +144,17 @@ async function stats(
   return found;
 }
 
-function newestOf(found: readonly Found[]): readonly Found[] {
-  return found.toSorted((a, b) => b.modifiedMs - a.modifiedMs).slice(0, 1);
+function newestOf(found: readonly Found[], count: number): readonly Found[] {
+  return found.toSorted((a, b) => b.modifiedMs - a.modifiedMs).slice(0, count);
+}
+
+function filesText(count: number): string {
+  return `${count} ${count === 1 ? 'file' : 'files'}`;
+}
+
+/** A version in a pattern is its text: its dots are dots. */
+function literally(value: string): string {
+  return value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 function judgeOutside(
@@ -148,6 +164,7 @@ function judgeOutside(
   { wrong, unclear, fine }: Verdict,
 ): void {
   const least = input.size_min === undefined ? 0 : (parseQuantity(input.size_min)?.value ?? 0);
+  if (input.size_min === undefined && size === 0) wrong.push(`${path} is empty`);
   if (size < least) {
     wrong.push(`${path} has ${formatValue(size, 'bytes')}, at least ${input.size_min} wanted`);
   }
@@ -158,13 +175,16 @@ function judgeOutside(
   else fine.push(`${path} ${age.text}`);
 }
 
-function looksInside({ contains, lacks, date, approved_by, sha256, signed }: FileInput): boolean {
-  return [contains, lacks, date, approved_by, sha256, signed].some((one) => one !== undefined);
+function looksInside(input: FileInput): boolean {
+  const { contains, lacks, matches, date, approved_by, sha256, signed } = input;
+  return [contains, lacks, matches, date, approved_by, sha256, signed].some(
+    (one) => one !== undefined,
+  );
 }
 
 function judgeInside(
   input: FileInput,
-  { contains, lacks }: Filled,
+  { contains, lacks, matches }: Filled,
   { path, bytes }: ReportFile,
   tools: CheckTools,
   verdict: Verdict,
@@ -176,7 +196,8 @@ function judgeInside(
     else wrong.push(`${path} has the sha256 ${hash}, another one is wanted`);
   }
   const roles = input.approved_by ?? [];
-  if (contains.length + lacks.length + roles.length === 0 && input.date === undefined) return;
+  const texts = [...contains, ...lacks, ...matches, ...roles];
+  if (texts.length === 0 && input.date === undefined) return;
   const text = decode(bytes);
   if (text === null) {
     unclear.push(`${path} is no text in UTF-8 or UTF-16`);
@@ -184,6 +205,9 @@ function judgeInside(
   }
   for (const one of contains) if (!text.includes(one)) wrong.push(`${path} lacks "${one}"`);
   for (const one of lacks) if (text.includes(one)) wrong.push(`${path} contains "${one}"`);
+  for (const one of matches) {
+    if (compileSearch(one)?.last(text) == null) wrong.push(`${path} does not match ${one}`);
+  }
   if (input.date !== undefined) judgeDate(input.date, path, text, tools, verdict);
   for (const one of roles) {
     const { role, name } = typeof one === 'string' ? { role: one, name: undefined } : one;

@@ -21,6 +21,8 @@ export type WorkflowRun = {
   readonly number: number;
   readonly status: string;
   readonly conclusion: string | null;
+  /** `push`, `pull_request`, … */
+  readonly event: string;
   /** Of its last attempt. */
   readonly startedMs: number;
   readonly createdMs: number;
@@ -97,18 +99,23 @@ function refusal(
   }
 }
 
-/** Of one workflow or of all, newest first. */
+/**
+ * Of one workflow or of all, newest first. Those of forks are left out: a branch of a fork may have
+ * any name, also `main`.
+ * @param wanted `last`: enough when one is found
+ */
 export async function workflowRuns(
   api: GithubApi,
   repository: string,
   workflow: string | null,
   filter: Readonly<Record<string, string>>,
-  pagesMax: number = PAGES_MAX,
+  wanted: 'all' | 'last' = 'all',
 ): Promise<RunsAnswer> {
   const scope = workflow === null ? '' : `/workflows/${encodeURIComponent(workflow)}`;
   const what = workflow === null ? `repository ${repository}` : `workflow ${workflow}`;
   const runs: WorkflowRun[] = [];
-  for (let page = 1; page <= pagesMax; page += 1) {
+  let seen = 0;
+  for (let page = 1; page <= PAGES_MAX; page += 1) {
     const query = new URLSearchParams({
       ...filter,
       exclude_pull_requests: 'true',
@@ -118,16 +125,18 @@ export async function workflowRuns(
     const answer = await get(api, `/repos/${repository}/actions${scope}/runs?${query}`, what);
     if (answer.kind === 'failed') return answer;
     const { workflow_runs: listed, total_count: total } = answer.body;
-    const read = Array.isArray(listed) ? listed.map(runOf) : [null];
-    const fit = read.filter((run) => run !== null);
-    if (fit.length < read.length) {
+    const all: readonly unknown[] = Array.isArray(listed) ? listed : [null];
+    const read = all.map((run) => ({ run: runOf(run), isOwn: isOwn(run, repository) }));
+    const fit = read.flatMap(({ run, isOwn: own }) => (run !== null && own ? [run] : []));
+    if (read.some(({ run }) => run === null)) {
       const reason = `${placeOf(api.url)}: the answer is no list of runs: is the base URL right?`;
       return { kind: 'failed', reason };
     }
     runs.push(...fit);
-    const isLast =
-      fit.length < RUNS_PER_PAGE || (typeof total === 'number' && runs.length >= total);
-    if (isLast) return { kind: 'runs', runs, isCut: false };
+    seen += all.length;
+    const isLast = all.length < RUNS_PER_PAGE || (typeof total === 'number' && seen >= total);
+    if (isLast || (wanted === 'last' && runs.length > 0))
+      return { kind: 'runs', runs, isCut: false };
   }
   return { kind: 'runs', runs, isCut: true };
 }
@@ -143,6 +152,14 @@ export async function defaultBranch(
   const name = answer.body['default_branch'];
   if (typeof name === 'string') return { kind: 'branch', name };
   return { kind: 'failed', reason: `${placeOf(api.url)}: the answer names no default branch` };
+}
+
+/** null instead of a repository: the fork is gone. Where nothing is said, it is the asked one. */
+function isOwn(run: unknown, repository: string): boolean {
+  const head = isRecord(run) ? run['head_repository'] : undefined;
+  if (head === undefined) return true;
+  const name = isRecord(head) ? head['full_name'] : null;
+  return typeof name === 'string' && name.toLowerCase() === repository.toLowerCase();
 }
 
 /** null when it has not the shape of the API. */
@@ -166,6 +183,7 @@ function runOf(run: unknown): WorkflowRun | null {
     number: typeof number === 'number' ? number : 0,
     status,
     conclusion: typeof conclusion === 'string' ? conclusion : null,
+    event: printable(String(run['event'] ?? '')).slice(0, 100),
     ...{ startedMs, createdMs },
     commit: String(run['head_sha'] ?? '').slice(0, 40),
     url: String(run['html_url'] ?? '').slice(0, 500),

@@ -102,9 +102,12 @@ async function named(
   { api, repository, filter, where }: Asked,
   nowMs: number,
 ): Promise<Named> {
-  const answer = await workflowRuns(api, repository, file, filter, 1);
+  const answer = await workflowRuns(api, repository, file, filter, 'last');
   if (answer.kind === 'failed') return { found: unseen(answer.reason), run: null };
   const [run] = newestFirst(answer.runs);
+  if (run === undefined && answer.isCut) {
+    return { found: unseen(`${file}: only runs of forks among the last ones ${where}`), run: null };
+  }
   if (run === undefined) return { found: bad(`${file} has no run ${where}`), run: null };
   const complaint = complaintOf(run);
   const age = `${roughDuration(Math.max(0, nowMs - run.startedMs))} ago`;

@@ -59,6 +59,14 @@ export function panelOf(panel: Json): Panel {
   };
 }
 
+/** Texts, lists of dashboards and panels of Grafana itself show nothing that was measured. */
+export function asks({ targets, datasource, library }: Panel, variables: Variables): boolean {
+  const isQuery = (target: Json) =>
+    target['hide'] !== true &&
+    datasourceOf(target['datasource'] ?? datasource, variables).kind !== 'none';
+  return library !== null || targets.some(isQuery);
+}
+
 export type Variables = ReadonlyMap<string, string>;
 
 /** The values that the dashboard was saved with, and those that are given. */

@@ -10,6 +10,7 @@ import type { MadeCheck, MakeTools } from '../kinds.ts';
 import { ask, isRecord, parseJson, placeOf, type Revealed, withToken } from '../request.ts';
 import { exhibit, fail, type ResultParts, unknown } from '../result.ts';
 import {
+  asks,
   type Datasource,
   dataIn,
   datasourceOf,
@@ -114,7 +115,7 @@ async function look(
     return unknown('the dashboard has no list of panels: its schema is not known', parts);
   }
   const variables = variablesOf(dashboard, input.variables ?? {});
-  const found: Found[] = [countFound(input, panels)];
+  const found: Found[] = [countFound(input, panels, variables)];
   if (input.with_data) {
     const nowMs = clock.now();
     const sources = sourcesBy(get);
@@ -132,7 +133,13 @@ async function look(
   );
 }
 
-function countFound({ panels: wanted }: GrafanaInput, { length }: readonly Panel[]): Found {
+function countFound(
+  { panels: wanted, with_data: withData }: GrafanaInput,
+  panels: readonly Panel[],
+  variables: Variables,
+): Found {
+  const isCounted = wanted !== undefined || withData;
+  const { length } = isCounted ? panels.filter((panel) => asks(panel, variables)) : panels;
   const text = `${length} ${length === 1 ? 'panel' : 'panels'}`;
   if (wanted === undefined) return { kind: length > 0 ? 'good' : 'bad', text };
   return { kind: length >= wanted ? 'good' : 'bad', text: `${text}, at least ${wanted} wanted` };

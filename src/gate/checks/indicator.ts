@@ -14,14 +14,22 @@ import {
 import type { Reading } from '../../core/sample.ts';
 import type { TemplateValues } from '../../core/template.ts';
 import type { Clock } from '../../kit/clock.ts';
-import { createPrometheusSource } from '../../source/prometheus.ts';
+import { createPrometheusSource, sourceOn } from '../../source/prometheus.ts';
+import { createQuery, type PrometheusOptions } from '../../source/prometheus-api.ts';
 import { promqlOf } from '../../source/promql.ts';
 import { createScrapeSource, type ScrapeOptions, SHARE_MS } from '../../source/scrape.ts';
 import type { CheckResult, CheckTools } from '../check.ts';
+import { aheadText } from '../figure.ts';
 import type { GateSource, MadeCheck, MakeTools } from '../kinds.ts';
 import { exhibit, fail, pass, unknown } from '../result.ts';
 import { limitWords, type Meaning, ofPolicy, writtenHere } from './indicator-meaning.ts';
 import { sourceProblem } from './source.ts';
+import {
+  type CountedRange,
+  expressionDoubt,
+  isCountedRange,
+  WitnessedQuery,
+} from './whole-range.ts';
 
 const WATCH = 'gate';
 const BEYOND_READ_MS = 2_000;
@@ -76,8 +84,24 @@ async function read(
   const request = { watchId: WATCH, indicators: [indicator], staleAfterMs, previous: {}, signal };
   if (source.kind === 'scrape') return readScraped(indicator, source.options, request, tools);
   const now = { atMs: clock.now(), deployedAtMs: null };
+  if (isCountedRange(indicator)) return readCounted(indicator, source.options, request, now);
   const readings = await createPrometheusSource(source.options).read({ ...request, ...now });
-  return readings[indicator.id] ?? notRead();
+  const reading = readings[indicator.id] ?? notRead();
+  if (reading.kind === 'blind' || indicator.kind !== 'promql') return reading;
+  const query = createQuery(source.options);
+  return (await expressionDoubt(query, indicator, now.atMs, signal)) ?? reading;
+}
+
+async function readCounted(
+  indicator: CountedRange,
+  options: PrometheusOptions,
+  request: Omit<ReadRequest, 'atMs' | 'deployedAtMs'>,
+  now: { readonly atMs: number; readonly deployedAtMs: null },
+): Promise<Reading> {
+  const witnessed = new WitnessedQuery(createQuery(options), indicator);
+  const readings = await sourceOn(witnessed.ask).read({ ...request, ...now });
+  const reading = readings[indicator.id] ?? notRead();
+  return reading.kind === 'blind' ? reading : (witnessed.doubt(now.atMs) ?? reading);
 }
 
 /** A service knows only its present: what counts over a range is looked at until it has passed. */
@@ -143,6 +167,8 @@ function judged(
     return unknown(text, parts);
   }
   const { value, counts } = reading;
+  const ahead = aheadText(limit.comparator, unit, value);
+  if (ahead !== null) return unknown(`${title}: ${ahead}`, parts);
   const of = counts === undefined ? '' : ` (of ${counts.total})`;
   const text = `${title} ${formatValue(value, unit)}${of}, ${limitWords(input)} wanted`;
   return (met(limit, value, absolute, undefined) ? pass : fail)(text, parts);

@@ -19,8 +19,7 @@ export function junitCheck(input: JunitInput, { values }: MakeTools): MadeCheck 
     kind: 'junit',
     wants: wantsOf(input),
     timeoutMs: ms(input.timeout),
-    run: (tools) =>
-      runReports(input, values, tools, (files) => judgeJunit(input, files, tools.signal)),
+    run: (tools) => runReports(input, values, tools, (files) => judgeJunit(input, files, tools)),
   };
 }
 
@@ -43,6 +42,7 @@ class Tally {
   readonly seen = new Set<string>();
   seconds = 0;
   failedOfAll = 0;
+  testsOfAll = 0;
   readonly #packages: readonly string[] | null;
   readonly #attempts: Map<string, TestResult> | null;
   tooMany = false;
@@ -53,6 +53,7 @@ class Tally {
   }
 
   add(test: TestResult): void {
+    this.testsOfAll += 1;
     if (test.outcome === 'failed') this.failedOfAll += 1;
     if (this.#packages !== null) {
       const mine = this.#packages.filter((one) => test.places.some((at) => isInPackage(at, one)));
@@ -67,9 +68,7 @@ class Tally {
     const key = JSON.stringify([test.name, test.places]);
     const before = attempts.get(key);
     const seconds = test.seconds + (before?.seconds ?? 0);
-    const isFlaky =
-      test.outcome === 'passed' && (before?.outcome === 'failed' || before?.outcome === 'flaky');
-    attempts.set(key, { ...test, seconds, outcome: isFlaky ? 'flaky' : test.outcome });
+    attempts.set(key, { ...test, seconds, outcome: outcomeAfter(before?.outcome, test.outcome) });
     if (attempts.size > ATTEMPTS_MAX) this.tooMany = true;
   }
 
@@ -86,23 +85,46 @@ class Tally {
   }
 }
 
+type Outcome = TestResult['outcome'];
+
+/** Of one more attempt; one that was skipped says nothing about the test. */
+function outcomeAfter(before: Outcome | undefined, now: Outcome): Outcome {
+  if (now === 'skipped') return before ?? now;
+  const hasFailed = before === 'failed' || before === 'flaky';
+  return now === 'passed' && hasFailed ? 'flaky' : now;
+}
+
 async function judgeJunit(
   input: JunitInput,
   files: readonly ReportFile[],
-  signal: CheckTools['signal'],
+  { signal, clock }: CheckTools,
 ): Promise<Judgement | Refused> {
   const tally = new Tally(input);
   const summaries: JunitSummary[] = [];
+  const unclear: string[] = [];
   for (const { path, bytes } of files) {
+    const [before, failedBefore] = [tally.testsOfAll, tally.failedOfAll];
     const text = decode(bytes);
     if (text === null) return refused(`${path} is not in the encoding that it names`);
-    const summary = await readJunit(text, (test) => tally.add(test), signal);
+    const summary = await readJunit(text, (test) => tally.add(test), {
+      ...{ signal, nowMs: clock.now() },
+    });
     if (summary.kind === 'refused') return refused(`${path} ${summary.reason}`);
     if (tally.tooMany) return refused(`${path} has too many tests for reruns: true`);
+    if (input.counts === 'assertions' || summary.countsAssertions) {
+      const failed = tally.failedOfAll - failedBefore;
+      summaries.push(failed > 0 ? { ...summary, failedAsDeclared: failed } : summary);
+      continue;
+    }
     summaries.push(summary);
+    const [declared, named] = [summary.testsAsDeclared ?? 0, tally.testsOfAll - before];
+    if (declared > named) {
+      unclear.push(`${path} counts ${countText(declared, 'test')} and names ${named}`);
+    }
   }
   tally.end();
-  return judged(input, tally, summaries);
+  const all = judged(input, tally, summaries);
+  return { ...all, unclear: [...all.unclear, ...unclear] };
 }
 
 function judged(input: JunitInput, tally: Tally, summaries: readonly JunitSummary[]): Judgement {
@@ -114,7 +136,7 @@ function judged(input: JunitInput, tally: Tally, summaries: readonly JunitSummar
     wrong.push(`${failed} of ${ran} tests failed, at most ${input.failed_max} wanted`);
   }
   const declared = sumOf(summaries.map(({ failedAsDeclared }) => failedAsDeclared));
-  if (!input.reruns && declared > input.failed_max && declared > tally.failedOfAll) {
+  if (declared > input.failed_max && declared > tally.failedOfAll) {
     const what = `the report counts ${declared} failures and names ${tally.failedOfAll}`;
     if (input.packages === undefined) wrong.push(what);
     else unclear.push(`${what}: they may be in these packages`);

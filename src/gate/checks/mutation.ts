@@ -7,11 +7,12 @@ import { parseReport } from '../report/json.ts';
 import { type Score, type ScoreFormat, scoreIn } from '../report/mutation.ts';
 import { type Refused, type ReportFile, readReports, refused } from '../report/read.ts';
 import { type Judgement, runReports } from '../report/run.ts';
+import { type ShareLimit, shareLimitOf } from '../share-limit.ts';
 
 export function mutationCheck(input: MutationInput, { values }: MakeTools): MadeCheck {
   const of = input.packages === undefined ? '' : ` (each of ${input.packages.join(', ')})`;
   const limits = [
-    ...(input.at_least === undefined ? [] : [`at least ${input.at_least}`]),
+    ...(limitOf(input) === null ? [] : [limitOf(input)?.words]),
     ...(input.drop_max === undefined
       ? []
       : [`at most ${pointsOf(input.drop_max)} points below ${input.baseline}`]),
@@ -29,6 +30,11 @@ export function mutationCheck(input: MutationInput, { values }: MakeTools): Made
       });
     },
   };
+}
+
+function limitOf({ above, at_least: least }: MutationInput): ShareLimit | null {
+  if (above !== undefined) return shareLimitOf({ above });
+  return least === undefined ? null : shareLimitOf(least);
 }
 
 function judgeMutation(
@@ -75,16 +81,16 @@ function judgeScore(
   const { name, score, baseline } = of;
   const who = name === null ? '' : `${name} `;
   const shown = `${who}${percent(score.value)}${score.text}`;
-  const least = input.at_least === undefined ? null : shareValue(input.at_least);
-  if (least !== null) {
-    const text = `${shown}, at least ${input.at_least} wanted`;
-    if (score.value < least - Number.EPSILON) wrong.push(text);
-    else fine.push(text);
+  const limit = limitOf(input);
+  if (limit !== null) {
+    const text = `${shown}, ${limit.words} wanted`;
+    if (limit.holds(score.value)) fine.push(text);
+    else wrong.push(text);
   }
   const drop = input.drop_max === undefined ? null : shareValue(input.drop_max);
   if (drop === null || baseline === null) return;
   const text =
-    `${least === null ? shown : `${who}${percent(score.value)}`}, ` +
+    `${limit === null ? shown : `${who}${percent(score.value)}`}, ` +
     `${percent(baseline.value)} before, at most ${formatNumber(drop * 100)} points less wanted`;
   // A difference of two decimals has errors in its last places.
   if (baseline.value - score.value > drop + 1e-9) wrong.push(text);

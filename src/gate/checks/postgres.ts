@@ -92,19 +92,18 @@ function judged(
   values: TemplateValues,
   parts: ResultParts,
 ): CheckResult {
-  const count = `${answer.rows.length}${answer.isCut ? ' or more' : ''}`;
   const missing = Object.keys(input.where ?? {}).find((one) => !answer.columns.includes(one));
   if (missing !== undefined) return unknown(noColumn(missing, answer), parts);
   if (input.none === true) {
     if (answer.rows.length === 0) return pass('no row', parts);
     const details = answer.rows.map(rowText);
-    return fail(`${count} rows, none wanted: ${details[0]}`, { ...parts, details });
+    return fail(`${rowsText(answer)}, none wanted: ${details[0]}`, { ...parts, details });
   }
   if (input.rows !== undefined) {
     if (answer.isCut) return unknown(`more than ${ROWS_MAX} rows; let the query count`, parts);
     const result = judgeFigure(input.rows, answer.rows.length, values);
     if (result.kind === 'unusable') return unknown(result.text, parts);
-    const text = `${formatNumber(answer.rows.length)} rows, ${figureWords(input.rows)} wanted`;
+    const text = `${rowsText(answer)}, ${figureWords(input.rows)} wanted`;
     return (result.holds ? pass : fail)(text, parts);
   }
   if (input.value === undefined) return unknown('nothing is wanted of the query', parts);
@@ -163,8 +162,15 @@ function intervalSeconds(text: string): number | null {
   return Number(days) * 86_400 + (minus === '-' ? -time : time);
 }
 
+function rowsText({ rows, isCut }: Rows): string {
+  const number = formatNumber(rows.length);
+  return isCut ? `${number} or more rows` : `${number} ${rows.length === 1 ? 'row' : 'rows'}`;
+}
+
+/** What is NULL says nothing; a row of nothing else says that. */
 function rowText(row: PostgresRow): string {
-  const pairs = Object.entries(row).slice(0, ROW_SHOWN_MAX);
+  const known = Object.entries(row).filter(([, value]) => value !== null);
+  const pairs = (known.length === 0 ? Object.entries(row) : known).slice(0, ROW_SHOWN_MAX);
   return pairs.map(([name, value]) => `${name} ${value ?? 'NULL'}`).join(', ');
 }
 

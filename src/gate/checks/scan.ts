@@ -64,7 +64,7 @@ function judgeScan(
 ): Judgement | Refused {
   const read: ScanRead[] = [];
   for (const file of files) {
-    const one = readScan(file, input.format);
+    const one = readScan(file, input.format, nowMs);
     if (one.kind === 'refused') return one;
     read.push(one);
   }

@@ -10,8 +10,8 @@ import { inherited, processText } from './process.ts';
 
 const PROPERTIES = ['Id', 'LoadState', 'ActiveState', 'SubState', 'UnitFileState'];
 const OUTPUT_BYTES_MAX = 256 * 1_024;
-/** `alias` and `generated` start with the machine, too. */
-const ENABLED = new Set(['enabled', 'enabled-runtime', 'alias', 'generated']);
+/** `alias` and `generated` start with the machine, too; `enabled-runtime` ends with it. */
+const ENABLED = new Set(['enabled', 'alias', 'generated']);
 const INHERITED = ['DBUS_SESSION_BUS_ADDRESS', 'XDG_RUNTIME_DIR', 'DBUS_SYSTEM_BUS_ADDRESS'];
 const BEYOND_RUN_MS = 3_000;
 

@@ -1,10 +1,8 @@
 // How old a report is. A file that was copied or checked out is as new as the copy: where the tool
 // wrote its own time into the report, the older of both counts.
 import { formatDuration } from '../../core/quantity.ts';
+import { FUTURE_MAX_MS } from '../../kit/written-time.ts';
 import type { ReportFile } from './read.ts';
-
-/** Clocks of two machines differ; more than this is a mistake. */
-export const FUTURE_MAX_MS = 5 * 60_000;
 
 export type Age = { readonly kind: 'fresh' | 'old' | 'future'; readonly text: string };
 

@@ -7,6 +7,7 @@ import { jsonAt, type Mapping } from '../../kit/json.ts';
 import { wordOf } from '../../source/audit-log/events.ts';
 
 export const FLOWS_MAX = 300_000;
+const TYPES_MAX = 10_000;
 const SHOWN_MAX = 20;
 
 type TraceInput = NonNullable<AuditLogInput['trace']>;
@@ -33,6 +34,10 @@ export class Flows {
   #untraced = 0;
   #isOver = false;
   readonly #shown: string[] = [];
+  /** Types of events that are part of a flow. */
+  readonly #inFlows = new Set<string>();
+  /** Events without a flow and without a trace, by type. */
+  readonly #strays = new Map<string, { readonly where: string; readonly count: number }>();
 
   constructor(input: TraceInput) {
     this.#input = input;
@@ -49,11 +54,19 @@ export class Flows {
     }
     const key = wordOf(jsonAt(event, this.#input.flow));
     if (key === null) {
-      // Of types that belong to a flow; others, such as heartbeats, have none.
       if (this.#types !== null) this.#count(where, `no ${this.#input.flow}`);
+      else if (trace === null && type !== null) this.#stray(type, where);
       return;
     }
+    if (type !== null && this.#inFlows.size < TYPES_MAX) this.#inFlows.add(type);
     this.#join(key, trace, { type, atMs });
+  }
+
+  /** Whether it belongs to a flow is known at the end: heartbeats have none, others of its type do. */
+  #stray(type: string, where: string): void {
+    const known = this.#strays.get(type);
+    if (known === undefined && this.#strays.size >= TYPES_MAX) return;
+    this.#strays.set(type, { where: known?.where ?? where, count: (known?.count ?? 0) + 1 });
   }
 
   #count(where: string | null, problem: string): void {
@@ -87,6 +100,11 @@ export class Flows {
   /** @param isCut events before the first one were not read: flows that began there do not count */
   judged(nowMs: number, isCut: boolean): FlowsJudged {
     for (const [key, flow] of this.#flows) this.#judgeFlow(key, flow, nowMs, isCut);
+    for (const [type, { where, count }] of this.#strays) {
+      if (!this.#inFlows.has(type)) continue;
+      this.#untraced += count;
+      this.#show(`${where}: ${type} without ${this.#input.flow} and trace (${count} of them)`);
+    }
     const total = this.#traced + this.#untraced;
     const { flow, at_least: atLeast, flows_min: least } = this.#input;
     const what = flow === undefined ? 'events' : 'flows';

@@ -1,5 +1,5 @@
 // JUnit XML of pytest, vitest, surefire, gradle, `node --test` and others, test by test.
-import { writtenTime } from '../../kit/written-time.ts';
+import { writtenAnywhere } from '../../kit/written-time.ts';
 import { type Refused, refused } from './read.ts';
 import { type Element, visitXml } from './xml.ts';
 
@@ -16,6 +16,8 @@ export type JunitSummary = {
   /** Failures and errors as the suites count them; null: they do not. */
   readonly failedAsDeclared: number | null;
   readonly testsAsDeclared: number | null;
+  /** By the marks of Catch2 and doctest: these figures are of assertions, not of tests. */
+  readonly countsAssertions: boolean;
   /** Of the whole run; null: only of single tests. */
   readonly seconds: number | null;
   readonly writtenMs: number | null;
@@ -25,6 +27,10 @@ const SUITES = new Set(['testsuites', 'testsuite']);
 const FAILURES = new Set(['failure', 'error']);
 const FLAKES = new Set(['flakyFailure', 'flakyError']);
 const NOT_RUN = new Set(['notrun', 'disabled', 'skipped', 'ignored', 'suppressed']);
+const FAILED = new Set([
+  ...['failed', 'failure', 'fail', 'error', 'errored', 'broken'],
+  ...['crashed', 'aborted', 'timeout', 'timedout'],
+]);
 
 type Open = {
   readonly name: string;
@@ -49,9 +55,15 @@ function countOf(element: Element, names: readonly string[]): number | null {
   return sum;
 }
 
+/** Catch2 has never filled in the host; doctest writes its version. */
+function countsAssertions(suite: Element): boolean {
+  return suite.attribute('hostname') === 'tbd' || suite.attribute('doctest_version') !== null;
+}
+
 class Reader {
   readonly suites: string[] = [];
   readonly #onTest: (test: TestResult) => void;
+  readonly #nowMs: number;
   #test: Open | null = null;
   root: string | null = null;
   #ofRoot: { failed: number | null; tests: number | null; seconds: number | null } | null = null;
@@ -59,9 +71,11 @@ class Reader {
   #tests: number | null = null;
   #seconds: number | null = null;
   writtenMs: number | null = null;
+  readonly #suiteCounts = { all: 0, ofAssertions: 0 };
 
-  constructor(onTest: (test: TestResult) => void) {
+  constructor(onTest: (test: TestResult) => void, nowMs: number) {
     this.#onTest = onTest;
+    this.#nowMs = nowMs;
   }
 
   open(element: Element): void {
@@ -85,7 +99,11 @@ class Reader {
 
   #openSuite(element: Element): void {
     this.suites.push(element.attribute('name') ?? '');
-    const at = writtenTime(element.attribute('timestamp'));
+    if (element.name === 'testsuite') {
+      this.#suiteCounts.all += 1;
+      if (countsAssertions(element)) this.#suiteCounts.ofAssertions += 1;
+    }
+    const at = writtenAnywhere(element.attribute('timestamp'), this.#nowMs);
     if (at !== null) this.writtenMs = Math.min(at, this.writtenMs ?? at);
     const failed = countOf(element, ['failures', 'errors']);
     const tests = countOf(element, ['tests']);
@@ -106,21 +124,24 @@ class Reader {
     if (element.around.length === 1 && this.root === 'testsuites' && seconds !== null) {
       this.#seconds = (this.#seconds ?? 0) + seconds;
     }
-    const status = (element.attribute('status') ?? element.attribute('result') ?? '').toLowerCase();
+    const said = ['status', 'result'].map((one) => element.attribute(one)?.toLowerCase() ?? '');
+    const outcome = said.some((one) => FAILED.has(one)) ? 'failed' : 'passed';
     return {
       name: classname === '' ? name : `${classname} › ${name}`,
       places: places.filter((place) => place !== ''),
       seconds: seconds ?? 0,
-      outcome: NOT_RUN.has(status) ? 'skipped' : 'passed',
+      outcome: outcome === 'passed' && said.some((one) => NOT_RUN.has(one)) ? 'skipped' : outcome,
     };
   }
 
   summary(): JunitSummary {
     const { failed = null, tests = null, seconds = null } = this.#ofRoot ?? {};
+    const { all, ofAssertions } = this.#suiteCounts;
     return {
       kind: 'summary',
       failedAsDeclared: most(failed, this.#failed),
       testsAsDeclared: most(tests, this.#tests),
+      countsAssertions: all > 0 && all === ofAssertions,
       seconds: seconds ?? this.#seconds,
       writtenMs: this.writtenMs,
     };
@@ -141,9 +162,9 @@ function mark(test: Open, name: string): void {
 export async function readJunit(
   text: string,
   onTest: (test: TestResult) => void,
-  signal: AbortSignal,
+  { signal, nowMs }: { readonly signal: AbortSignal; readonly nowMs: number },
 ): Promise<JunitSummary | Refused> {
-  const reader = new Reader(onTest);
+  const reader = new Reader(onTest, nowMs);
   const problem = await visitXml(
     text,
     { open: (element) => reader.open(element), close: (name) => reader.close(name) },

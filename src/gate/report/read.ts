@@ -6,6 +6,7 @@ import { glob, open } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { formatValue } from '../../core/quantity.ts';
 import { fill, isSafeInPath, placeholdersOf, type TemplateValues } from '../../core/template.ts';
+import { unreadableText } from '../../kit/unreadable.ts';
 import { type CheckTools, EXHIBIT_BYTES_MAX, type Exhibit } from '../check.ts';
 import { exhibit } from '../result.ts';
 
@@ -161,20 +162,7 @@ export async function readFileBounded(
 /** Why a file cannot be read, without its text. */
 export function failureText(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
-  switch (code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'is missing; write the report, or correct the path';
-    case 'EACCES':
-    case 'EPERM':
-      return 'may not be read; give canaryd the right to';
-    case 'ELOOP':
-      return 'is a link that leads to itself; correct it';
-    case 'ENXIO':
-      return 'is no regular file; name the report itself';
-    default:
-      return `cannot be read (${typeof code === 'string' ? code : 'unknown cause'})`;
-  }
+  return unreadableText(typeof code === 'string' ? code : 'unknown cause', 'report');
 }
 
 /** Tools on other systems write UTF-16, or name another encoding in the XML declaration. */

@@ -41,7 +41,9 @@ export type ScanRead = {
 
 export const FINDINGS_MAX = 200_000;
 
-const READERS: Readonly<Record<Exclude<Scanner, 'mypy'>, (report: unknown) => ScanRead>> = {
+const READERS: Readonly<
+  Record<Exclude<Scanner, 'mypy'>, (report: unknown, nowMs: number) => ScanRead>
+> = {
   sarif: readSarif,
   bandit: readBandit,
   trivy: readTrivy,
@@ -70,7 +72,11 @@ function has(report: unknown, name: string): boolean {
   return field(report, name) !== undefined;
 }
 
-export function readScan(file: ReportFile, format: Scanner | undefined): ScanRead | Refused {
+export function readScan(
+  file: ReportFile,
+  format: Scanner | undefined,
+  nowMs: number,
+): ScanRead | Refused {
   const { path } = file;
   if (format === 'mypy') {
     const text = decode(file.bytes);
@@ -91,7 +97,7 @@ export function readScan(file: ReportFile, format: Scanner | undefined): ScanRea
       `${path} is no report of ${format}${known === undefined ? '' : ` but ${known}`}`,
     );
   }
-  const read = READERS[chosen](value);
+  const read = READERS[chosen](value, nowMs);
   return read.findings.length > FINDINGS_MAX
     ? refused(`${path} has more than ${FINDINGS_MAX} findings`)
     : read;

@@ -1,6 +1,6 @@
 // The scanners' own JSON: bandit, Trivy, npm audit, pip-audit, safety, pylint, mypy, OWASP ZAP.
 import { isMapping } from '../../kit/json.ts';
-import { writtenTime } from '../../kit/written-time.ts';
+import { writtenAnywhere, writtenTime } from '../../kit/written-time.ts';
 import { countIn, entriesIn, field, listIn, numberIn, numberOf, textIn } from './json.ts';
 import { byScore } from './sarif.ts';
 import type { Finding, ScanRead, Severity } from './scan.ts';
@@ -42,7 +42,7 @@ export function readBandit(report: unknown): ScanRead {
     return `bandit could not read ${textIn(one, 'filename') ?? 'a file'}`;
   });
   const totals = field(field(report, 'metrics'), '_totals');
-  if (countIn(totals, 'loc') === 0) gaps.push('bandit looked at no line of code');
+  if (!((countIn(totals, 'loc') ?? 0) > 0)) gaps.push('bandit looked at no line of code');
   return scan({ findings, gaps, writtenMs: writtenTime(field(report, 'generated_at')) });
 }
 
@@ -86,6 +86,12 @@ export function readNpmAudit(report: unknown): ScanRead {
   ];
   const metadata = field(report, 'metadata');
   const gaps: string[] = [];
+  const all = field(metadata, 'dependencies');
+  // In the old format `dependencies` are only those of production.
+  const looked = countIn(all, 'total') ?? countIn(metadata, 'totalDependencies');
+  if ((looked ?? countIn(metadata, 'dependencies')) === 0) {
+    gaps.push('npm audit looked at no package');
+  }
   for (const [word, count] of entriesIn(field(metadata, 'vulnerabilities'))) {
     const severity = severityOf(word);
     if (severity === 'unrated' || typeof count !== 'number') continue;
@@ -103,11 +109,13 @@ export function readPipAudit(report: unknown): ScanRead {
       return { id: textIn(one, 'id') ?? 'a vulnerability', severity: 'unrated', where };
     }),
   );
-  const gaps = dependencies.length === 0 ? ['pip-audit looked at no package'] : [];
+  const skipped = dependencies.filter((one) => textIn(one, 'skip_reason') !== null).length;
+  const why = skipped === 0 ? '' : `: ${skipped} were skipped`;
+  const gaps = skipped === dependencies.length ? [`pip-audit looked at no package${why}`] : [];
   return scan({ findings, gaps });
 }
 
-export function readSafety(report: unknown): ScanRead {
+export function readSafety(report: unknown, nowMs: number): ScanRead {
   const all = listIn(report, 'vulnerabilities');
   const counted = all.filter((one) => field(one, 'ignored') !== true);
   const findings = counted.map((one): Finding => {
@@ -123,11 +131,11 @@ export function readSafety(report: unknown): ScanRead {
   });
   const meta = field(report, 'report_meta');
   const packages = countIn(meta, 'packages_found');
-  const gaps = packages === 0 ? ['safety looked at no package'] : [];
+  const gaps = (packages ?? 0) === 0 ? ['safety looked at no package'] : [];
   const suppressed = all.length - counted.length + listIn(report, 'ignored_vulnerabilities').length;
   const version = textIn(meta, 'safety_version');
   const tools = version === null ? {} : { safety: version };
-  const writtenMs = writtenTime(field(meta, 'timestamp'));
+  const writtenMs = writtenAnywhere(field(meta, 'timestamp'), nowMs);
   return scan({ findings, gaps, suppressed, tools, writtenMs });
 }
 
@@ -140,7 +148,7 @@ const PYLINT: Readonly<Record<string, Severity>> = {
   info: 'info',
 };
 
-/** `json` is a list, `json2` a mapping. */
+/** `json` is a list and does not say how much was looked at; `json2` is a mapping, and does. */
 export function readPylint(report: unknown): ScanRead {
   const messages = Array.isArray(report) ? report : listIn(report, 'messages');
   const findings = messages.map((one): Finding => {
@@ -154,11 +162,20 @@ export function readPylint(report: unknown): ScanRead {
     };
   });
   const linted = countIn(field(report, 'statistics'), 'modulesLinted');
-  const gaps = linted === 0 ? ['pylint looked at no module'] : [];
+  const gaps: string[] = [];
+  if (Array.isArray(report) && messages.length === 0) {
+    gaps.push('an empty list may be of a run that looked at nothing; run pylint with json2');
+  } else if (!Array.isArray(report) && (linted ?? 0) === 0) {
+    gaps.push('pylint looked at no module');
+  }
   return scan({ findings, gaps });
 }
 
-/** One JSON in each line; none when nothing was found. null: it is something else. */
+const MYPY_EMPTY =
+  'an empty report may be of a run that looked at nothing or broke off; run mypy with ' +
+  '--junit-xml and read it with a check junit';
+
+/** One JSON in each line; none when nothing was found or looked at. null: it is something else. */
 export function readMypy(text: string): ScanRead | null {
   const findings: Finding[] = [];
   for (const line of text.split('\n').filter((one) => one.trim() !== '')) {
@@ -173,7 +190,7 @@ export function readMypy(text: string): ScanRead | null {
       return null;
     }
   }
-  return scan({ findings });
+  return scan({ findings, gaps: findings.length === 0 ? [MYPY_EMPTY] : [] });
 }
 
 const ZAP: readonly Severity[] = ['info', 'low', 'medium', 'high'];
@@ -184,7 +201,8 @@ export function readZap(report: unknown): ScanRead {
     listIn(site, 'alerts').map((one): Finding => {
       const risk = numberOf(field(one, 'riskcode'));
       const id = textIn(one, 'alertRef') ?? textIn(one, 'pluginid') ?? 'an alert';
-      const severity = risk === null ? 'unrated' : (ZAP[risk] ?? 'unrated');
+      const isKnown = risk !== null && Object.hasOwn(ZAP, risk);
+      const severity = isKnown ? (ZAP[risk] ?? 'unrated') : 'unrated';
       return { id, severity, where: textIn(site, '@name') ?? '' };
     }),
   );

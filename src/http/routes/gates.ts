@@ -1,7 +1,8 @@
 // Signatures for gates and decisions of gates: taken, kept, shown. A gate is carried out elsewhere,
 // by `canaryd gate`. Parses and maps; decides nothing.
-import { recordJson, signOffJson } from '../../core/gate-record-json.ts';
-import type { GateDecision } from '../../engine/gate-desk.ts';
+import { headOf } from '../../core/gate-record.ts';
+import { criterionJson, recordJson, signOffJson } from '../../core/gate-record-json.ts';
+import type { GateDecision, ListedDecision } from '../../engine/gate-desk.ts';
 import {
   GATE_BODY_BYTES_MAX,
   gateRecordBody,
@@ -41,11 +42,13 @@ function signRoute({ gates, logger }: RouteDeps): RouteSpec {
       problems: ['conflict'],
     },
     async ({ body, token, reply }) => {
-      const { service, note = '', withdrawn = false, ...rest } = body;
+      const { service, statement, covers, note = '', withdrawn = false, ...rest } = body;
       const signOff = await gates.sign({
         ...rest,
         note: note === '' ? null : note,
         ...(service === undefined ? {} : { service }),
+        ...(statement === undefined ? {} : { statement }),
+        ...(covers === undefined ? {} : { covers }),
         ...(token === null ? {} : { via: token }),
         ...(withdrawn ? { isWithdrawn: true } : {}),
       });
@@ -142,8 +145,8 @@ function listRoute({ gates }: RouteDeps): RouteSpec {
         ...(before === undefined ? {} : { beforeId: before }),
       });
       const page = found.slice(0, limit);
-      const next = found.length > limit ? (page.at(-1)?.record.id ?? null) : null;
-      const rows = page.map((one) => ({ ...decisionJson(one), criteria: [] }));
+      const next = found.length > limit ? (page.at(-1)?.head.id ?? null) : null;
+      const rows = page.map(listedJson);
       return { gate_records: rows, next_before: next };
     },
   );
@@ -167,16 +170,25 @@ function showRoute({ gates }: RouteDeps): RouteSpec {
 }
 
 function decisionJson({ record, url, isNewest, signedSince }: GateDecision) {
-  const met = record.criteria.filter((one) => one.outcome === 'pass' || one.exemption !== null);
+  const { criteria } = record;
   return {
-    ...recordJson(record),
-    evidence_sha256: record.evidenceHash,
-    received_at: new Date(record.receivedAtMs).toISOString(),
-    reported_by: record.reportedBy,
+    ...listedJson({ head: headOf(record), url, isNewest }),
+    criteria: criteria.map(criterionJson),
+    signed_since: signedSince.map(signOffJson),
+  };
+}
+
+function listedJson({ head, url, isNewest }: ListedDecision) {
+  return {
+    ...recordJson({ ...head, criteria: [] }),
+    evidence_sha256: head.evidenceHash,
+    received_at: new Date(head.receivedAtMs).toISOString(),
+    reported_by: head.reportedBy,
     url,
     is_newest: isNewest,
-    signed_since: signedSince.map(signOffJson),
-    criteria_met: met.length,
-    criteria_total: record.criteria.length,
+    signed_since: [],
+    not_signed_here: (head.notSignedHere ?? []).map(signOffJson),
+    criteria_met: head.criteriaMet,
+    criteria_total: head.criteriaTotal,
   };
 }

@@ -226,9 +226,10 @@ function signRoute(control: RouteDeps['control']): RouteSpec {
       problems: ['usage', 'watch_not_found', 'watch_closed', 'conflict'],
     },
     async ({ params, body, token }) => {
-      const { role, name, note = null } = body;
+      const { role, name, note = '' } = body;
       const by = actorOf(body.by ?? (token === null ? name : undefined), token);
-      return toWire(await control.sign(params.id, { role, name, by, note }));
+      const signature = { role, name, by, note: note === '' ? null : note };
+      return toWire(await control.sign(params.id, signature));
     },
   );
 }

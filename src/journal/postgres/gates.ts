@@ -1,26 +1,28 @@
 // What the PostgreSQL journal keeps of gates: signatures, decisions, and who is still to be told.
 // Which of two replicas was first is the server's word: unique constraints and numbers of attempts.
 // It stores what it is told and decides nothing.
-import type { SignOff } from '../../core/gate-record.ts';
+import type { NewGateMessage } from '../../core/gate-message.ts';
+import type { SignOff, StoredGateRecord } from '../../core/gate-record.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import {
   checkPlanned,
+  encodeGateHead,
   encodeGateRecord,
   encodeMessage,
   encodeSignOff,
+  readable,
+  toGateHead,
   toGateMessage,
-  toGateMessages,
   toGateRecord,
   toSignOff,
 } from '../gate-rows.ts';
 import type {
   GateFilter,
+  GateHead,
   GateMessage,
   GateMessageUpdate,
   GateStore,
-  NewGateMessage,
   SignOffFilter,
-  StoredGateRecord,
 } from '../gate-store.ts';
 import type { Row } from '../row.ts';
 import { wholeMs } from '../rows.ts';
@@ -117,12 +119,32 @@ export class PostgresGates implements GateStore {
     return row === undefined ? null : toGateRecord(row);
   }
 
-  async gateRecords(filter: GateFilter): Promise<readonly StoredGateRecord[]> {
-    const { gate, service, environment, version, beforeId, limit } = filter;
-    const { where, values } = conditions({ gate, service, environment, version }, beforeId);
-    const sql = `SELECT id, body FROM gate_records ${where} ORDER BY ordinal DESC LIMIT $1`;
+  gateRecords(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly StoredGateRecord[]> {
+    return this.#listed('body', toGateRecord, filter, onDamaged);
+  }
+
+  gateHeads(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly GateHead[]> {
+    return this.#listed('head', toGateHead, filter, onDamaged);
+  }
+
+  async #listed<One>(
+    column: 'head' | 'body',
+    read: (row: Row) => One,
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly One[]> {
+    const { beforeId, limit, gate, service, environment, version, decision } = filter;
+    const wanted = { gate, service, environment, version, decision };
+    const { where, values } = conditions(wanted, beforeId);
+    const sql = `SELECT id, ${column} FROM gate_records ${where} ORDER BY ordinal DESC LIMIT $1`;
     const work = (session: Session) => session.all(sql, limit, ...values);
-    return (await this.#access.rows(work, ...values)).map(toGateRecord);
+    return readable(await this.#access.rows(work, ...values), read, onDamaged);
   }
 
   async pendingGateMessages(
@@ -131,7 +153,7 @@ export class PostgresGates implements GateStore {
   ): Promise<readonly GateMessage[]> {
     const sql = `${MESSAGE} WHERE state = 'pending' ORDER BY planned LIMIT $1`;
     const rows = await this.#access.rows((session) => session.all(sql, limit));
-    return toGateMessages(rows, onDamaged);
+    return readable(rows, toGateMessage, onDamaged);
   }
 
   async gateMessages(recordId: string): Promise<readonly GateMessage[]> {
@@ -168,15 +190,18 @@ export class PostgresGates implements GateStore {
 /** False: it is there already. Who writes the same one at this moment is waited for. */
 async function insertRecord(
   session: Session,
-  { id, gate, deploy, decision, receivedAtMs }: StoredGateRecord,
+  record: StoredGateRecord,
   body: string,
 ): Promise<boolean> {
+  const { id, gate, deploy, decision, receivedAtMs } = record;
   const written = await session.run(
     `INSERT INTO gate_records (id, gate, service, environment, version, decision,
-       received_at_ms, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+       received_at_ms, head, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     ON CONFLICT (id) DO NOTHING`,
     ...[name(id, 'the id of the decision'), name(gate, 'the gate')],
     ...[name(deploy.service, 'the service'), name(deploy.environment, 'the environment')],
-    ...[name(deploy.version, 'the version'), decision, wholeMs(receivedAtMs), body],
+    ...[name(deploy.version, 'the version'), decision, wholeMs(receivedAtMs)],
+    ...[encodeGateHead(record), body],
   );
   return written === 1;
 }

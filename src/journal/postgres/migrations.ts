@@ -146,6 +146,8 @@ const THIRD = `
     version text NOT NULL,
     decision text NOT NULL CHECK (decision IN ('go', 'no_go', 'review')),
     received_at_ms bigint NOT NULL,
+    -- What lists show: the body may be a megabyte.
+    head text NOT NULL,
     body text NOT NULL
   );
   CREATE INDEX gate_records_of_gate ON gate_records

@@ -70,6 +70,7 @@ export class PostgresJournal implements Journal {
     this.#gates.addGateRecord(...args);
   readonly gateRecord: GateStore['gateRecord'] = (...args) => this.#gates.gateRecord(...args);
   readonly gateRecords: GateStore['gateRecords'] = (...args) => this.#gates.gateRecords(...args);
+  readonly gateHeads: GateStore['gateHeads'] = (...args) => this.#gates.gateHeads(...args);
   readonly pendingGateMessages: GateStore['pendingGateMessages'] = (...args) =>
     this.#gates.pendingGateMessages(...args);
   readonly gateMessages: GateStore['gateMessages'] = (...args) => this.#gates.gateMessages(...args);

@@ -1,27 +1,31 @@
 // What the SQLite journal keeps of gates: signatures, decisions, and who is still to be told. It
 // stores what it is told and refuses what the constraints forbid; it decides nothing.
+
 import type { SQLInputValue } from 'node:sqlite';
-import type { SignOff } from '../../core/gate-record.ts';
+import type { NewGateMessage } from '../../core/gate-message.ts';
+import type { SignOff, StoredGateRecord } from '../../core/gate-record.ts';
 import type { CanarydError } from '../../kit/errors.ts';
 import {
   checkPlanned,
+  encodeGateHead,
   encodeGateRecord,
   encodeMessage,
   encodeSignOff,
+  readable,
+  toGateHead,
   toGateMessage,
-  toGateMessages,
   toGateRecord,
   toSignOff,
 } from '../gate-rows.ts';
 import type {
   GateFilter,
+  GateHead,
   GateMessage,
   GateMessageUpdate,
   GateStore,
-  NewGateMessage,
   SignOffFilter,
-  StoredGateRecord,
 } from '../gate-store.ts';
+import type { Row } from '../row.ts';
 import { wholeMs } from '../rows.ts';
 import { failure } from './file.ts';
 import type { Connection } from './sql.ts';
@@ -84,9 +88,9 @@ export class SqliteGates implements GateStore {
       const { service, environment, version } = deploy;
       const written = this.#sql.run(
         `INSERT INTO gate_records (id, gate, service, environment, version, decision,
-           received_at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+           received_at_ms, head, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
         ...[id, gate, service, environment, version, decision],
-        ...[wholeMs(receivedAtMs), encodeGateRecord(record)],
+        ...[wholeMs(receivedAtMs), encodeGateHead(record), encodeGateRecord(record)],
       );
       if (written === 0) return false;
       for (const message of messages) this.#plan(id, message);
@@ -111,11 +115,31 @@ export class SqliteGates implements GateStore {
     });
   }
 
-  async gateRecords(filter: GateFilter): Promise<readonly StoredGateRecord[]> {
-    const { gate, service, environment, version, beforeId, limit } = filter;
-    const { where, values } = conditions({ gate, service, environment, version }, beforeId);
-    const sql = `SELECT id, body FROM gate_records ${where} ORDER BY ordinal DESC LIMIT ?`;
-    return this.#read(() => this.#sql.all(sql, ...values, limit).map(toGateRecord));
+  async gateRecords(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly StoredGateRecord[]> {
+    return this.#listed('body', toGateRecord, filter, onDamaged);
+  }
+
+  async gateHeads(
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): Promise<readonly GateHead[]> {
+    return this.#listed('head', toGateHead, filter, onDamaged);
+  }
+
+  #listed<One>(
+    column: 'head' | 'body',
+    read: (row: Row) => One,
+    filter: GateFilter,
+    onDamaged?: (error: CanarydError) => void,
+  ): readonly One[] {
+    const { beforeId, limit, gate, service, environment, version, decision } = filter;
+    const wanted = { gate, service, environment, version, decision };
+    const { where, values } = conditions(wanted, beforeId);
+    const sql = `SELECT id, ${column} FROM gate_records ${where} ORDER BY ordinal DESC LIMIT ?`;
+    return this.#read(() => readable(this.#sql.all(sql, ...values, limit), read, onDamaged));
   }
 
   async pendingGateMessages(
@@ -123,7 +147,7 @@ export class SqliteGates implements GateStore {
     onDamaged?: (error: CanarydError) => void,
   ): Promise<readonly GateMessage[]> {
     const sql = "SELECT * FROM gate_messages WHERE state = 'pending' ORDER BY planned LIMIT ?";
-    return this.#read(() => toGateMessages(this.#sql.all(sql, limit), onDamaged));
+    return this.#read(() => readable(this.#sql.all(sql, limit), toGateMessage, onDamaged));
   }
 
   async gateMessages(recordId: string): Promise<readonly GateMessage[]> {

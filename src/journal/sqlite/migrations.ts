@@ -140,6 +140,8 @@ const FOURTH = `
     version TEXT NOT NULL,
     decision TEXT NOT NULL CHECK (decision IN ('go', 'no_go', 'review')),
     received_at_ms INTEGER NOT NULL,
+    -- What lists show: the body may be a megabyte.
+    head TEXT NOT NULL,
     body TEXT NOT NULL
   ) STRICT;
   CREATE INDEX gate_records_of_gate ON gate_records

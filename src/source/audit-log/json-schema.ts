@@ -5,7 +5,15 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { compileSchemaPattern } from '../../core/pattern.ts';
-import { isMapping } from '../../kit/json.ts';
+import { isMapping, type Mapping } from '../../kit/json.ts';
+
+/** So many items may be compared each with each. */
+const COMPARED_MAX = 1_000;
+const SCALARS: readonly unknown[] = ['string', 'number', 'integer', 'boolean', 'null'];
+/** Their values are schemas by a name that the author chose. */
+const NAMED = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'];
+/** Their values are no schemas. */
+const VALUES = ['const', 'default', 'enum', 'examples'];
 
 type Refused = { readonly kind: 'refused'; readonly reason: string };
 
@@ -37,6 +45,10 @@ export function compileSchema(schema: unknown): Compiled | Refused {
     return refused('is of a draft before 07; write it as draft-07 or later');
   }
   if (!isMapping(schema)) return refused('is no JSON Schema');
+  if (isSlow(schema)) {
+    const few = `add maxItems of at most ${COMPARED_MAX}`;
+    return refused(`asks for uniqueItems of any kind, which takes long; ${few}`);
+  }
   const Dialect = /2020-12/.test(dialect) ? Ajv2020 : /2019-09/.test(dialect) ? Ajv2019 : Ajv;
   try {
     const ajv = new Dialect({ strict: false, logger: false, code: { regExp } });
@@ -59,6 +71,34 @@ export function compileSchema(schema: unknown): Compiled | Refused {
   } catch (error) {
     return refused(schemaCause(error));
   }
+}
+
+/** A list of one line could be long enough to hold up everything else. */
+function isSlow(schema: Mapping): boolean {
+  const left: { readonly value: unknown; readonly isNamed: boolean }[] = [
+    { value: schema, isNamed: false },
+  ];
+  for (let item = left.pop(); item !== undefined; item = left.pop()) {
+    const { value, isNamed } = item;
+    if (Array.isArray(value)) {
+      for (const one of value) left.push({ value: one, isNamed: false });
+    } else if (isMapping(value)) {
+      if (!isNamed && comparesEach(value)) return true;
+      for (const [key, one] of Object.entries(value)) {
+        if (!isNamed && VALUES.includes(key)) continue;
+        left.push({ value: one, isNamed: !isNamed && NAMED.includes(key) });
+      }
+    }
+  }
+  return false;
+}
+
+function comparesEach({ uniqueItems, maxItems, items }: Mapping): boolean {
+  if (uniqueItems !== true) return false;
+  if (typeof maxItems === 'number' && maxItems <= COMPARED_MAX) return false;
+  // Of texts and numbers ajv makes one pass.
+  const types = isMapping(items) ? [items['type'] ?? null].flat() : [];
+  return types.length === 0 || types.some((type) => !SCALARS.includes(type));
 }
 
 function schemaCause(error: unknown): string {

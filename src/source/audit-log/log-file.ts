@@ -43,6 +43,8 @@ export type ReadOn = {
 
 export type HaveRead = {
   readonly bytes: number;
+  /** There was more than at the reading before: a last line without its end is read again. */
+  readonly isGrown: boolean;
   /** There is more than the budget. */
   readonly isBehind: boolean;
   /** Why it is no log of JSON lines. */
@@ -52,9 +54,13 @@ export type HaveRead = {
 export class LogFile {
   #opened: Opened;
   #offset: number | null = null;
+  /** The end that was seen last. */
+  #seenTo = 0;
   #mark: Buffer = Buffer.alloc(0);
   /** Within a line that is too long, or of which the beginning was left out. */
   #isSkipping = false;
+  /** It is read up to there; null: as far as it grows. */
+  #endAt: number | null = null;
 
   constructor(opened: Opened) {
     this.#opened = opened;
@@ -62,6 +68,38 @@ export class LogFile {
 
   get key(): string {
     return this.#opened.key;
+  }
+
+  /** This one was put away as a copy: what is in it already is not read again. */
+  continuedAs(opened: Opened): LogFile {
+    const copy = new LogFile(opened);
+    copy.#offset = this.#offset;
+    copy.#seenTo = this.#seenTo;
+    copy.#mark = this.#mark;
+    copy.#isSkipping = this.#isSkipping;
+    return copy;
+  }
+
+  /** It holds no more than the other one does, from the beginning. */
+  async isWithin(other: LogFile): Promise<boolean> {
+    return new LogFile(this.#opened).isContinuedBy(other.#opened);
+  }
+
+  get isFrozen(): boolean {
+    return this.#endAt !== null;
+  }
+
+  /** Only what is in it now is read. */
+  async freeze(): Promise<void> {
+    this.#endAt = await this.size();
+  }
+
+  thaw(): void {
+    this.#endAt = null;
+  }
+
+  async isGrownPastEnd(): Promise<boolean> {
+    return this.#endAt !== null && (await this.size()) > this.#endAt;
   }
 
   async size(): Promise<number> {
@@ -89,17 +127,17 @@ export class LogFile {
   async continueIn(opened: Opened): Promise<void> {
     const { handle } = this.#opened;
     this.#opened = opened;
-    await handle.close();
+    await closed(handle);
   }
 
   async close(): Promise<void> {
-    await this.#opened.handle.close();
+    await closed(this.#opened.handle);
   }
 
   async readOn(request: ReadOn): Promise<HaveRead> {
     const { budget, signal, onLine, isOver = false } = request;
     const { handle } = this.#opened;
-    const size = await this.size();
+    const size = Math.min(await this.size(), this.#endAt ?? Number.POSITIVE_INFINITY);
     if (await this.#findStart(size, request.isOld)) request.onCut();
     const start = this.#offset ?? 0;
     const splitter = new Splitter(onLine, this.#isSkipping);
@@ -112,7 +150,7 @@ export class LogFile {
         if (bytesRead === 0) break;
         const bytes = buffer.subarray(0, bytesRead);
         const other = at === 0 ? otherFormat(bytes) : null;
-        if (other !== null) return { bytes: bytesRead, isBehind: false, other };
+        if (other !== null) return { bytes: bytesRead, isGrown: true, isBehind: false, other };
         splitter.push(bytes);
         at += bytesRead;
         await new Promise((done) => setImmediate(done));
@@ -121,7 +159,9 @@ export class LogFile {
     } finally {
       await this.#keep(splitter, at, onLine);
     }
-    return { bytes: at - start, isBehind: at < size, other: null };
+    const isGrown = at > this.#seenTo;
+    this.#seenTo = at;
+    return { bytes: at - start, isGrown, isBehind: at < size, other: null };
   }
 
   /** @returns whether lines were left out that may be asked for */
@@ -142,13 +182,14 @@ export class LogFile {
     return size > TAIL_BYTES_MAX && (await this.#isOldAt(size - TAIL_BYTES_MAX, isOld)) !== true;
   }
 
-  /** Of the first whole line there that says so. */
+  /** All lines there that say so: one with an odd time is not taken for the rest. */
   async #isOldAt(at: number, isOld: ReadOn['isOld']): Promise<boolean | null> {
     const buffer = Buffer.alloc(CHUNK_BYTES);
     const { bytesRead } = await this.#opened.handle.read(buffer, 0, CHUNK_BYTES, at);
     let found: boolean | null = null;
     const splitter = new Splitter((line) => {
-      found ??= isOld(line);
+      const isOldLine = isOld(line);
+      if (isOldLine !== null) found = isOldLine && found !== false;
     }, true);
     splitter.push(buffer.subarray(0, bytesRead));
     return found;
@@ -156,6 +197,7 @@ export class LogFile {
 
   #begin(at: number): void {
     this.#offset = at;
+    this.#seenTo = at;
     this.#isSkipping = at > 0;
     this.#mark = Buffer.alloc(0);
   }
@@ -176,6 +218,11 @@ export class LogFile {
     if (length === 0) return true;
     return (await bytesAt(handle, offset - length, length)).equals(this.#mark);
   }
+}
+
+/** Nothing was written: a disk that complains even then takes nothing away. */
+async function closed(handle: FileHandle): Promise<void> {
+  await handle.close().catch(() => {});
 }
 
 async function bytesAt(handle: FileHandle, at: number, length: number): Promise<Buffer> {

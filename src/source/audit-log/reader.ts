@@ -21,11 +21,15 @@ const BASELINE_WITHIN_MS = 15 * 60_000;
 /** Clocks of two machines differ; a time further ahead is a mistake. */
 const AHEAD_MS_MAX = 5 * 60_000;
 const AHEAD_EVENTS_MAX = 10_000;
+/** Clocks that differ by less are taken for one. */
+const LEAD_MS = 1_000;
 
 export type AuditLogOptions = {
   readonly clock: Clock;
   /** What relative paths are relative to. */
   readonly folder: string;
+  /** Reads each log to its end, at most so long; without it a tick reads a part of a large one. */
+  readonly toEndWithinMs?: number;
 };
 
 type Request = ReadRequest<AuditLogIndicator>;
@@ -42,7 +46,7 @@ export function createAuditLogs(options: AuditLogOptions): AuditLogs {
     return log;
   };
   return {
-    readWithinMs: PATIENCE_MS,
+    readWithinMs: options.toEndWithinMs ?? PATIENCE_MS,
     read: async (request) => {
       const read = async (indicator: AuditLogIndicator) => {
         const reading =
@@ -66,6 +70,7 @@ type Ahead = { readonly atMs: number; readonly what: 'good' | 'bad' | 'unreadabl
 class OneLog {
   readonly #indicator: AuditLogIndicator;
   readonly #clock: Clock;
+  readonly #toEndWithinMs: number | null;
   readonly #follower: Follower;
   readonly #schema: SchemaFile | null;
   readonly #counts: EventCounts;
@@ -78,16 +83,22 @@ class OneLog {
   #newestMs: number | null = null;
   #since: { part: number; total: number };
   readonly #sinceMs: number;
+  #deployedAtMs = Number.POSITIVE_INFINITY;
+  #whyCut = '';
+  /** The least by which the clock that writes the log is ahead of canaryd's. */
+  #leadMs = 0;
   /** Lines were left out: the next one that has a time says from when on all is known. */
   #isAfterCut = false;
   #followed: Followed = { kind: 'failed', reason: 'unreachable', detail: 'not read yet' };
   #open: Promise<void> | null = null;
   #isClosed = false;
 
-  constructor(indicator: AuditLogIndicator, request: Request, { clock, folder }: AuditLogOptions) {
+  constructor(indicator: AuditLogIndicator, request: Request, options: AuditLogOptions) {
     const { deployedAtMs, atMs, previous } = request;
+    const { clock, folder } = options;
     this.#indicator = indicator;
     this.#clock = clock;
+    this.#toEndWithinMs = options.toEndWithinMs ?? null;
     this.#follower = new Follower(indicator.report, folder);
     this.#schema = indicator.schema === null ? null : new SchemaFile(indicator.schema, folder);
     this.#counts = new EventCounts(indicator.overMs, deployedAtMs ?? atMs);
@@ -100,16 +111,23 @@ class OneLog {
 
   async read(request: Request): Promise<Reading> {
     const { signal } = request;
-    const tired = () => false;
-    const isRead = await within(
-      this.#clock,
-      PATIENCE_MS,
-      () => this.#advanced(request).then(() => true),
-      tired,
-    );
+    const patienceMs = this.#toEndWithinMs ?? PATIENCE_MS;
+    let isTired = false;
+    const tired = () => {
+      isTired = true;
+      return false;
+    };
+    const work = async () => {
+      await this.#advanced(request);
+      while (this.#toEndWithinMs !== null && this.#isBehind && !isTired && !this.#isClosed) {
+        await this.#advanced(request);
+      }
+      return true;
+    };
+    const isRead = await within(this.#clock, patienceMs, work, tired);
     if (signal.aborted) return blind('unreachable', 'the reading was cut short by canaryd');
     if (!isRead) {
-      const detail = `${this.#indicator.report} was not read within ${PATIENCE_MS / 1_000} s`;
+      const detail = `${this.#indicator.report} was not read within ${patienceMs / 1_000} s`;
       return blind('unreachable', detail);
     }
     return this.#reading(request);
@@ -121,10 +139,15 @@ class OneLog {
     if (this.#open === null) void this.#follower.close();
   }
 
+  get #isBehind(): boolean {
+    return this.#followed.kind === 'read' && this.#followed.isBehind;
+  }
+
   async #advanced(request: Request): Promise<void> {
     // A reading of the time before the deploy finds what the tick's own has read.
     while (this.#open !== null) await this.#open;
-    if (request.atMs <= this.#readAtMs || this.#isClosed) return;
+    const isDone = request.atMs <= this.#readAtMs && !this.#isBehind;
+    if (isDone || this.#isClosed || request.signal.aborted) return;
     this.#open = this.#advance(request).finally(async () => {
       this.#open = null;
       if (this.#isClosed) await this.#follower.close();
@@ -135,6 +158,7 @@ class OneLog {
   async #advance(request: Request): Promise<void> {
     const atMs = request.deployedAtMs === null ? this.#clock.now() : request.atMs;
     this.#keepFromMs = this.#neededFrom(request);
+    this.#deployedAtMs = request.deployedAtMs ?? this.#deployedAtMs;
     const schema = (await this.#schema?.read()) ?? null;
     if (schema?.kind === 'refused') {
       this.#followed = { kind: 'failed', reason: 'rejected', detail: schema.reason };
@@ -144,6 +168,7 @@ class OneLog {
     this.#letCome(atMs);
     this.#followed = await this.#follower.advance({
       atMs,
+      keepFromMs: this.#keepFromMs,
       signal: request.signal,
       onLine: (line, sinceMs) => this.#line(line, sinceMs, atMs, judge),
       isOld: (line) => {
@@ -153,9 +178,19 @@ class OneLog {
       onCut: () => {
         this.#isAfterCut = true;
         this.#knownFromMs = Number.POSITIVE_INFINITY;
+        this.#whyCut = 'is too large to be read back';
+      },
+      onLost: () => {
+        this.#knownFromMs = Math.max(this.#knownFromMs, atMs);
+        this.#whyCut = 'was written to files that cannot all be read';
       },
     });
-    if (this.#followed.kind === 'read') this.#readAtMs = atMs;
+    if (this.#followed.kind === 'read') this.#readAtMs = Math.max(atMs, this.#readAtMs);
+    if (this.#isAfterCut && this.#followed.kind === 'read' && !this.#isBehind) {
+      // Nothing there says when it was written: what comes from now on is known.
+      this.#isAfterCut = false;
+      this.#knownFromMs = atMs;
+    }
     this.#counts.drop(this.#keepFromMs);
   }
 
@@ -168,11 +203,15 @@ class OneLog {
       this.#isAfterCut = false;
       this.#knownFromMs = atMs;
     }
+    if (isDated) this.#leadMs = Math.max(this.#leadMs, atMs - Math.max(nowMs, this.#clock.now()));
     if (isDated && atMs > nowMs && this.#ahead.length < AHEAD_EVENTS_MAX) {
       if (what !== null) this.#ahead.push({ atMs, what });
       return null;
     }
+    const isInvalid = what === 'bad' && this.#indicator.bad === 'invalid';
     if (isDated) this.#newestMs = Math.max(Math.min(atMs, nowMs), this.#newestMs ?? atMs);
+    // A trail that is wholly broken has no time; that it goes on is seen all the same.
+    else if (isInvalid && sinceMs >= this.#deployedAtMs) this.#newestMs = nowMs;
     // Without a time of its own: when it was written at the earliest, so that no line of the old
     // version counts as one of the new.
     const isWrong = !isDated && what === 'good' && this.#indicator.bad === 'invalid';
@@ -204,13 +243,16 @@ class OneLog {
       return blind('unreachable', `${followed.path} is not read to its end yet: it is large`);
     }
     const countsOf = (fromMs: number) => this.#counts.between(fromMs, atMs, atMs >= this.#readAtMs);
+    // What the old version wrote by a clock that is ahead looks as if it were of the new one.
+    const leadMs = this.#leadMs > LEAD_MS ? this.#leadMs + LEAD_MS : 0;
     const seen = {
       path: followed.path,
+      ...{ leadMs, whyCut: this.#whyCut },
       countsFrom: (fromMs: number): Counts => {
         const { part, total } = countsOf(fromMs);
         return { part, total };
       },
-      sinceDeploy: this.#knownFromMs > this.#sinceMs ? undefined : { ...this.#since },
+      sinceDeploy: this.#knownFromMs > this.#sinceMs || leadMs > 0 ? undefined : { ...this.#since },
       newestMs: this.#newestMs,
       knownFromMs: this.#knownFromMs,
       unreadable: countsOf(Math.max(atMs - this.#indicator.overMs, deployedAtMs ?? 0)).unreadable,

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { failureText } from './follower.ts';
+import { unreadableText } from '../../kit/unreadable.ts';
 import { type Compiled, compileSchema } from './json-schema.ts';
 
 const SCHEMA_BYTES_MAX = 1_000_000;
@@ -39,7 +39,7 @@ export class SchemaFile {
     } catch (error) {
       const code = (error as { code?: unknown } | null)?.code;
       if (typeof code !== 'string') throw error;
-      return refused(failureText(code));
+      return refused(unreadableText(code, 'log'));
     }
   }
 }

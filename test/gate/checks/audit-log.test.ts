@@ -58,7 +58,7 @@ describe('the check audit_log: lines', () => {
     const result = await judge(`${logOf([event()])}${line}\n${logOf([event()])}`);
     expect(result).toMatchObject({
       outcome: 'fail',
-      text: '1 lines are not valid (1 no JSON), at most 0 wanted',
+      text: '1 line is not valid (1 no JSON), at most 0 wanted',
       details: [`events.jsonl:2: ${reason}`],
     });
   });
@@ -88,7 +88,7 @@ describe('the check audit_log: lines', () => {
   ])('serialized wrong: %s', async (_, line, reason) => {
     const result = await judge(`${line}\n`, { numbers: ['price'], events_min: 1 });
     expect(result.outcome).toBe('fail');
-    expect(result.text).toContain('1 lines are not valid (1 serialized wrong), at most 0 wanted');
+    expect(result.text).toContain('1 line is not valid (1 serialized wrong), at most 0 wanted');
     expect(result.details.join('\n')).toContain(reason);
   });
 
@@ -106,7 +106,7 @@ describe('the check audit_log: lines', () => {
     const result = await judge(logOf([event(), event(parts)]), withSchema);
     expect(result).toMatchObject({
       outcome: 'fail',
-      text: '1 lines are not valid (1 not as in the schema), at most 0 wanted',
+      text: '1 line is not valid (1 not as in the schema), at most 0 wanted',
       details: [`events.jsonl:2: ${reason}`],
     });
   });
@@ -140,6 +140,18 @@ describe('the check audit_log: traces', () => {
   const trace = { id: 'trace_id', flow: 'order_id' };
   const order = (order_id: string, types: readonly string[], parts: object = {}) =>
     types.map((event_type) => event({ event_type, order_id, trace_id: `t-${order_id}`, ...parts }));
+
+  it('an event of an order that names neither order nor trace is untraced', async () => {
+    const none = { order_id: undefined, trace_id: undefined };
+    const log = [...order('a', ['SUBMIT', 'FILL']), event({ event_type: 'HEARTBEAT', ...none })];
+    expect(await judge(logOf(log), { trace })).toMatchObject({ outcome: 'pass' });
+    const stray = [event({ event_type: 'FILL', ...none }), ...log];
+    expect(await judge(logOf(stray), { trace })).toMatchObject({
+      outcome: 'fail',
+      text: '50 % of 2 flows traced, at least 100% wanted',
+      details: ['events.jsonl:1: FILL without order_id and trace (1 of them)'],
+    });
+  });
 
   it('all events of a flow carry one and the same trace', async () => {
     const good = [...order('a', ['SUBMIT', 'FILL']), ...order('b', ['SUBMIT'])];

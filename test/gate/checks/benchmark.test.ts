@@ -154,6 +154,16 @@ describe('a report of benchmarks that cannot be judged is unknown', () => {
   });
 });
 
+it('a time below 0 is unknown', async () => {
+  const fields = { values: { p99: 'p99' }, scale: 'ms', limits: { p99: { below: '200ms' } } };
+  const folder = folderWith({ 'now.json': '{"p99": -5}' });
+  const result = await carriedOut({ benchmark: { report: 'now.json', ...fields } }, { folder });
+  expect(result).toMatchObject({
+    outcome: 'unknown',
+    text: 'p99 is -0.01 s, which no time can be',
+  });
+});
+
 describe('a mistake in benchmark', () => {
   it.each([
     [{ report: 'a' }, 'limits, worse_max or both; add one'],
@@ -166,6 +176,16 @@ describe('a mistake in benchmark', () => {
     [{ report: 'a', values: { b: 'b' }, limits: { a: { below: 1 } } }, 'names of values'],
   ])('%j', (written, problem) => {
     expect(problemsOf({ benchmark: written }).join('\n')).toContain(problem);
+  });
+
+  it.each([
+    ['of values', { values: { b: 'b' }, scale: 'ms', limits: { b: { below: 200 } } }, '200'],
+    ['of pytest-benchmark', { limits: { b: { below: '0.2' } } }, '"0.2"'],
+    ['of size', { limits: { b: { below: '1GB' } } }, '"1GB"'],
+  ])('a time without its unit, %s', (_, written, found) => {
+    expect(() => made({ benchmark: { report: 'a', ...written } })).toThrow(
+      `limits.b: found ${found}; wanted a time with its unit, such as`,
+    );
   });
 
   it('a time for a number of which nobody knows the unit', () => {

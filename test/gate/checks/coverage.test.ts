@@ -102,6 +102,17 @@ describe('the check coverage', () => {
     });
   });
 
+  it('above 50 % is not met by exactly 50 %, at least 50 % is', async () => {
+    const at = (lines: string | object) => judge(cobertura([1, 2], [1, 1]), { lines });
+    expect(await at({ above: '50%' })).toMatchObject({
+      outcome: 'fail',
+      text: 'lines 50 % (1 of 2), above 50% wanted',
+    });
+    expect(await at({ above: '49.9%' })).toMatchObject({ outcome: 'pass' });
+    expect(await at({ at_least: '50%' })).toMatchObject({ outcome: 'pass' });
+    expect(await at('50%')).toMatchObject({ outcome: 'pass' });
+  });
+
   it('an old report is refused by its own time', async () => {
     const result = await judge(cobertura([1, 1], [1, 1]).replace('"1"/>', '"1600000000000"/>'), {
       lines: '90%',
@@ -138,6 +149,8 @@ describe('a mistake in coverage', () => {
   it.each([
     [{ report: 'a' }, 'lines, branches or both; add one'],
     [{ report: 'a', lines: '190%' }, 'coverage.lines: found "190%"; wanted a share from 0% to'],
+    [{ report: 'a', lines: { above: 2 } }, 'wanted a share'],
+    [{ report: 'a', lines: { above: '1%', at_least: '1%' } }, 'wanted exactly one of at_least'],
     [{ report: [], lines: '1%' }, 'coverage.report: found a list of 0'],
   ])('%j', (written, problem) => {
     expect(problemsOf({ coverage: written })[0]).toContain(problem);

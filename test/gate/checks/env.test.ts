@@ -5,6 +5,7 @@ const env = {
   AURORA_MODE: 'testnet',
   BINANCE_FORCE_MOCK: 'false',
   EMPTY: '',
+  BLANK: ' \t',
   DB_PASSWORD: ['hunter', '2hunter', '2'].join(''),
   EXPECTED: 'another-value',
 };
@@ -22,6 +23,7 @@ describe('the check env', () => {
   it.each([
     [{ required: ['MISSING'] }, 'MISSING is not set'],
     [{ required: ['EMPTY'] }, 'EMPTY is not set'],
+    [{ required: ['BLANK'] }, 'BLANK is not set'],
     [{ equals: { AURORA_MODE: 'live' } }, 'AURORA_MODE has another value, "live" wanted'],
     [{ equals: { MISSING: 'true' } }, 'MISSING is not set, "true" wanted'],
     [{ not_equals: { AURORA_MODE: 'testnet' } }, 'AURORA_MODE is "testnet", any other is wanted'],

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ const daysAgo = (days: number) =>
 
 describe('the check file: there, and how old', () => {
   it('passes when all files are there', async () => {
-    const files = { 'a.txt': 'a', 'docs/b.md': '' };
+    const files = { 'a.txt': 'a', 'docs/b.md': 'b' };
     expect(await judge(files, { path: ['a.txt', 'docs/b.md'] })).toMatchObject({
       outcome: 'pass',
       text: '2 files are there',
@@ -68,15 +68,87 @@ describe('the check file: there, and how old', () => {
   });
 
   it('so many files, each so large', async () => {
-    const files = { 'b/1.dump': 'x'.repeat(2_000), 'b/2.dump': '' };
+    const files = { 'b/1.dump': 'x'.repeat(2_000), 'b/2.dump': 'x' };
     expect(await judge(files, { path: 'b/*', files_min: 3 })).toMatchObject({
       outcome: 'fail',
       text: '2 files, at least 3 wanted',
     });
     expect(await judge(files, { path: 'b/*', size_min: '1kB' })).toMatchObject({
       outcome: 'fail',
-      text: 'b/2.dump has 0 B, at least 1kB wanted',
+      text: 'b/2.dump has 1 B, at least 1kB wanted',
     });
+    expect(await judge({ 'b/1.dump': 'x' }, { path: 'b/*', files_min: 2 })).toMatchObject({
+      text: '1 file, at least 2 wanted',
+    });
+  });
+});
+
+describe('the check file: files that say nothing', () => {
+  it.each([
+    [{}, 'fail', 'a.dump is empty'],
+    [{ size_min: '1B' }, 'fail', 'a.dump has 0 B, at least 1B wanted'],
+    [{ size_min: 0 }, 'pass', 'a.dump is there'],
+  ])('an empty file with %j: %s', async (more, outcome, text) => {
+    expect(await judge({ 'a.dump': '' }, { path: 'a.dump', ...more })).toMatchObject({
+      ...{ outcome, text },
+    });
+  });
+
+  it('the newest files_min are looked at, not those before', async () => {
+    const names = [1, 2, 3, 4].map((day) => `r/${day}.html`);
+    const folder = folderWith(Object.fromEntries(names.map((name) => [name, 'x'])));
+    for (const [index, name] of names.entries()) age(folder, name, 24 * (index + 1));
+    const file = { path: 'r/*.html', newest: true, max_age: '3d' };
+    const looked = (files_min: number) =>
+      carriedOut({ file: { ...file, files_min, max_age: '80h' } }, { folder });
+    expect(await looked(3)).toMatchObject({ outcome: 'pass' });
+    expect(await looked(4)).toMatchObject({
+      outcome: 'fail',
+      text: 'r/4.html is 4d old, at most 3d8h wanted',
+    });
+  });
+
+  it.each([
+    ['retention_days: 30 # a month\n', 'pass'],
+    ['a: 1\r\nretention_days: 30', 'pass'],
+    ['# retention_days: 30\n', 'fail'],
+    ['retention_days: 300\n', 'fail'],
+  ])('a line matches: %j: %s', async (text, outcome) => {
+    const matches = '^retention_days: 30[ \t\r]*(#.*)?$';
+    expect((await inDoc(text, { matches })).outcome).toBe(outcome);
+  });
+
+  it.each([
+    ['## v2.1.0\n', 'pass'],
+    ['## [2.1.0] - today\n', 'pass'],
+    ['Released 2.1.0.\n', 'pass'],
+    ['Released 2.1.0.', 'pass'],
+    ['Released 2.1.0, at last', 'pass'],
+    ['## v2.1.0-rc1\n', 'fail'],
+    ['## 2.1.0.1\n', 'fail'],
+    ['## 2.1.01\n', 'fail'],
+    ['## 12.1.0\n', 'fail'],
+  ])('the release notes of mech-exo for 2.1.0: %j: %s', async (text, outcome) => {
+    const gate = readFileSync(
+      new URL('../../../config/gates/mech-exo.yaml', import.meta.url),
+      'utf8',
+    );
+    const matches = /path: CHANGELOG\.md, matches: '(.*)'/.exec(gate)?.[1];
+    const setup = { folder: folderWith({ 'doc.md': text }), values: { version: '2.1.0' } };
+    const result = await carriedOut({ file: { path: 'doc.md', matches } }, setup);
+    expect(result.outcome).toBe(outcome);
+  });
+
+  it('a version in a pattern is its text', async () => {
+    const matches = ['(^|[^\\w.+-])${version}([^\\w.+-]|$)'];
+    expect(await inDoc('## [v2.1.0] - today\n', { matches })).toMatchObject({ outcome: 'pass' });
+    for (const text of ['v2.1.0-rc1', 'v2x1y0', 'vv2.1.0', 'v2.1.01']) {
+      expect(await inDoc(`## ${text}\n`, { matches })).toMatchObject({ outcome: 'fail' });
+    }
+  });
+
+  it('a pattern that is none is told when the gate is read', () => {
+    expect(problemsOf({ file: { path: 'a', matches: '(' } })[0]).toContain('regular expression');
   });
 });
 
@@ -101,6 +173,9 @@ describe('the check file: what stands in it', () => {
     ['Date: November 2, 2020', 'fail', 'is dated 2020-11-02'],
     ['Date: ________', 'fail', 'has no date behind "Date"; write it as 2026-11-20'],
     ['Date: 11/02/2026', 'fail', 'has no date behind "Date"'],
+    [`Last update ${daysAgo(2)}\nDate: 2020-01-02`, 'fail', 'is dated 2020-01-02'],
+    [`Updated ${daysAgo(2)}, validated ${daysAgo(2)}`, 'fail', 'has no date behind "Date"'],
+    [`Update and date: ${daysAgo(2)}`, 'pass', 'dated'],
     [`Signed ${daysAgo(2)}`, 'fail', 'has no date behind "Date"'],
     [`Date: ${daysAgo(-9)}`, 'unknown', 'in the future'],
     [`Date: (see below)\nDate: ${daysAgo(1)}`, 'pass', 'dated'],
@@ -125,10 +200,31 @@ describe('the check file: what stands in it', () => {
   });
 
   it.each([
-    ['CTO: Ada King', 'approved'],
+    ['CTO: Ada King', 'open'],
+    ['## Approvals\n\nCTO: Ada King, 2026-11-20', 'approved'],
+    ['Sign-off:\n- CTO: Ada King, approved\n- DevOps Lead: Grace Moore', 'approved'],
+    ['CTO: Ada King, approved on 2026-11-20', 'approved'],
+    ['CTO: yes', 'approved'],
+    ['CTO: no', 'open'],
+    ['## Sign-off\nCTO: no', 'open'],
+    ['## Sign-off\nCTO: N/A', 'open'],
+    ['## Sign-off\nCTO: vetoed', 'open'],
+    ['## Sign-off\nCTO: asks why?', 'open'],
+    ['## Sign-off\n| CTO | Ada King | disapproved |', 'open'],
+    ['## Sign-off\nCTO: on vacation', 'open'],
+    ['## Sign-off\nCTO: Ada King\n\n- [ ] CTO', 'open'],
+    ['## Sign-off\nCTO: Ada King\n## Review\nCTO: rejected', 'open'],
+    ['## Sign-off\nCTO: Ada King, ok\n## Contacts\n| CTO | Ada King | +49 30 123456 |', 'approved'],
+    ['## Sign-off\nGrace\n## Contacts\nCTO: Ada King', 'open'],
+    ['## Sign-off contacts\nCTO: Ada King, +49 30 123456', 'open'],
+    ['## Sign-off contacts\nCTO: ada@example.org', 'open'],
+    ['## Approvals pending\nCTO: Ada King', 'open'],
+    ['| Role | Name | Phone |\n|---|---|---|\n| CTO | Ada King | 4711 |', 'open'],
+    ['| Role | Name | Signed |\n|---|---|---|\n| CTO | Ada King | 2026-11-20 |', 'approved'],
+    ['The CTO is needed for approval.\n## Sign-off\nCTO: Ada King, ok', 'approved'],
     ['- [x] **CTO:** Ada King, 2026-11-20', 'approved'],
     ['Approved by: CTO, DevOps Lead, Product Owner', 'approved'],
-    ['| **CTO** | Ada King | 2026-11-20 | AK |', 'approved'],
+    ['## Sign-off\n| **CTO** | Ada King | 2026-11-20 | AK |', 'approved'],
     ['CTO approval: ✅', 'approved'],
     ['CTO: ________________', 'open'],
     ['CTO:', 'open'],
@@ -158,8 +254,10 @@ describe('the check file: what stands in it', () => {
 
   it('an approval by name', async () => {
     const approved_by = [{ role: 'CTO', name: 'Ada King' }];
-    expect(await inDoc('CTO: ada king', { approved_by })).toMatchObject({ outcome: 'pass' });
-    expect(await inDoc('CTO: Bob Roe', { approved_by })).toMatchObject({
+    expect(await inDoc('CTO: ada king, approved', { approved_by })).toMatchObject({
+      outcome: 'pass',
+    });
+    expect(await inDoc('CTO: Bob Roe, approved', { approved_by })).toMatchObject({
       outcome: 'fail',
       text: 'doc.md: the approval of CTO is not by Ada King',
     });
@@ -204,7 +302,6 @@ describe('the check file: signatures', () => {
     ['approval.ed25519', 'ed25519.pub'],
     ['approval.cosign', 'cosign.pub'],
   ])('%s: one byte more in the file, and it is not', async (signature, key) => {
-    const { readFileSync } = await import('node:fs');
     const read = (name: string) => readFileSync(join(folder, name));
     const files = { 'a.md': `${read('approval.md')}.`, sig: read(signature), key: read(key) };
     const result = await judge(files, { path: 'a.md', signed: { signature: 'sig', key: 'key' } });

@@ -41,6 +41,34 @@ const check = (more: object = {}, env: Record<string, string> = { GITHUB_TOKEN: 
   );
 
 describe('the check github_runs', () => {
+  it.each([
+    ['a fork', 'eve/aurora'],
+    ['a fork that is gone', null],
+  ])('does not count runs of %s whose branch has the same name', async (_, fork) => {
+    const foreign = { fork, event: 'pull_request' };
+    github.setRuns([
+      run('contract-chaos-tests.yml', 1, { ...foreign }),
+      run('contract-chaos-tests.yml', 2, { conclusion: 'failure' }),
+      run('headers-smoke.yml', 1, { ...foreign, conclusion: 'failure' }),
+      run('headers-smoke.yml', 3),
+      run('nightly.yml', 1, { ...foreign, conclusion: 'failure' }),
+    ]);
+    expect(await check()).toMatchObject({
+      outcome: 'fail',
+      text: 'contract-chaos-tests.yml #2 ended with failure, 2h ago',
+    });
+  });
+
+  it('looks behind a page full of runs of forks', async () => {
+    const many = Array.from({ length: 150 }, (__, at) =>
+      run('headers-smoke.yml', at / 100, { fork: 'eve/aurora' }),
+    );
+    github.setRuns([...good, ...many]);
+    expect((await check({ workflows: ['headers-smoke.yml'], none_failed: false })).text).toBe(
+      'headers-smoke.yml #3 succeeded 3h ago',
+    );
+  });
+
   it('passes when the last run of each workflow succeeded in time', async () => {
     const result = await check();
     expect(result).toMatchObject({

@@ -132,7 +132,7 @@ describe('the check grafana', () => {
       ],
     });
     expect((await check()).details).toEqual([
-      '3 panels',
+      '1 panel',
       'panel "Shared" has data',
       'panel "Words" asks nothing',
       'panel "Other" asks nothing',

@@ -16,7 +16,7 @@ const CHECKS = [
   ['coveragepy.json', { coverage: { ...one, lines: '1%', packages: ['oms'] } }],
   [
     'pytest-benchmark.json',
-    { benchmark: { ...one, limits: { test_fill_processing: { below: 9 } } } },
+    { benchmark: { ...one, limits: { test_fill_processing: { below: '9s' } } } },
   ],
   ['pylint2.json', { scan: one }],
   ['pylint.json', { scan: { ...one, format: 'pylint' } }],

@@ -56,6 +56,12 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
       labels,
       points: times.map((step) => [nowMs - (120 - step) * 5_000, value] as const),
     });
+    const at = (instance: string) => ({ job: 'app', instance });
+    /** It is not there before its first events, of which there are three. */
+    const born = (metric: string, step: number, labels: Record<string, string>) => ({
+      ...{ metric, labels },
+      points: gauge(metric, 3, labels).points.slice(step),
+    });
     server = await startPrometheus({
       history: [
         series('orders_total', 10, { version: 'v2.1.0' }),
@@ -67,6 +73,12 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
         gauge('sharpe_ratio', 1.4),
         gauge('memory_bytes', 300e6, { pod: 'a' }),
         gauge('memory_bytes', 700e6, { pod: 'b' }),
+        born('errors_total', 90, { ...at('seen'), level: 'critical' }),
+        gauge('up', 1, at('seen')),
+        born('breaches_total', 90, at('unseen')),
+        gauge('up', 0, at('unseen')),
+        born('labelled_total', 90, { ...at('labelled'), level: 'critical' }),
+        series('labelled_total', 1, { ...at('labelled'), level: 'warning' }),
       ],
     });
   });
@@ -113,6 +125,35 @@ describe.skipIf(!hasPrometheus())('the check indicator, on a real Prometheus', (
   ])('is unknown for %o: %s', async (more, reason) => {
     const result = await check(more);
     expect([result.outcome, result.text]).toEqual(['unknown', expect.stringContaining(reason)]);
+  });
+
+  it.each([
+    ['its target was up before', 'errors_total{level="critical"}'],
+    ['another series of its name was there before', 'labelled_total{level="critical"}'],
+  ])('a counter that is born with its first events counts them: %s', async (_, counter) => {
+    const result = await check({ increase: { counter }, over: '9m', at_most: 0 });
+    expect([result.outcome, result.text]).toEqual(['fail', expect.stringContaining(' 3, at most')]);
+  });
+
+  it.each([
+    ['a counter that nobody looked for before', 'breaches_total', '9m', 'target was not seen'],
+    ['a range of which a part is known', 'orders_total', '1h', 'of the 1h, at least 80 % wanted'],
+    ['a birth in a range that is nearly known', 'breaches_total', '3m', 'target was not seen'],
+  ])('is unknown for %s', async (_, counter, over, text) => {
+    const result = await check({ increase: { counter }, over, at_most: 0 });
+    expect([result.outcome, result.text]).toEqual(['unknown', expect.stringContaining(text)]);
+  });
+
+  it.each([
+    ['avg(avg_over_time(up{instance="seen"}[${range}]))', '9m', 'pass', 'at least 1 wanted'],
+    ['avg(avg_over_time(up{instance="seen"}[${range}]))', '7d', 'unknown', 'of the 7d, at least'],
+    ['max(increase({__name__="orders_total"} [${range}]))', '1h', 'unknown', 'of the 1h, at least'],
+    ['min(sharpe_ratio)', '7d', 'pass', 'at least 1 wanted'],
+  ])('%s over %s: %s', async (promql, over, outcome, text) => {
+    const unit = 'number';
+    const more = promql.includes('range') ? { over } : {};
+    const result = await check({ promql, unit, ...more, at_least: 1 });
+    expect([result.outcome, result.text]).toEqual([outcome, expect.stringContaining(text)]);
   });
 
   it('reads an indicator out of the file of a policy', async () => {

@@ -132,6 +132,74 @@ describe('the check junit', () => {
     expect(await judge(body, { packages: ['oms'] })).toMatchObject({ outcome: 'unknown' });
   });
 
+  it('failures that are counted, but not named, count with reruns, too', async () => {
+    const body = suite(passing('a'), 'tests="1" failures="7" errors="3"');
+    expect(await judge(body, { reruns: true })).toMatchObject({
+      outcome: 'fail',
+      text: 'the report counts 10 failures and names 0',
+    });
+  });
+
+  it.each([[{}], [{ reruns: true }]])('is unknown when tests are missing: %j', async (fields) => {
+    const body = suite(passing('a'), 'tests="412" failures="0"');
+    expect(await judge(body, fields)).toMatchObject({
+      outcome: 'unknown',
+      text: 'unit.xml counts 412 tests and names 1',
+    });
+  });
+
+  const catch2 = 'hostname="tbd" name="unit" errors="0"';
+  const doctest = 'doctest_version="2.4.11" name="unit" errors="0"';
+  it.each([
+    ['Catch2', catch2, {}],
+    ['doctest', doctest, {}],
+    ['doctest without its version', 'name="unit"', { counts: 'assertions' }],
+  ])('%s counts assertions: no test is missing', async (_, attributes, fields) => {
+    const report = (cases: string, counted: string) =>
+      `<testsuites><testsuite ${attributes} ${counted}>${cases}</testsuite></testsuites>`;
+    expect(await judge(report(passing('a'), 'tests="7" failures="0"'), fields)).toMatchObject({
+      outcome: 'pass',
+      text: '1 test ran in 100ms: all passed',
+    });
+    const failed = report(passing('a') + failing('b'), 'tests="7" failures="3"');
+    expect(await judge(failed, { ...fields, failed_max: 1 })).toMatchObject({ outcome: 'pass' });
+    expect(await judge(failed, fields)).toMatchObject({ outcome: 'fail' });
+    const unnamed = report(passing('a'), 'tests="7" failures="3"');
+    expect(await judge(unnamed, { ...fields, failed_max: 2 })).toMatchObject({
+      outcome: 'fail',
+      text: 'the report counts 3 failures and names 0',
+    });
+    const none = report('', 'tests="7" failures="0"');
+    expect(await judge(none, fields)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  it('a report of Catch2 beside another one does not speak for it', async () => {
+    const [one, other] = [`<testsuite ${catch2} tests="7">`, '<testsuite name="py" tests="9">'];
+    const cases = `${passing('a')}</testsuite>`;
+    const body = `<testsuites>${one}${cases}${other}${cases}</testsuites>`;
+    expect(await judge(body)).toMatchObject({
+      outcome: 'unknown',
+      text: 'unit.xml counts 16 tests and names 2',
+    });
+  });
+
+  it.each([['status="failed"'], ['result="error"'], ['status="run" result="Failure"']])(
+    'a test that only says %s has failed',
+    async (attributes) => {
+      const body = suite(`${passing('a')}<testcase name="b" ${attributes}/>`);
+      expect(await judge(body)).toMatchObject({ outcome: 'fail', details: ['failed: b'] });
+    },
+  );
+
+  it('reruns: an attempt that was skipped leaves what was before', async () => {
+    const skipped = '<testcase classname="a" name="b"><skipped/></testcase>';
+    const body = suite(passing('a') + failing('b', 'a') + skipped);
+    expect(await judge(body, { reruns: true })).toMatchObject({
+      outcome: 'fail',
+      details: ['failed: a › b'],
+    });
+  });
+
   it('a suite that broke before its first test has failed', async () => {
     const body = suite(`${passing('a')}<error message="no database"/>`);
     expect(await judge(body)).toMatchObject({ outcome: 'fail', details: ['failed: unit itself'] });
@@ -177,6 +245,14 @@ describe('the age of a report', () => {
     );
     expect(result.outcome).toBe('fail');
     expect(result.text).toMatch(/^unit\.xml is \d{4}d(\d+h)? old, at most 1d wanted$/);
+  });
+
+  it('a time without a zone is not in the future where it fits in another zone', async () => {
+    const at = new Date(Date.now() + 5 * 3_600_000).toISOString().slice(0, 19);
+    const body = `<testsuite name="a" timestamp="${at}"><testcase name="b"/></testsuite>`;
+    expect(await judge(body, { max_age: '24h' })).toMatchObject({ outcome: 'pass' });
+    const zoned = await judge(body.replace(at, `${at}Z`), { max_age: '24h' });
+    expect(zoned.text).toContain('in the future');
   });
 
   it('in the future is unknown', async () => {

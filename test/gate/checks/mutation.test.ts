@@ -66,6 +66,18 @@ describe('the check mutation', () => {
     expect(result.outcome).toBe(outcome);
   });
 
+  it.each([
+    [{ at_least: '80%' }, 'pass', '80 % (80 of 100 mutants found), at least 80% wanted'],
+    [{ above: '80%' }, 'fail', '80 % (80 of 100 mutants found), above 80% wanted'],
+    [{ above: '79.9%' }, 'pass', '80 % (80 of 100 mutants found), above 79.9% wanted'],
+  ])('%j against exactly 80: %s', async (limit, outcome, text) => {
+    const result = await judge(
+      { 'now.json': mutmut({ killed: 80, survived: 20, total: 100 }) },
+      limit,
+    );
+    expect([result.outcome, result.text]).toEqual([outcome, expect.stringContaining(text)]);
+  });
+
   it('a baseline: points below it, not percent of it', async () => {
     const fields = { baseline: 'before.json', drop_max: '5%' };
     const before = mutmut({ killed: 90, total: 100 });
@@ -175,7 +187,8 @@ describe('a mutation report that cannot be judged is unknown', () => {
 
 describe('a mistake in mutation', () => {
   it.each([
-    [{ report: 'a' }, 'at_least, drop_max or both; add one'],
+    [{ report: 'a' }, 'at_least or above, drop_max or both; add one'],
+    [{ report: 'a', at_least: '5%', above: '5%' }, 'one of at_least and above; keep one'],
     [{ report: 'a', drop_max: '5%' }, 'baseline and drop_max together; add the other one'],
     [{ report: 'a', at_least: '5%', baseline: 'b' }, 'baseline and drop_max together'],
     [{ report: 'a', at_least: 1, score: 's', packages: ['x'] }, 'a path with {package} in it'],

@@ -82,6 +82,16 @@ const npmAudit = (counts: Readonly<Record<string, number>>, names: readonly stri
   },
 });
 
+/** As npm 6 and pnpm write it. */
+const oldNpmAudit = (dependencies: number, devDependencies: number) => ({
+  ...{ actions: [], advisories: {}, muted: [] },
+  metadata: {
+    vulnerabilities: { info: 0, low: 0, moderate: 0, high: 0, critical: 0 },
+    ...{ dependencies, devDependencies, optionalDependencies: 0 },
+    totalDependencies: dependencies + devDependencies,
+  },
+});
+
 const pipAudit = (ids: readonly string[]) => ({
   dependencies: [
     { name: 'flask', version: '0.5', vulns: ids.map((id) => ({ id, fix_versions: ['1.0'] })) },
@@ -125,6 +135,7 @@ describe('the check scan, by scanner', () => {
     ['SARIF, by level', sarif([found('a', { level: 'error' })]), 'fail', '1 high or worse'],
     ['SARIF, warning as preset', sarif([found('a')]), 'pass', '1 medium'],
     ['npm audit, nothing', npmAudit({}, []), 'pass', 'no finding'],
+    ['npm audit of old, only for development', oldNpmAudit(0, 10), 'pass', 'no finding'],
     ['npm audit, high', npmAudit({ high: 1 }, ['tar']), 'fail', '1 high or worse'],
     ['safety, by score', safety({ cvssv3: { base_score: 9.8 } }), 'fail', '1 high or worse'],
     ['safety, by word', safety({ cvssv3: { base_severity: 'MEDIUM' } }), 'pass', '1 medium'],
@@ -146,7 +157,14 @@ describe('the check scan, by scanner', () => {
       text: '1 high or worse, at most 0 wanted',
       details: ['high: assignment <string>:1'],
     });
-    expect(await judge('', { format: 'mypy' })).toMatchObject({ outcome: 'pass' });
+  });
+
+  it.each([
+    ['mypy', '', 'run mypy with --junit-xml'],
+    ['pylint', [], 'run pylint with json2'],
+  ])('%s: an empty report is unknown', async (format, body, reason) => {
+    const result = await judge(body, { format });
+    expect([result.outcome, result.text]).toEqual(['unknown', expect.stringContaining(reason)]);
   });
 
   it('SARIF: the score of the rule counts more than the level', async () => {
@@ -254,6 +272,24 @@ describe('a scan that did not look at everything is unknown', () => {
       'bandit could not read src/a.py',
     ],
     ['bandit of nothing', bandit([], { metrics: { _totals: { loc: 0 } } }), 'at no line of code'],
+    ['bandit without figures', bandit([], { metrics: {} }), 'at no line of code'],
+    ['safety without figures', safety(null, { report_meta: {} }), 'safety looked at no package'],
+    ['npm audit of old of nothing', oldNpmAudit(0, 0), 'npm audit looked at no package'],
+    [
+      'npm audit of nothing',
+      { ...npmAudit({}, []), metadata: { vulnerabilities: {}, dependencies: { total: 0 } } },
+      'npm audit looked at no package',
+    ],
+    [
+      'pip-audit that skipped all',
+      { dependencies: [{ name: 'aurora', skip_reason: 'not found on PyPI' }], fixes: [] },
+      'pip-audit looked at no package: 1 were skipped',
+    ],
+    [
+      'pylint json2 without figures',
+      { messages: [], statistics: {} },
+      'pylint looked at no module',
+    ],
     ['Trivy of nothing', trivy([], { Results: undefined }), 'Trivy found nothing to look at'],
     ['SARIF without a run', { version: '2.1.0', runs: [] }, 'has no run of a scanner'],
     ['SARIF without results', sarif([], { results: undefined }), 'CodeQL has no results'],

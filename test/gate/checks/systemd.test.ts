@@ -56,6 +56,7 @@ describe('the check systemd', () => {
     [{ ActiveState: 'failed', SubState: 'failed' }, 'is failed (failed)'],
     [{ ActiveState: 'activating', SubState: 'auto-restart' }, 'is activating (auto-restart)'],
     [{ UnitFileState: 'disabled' }, 'is disabled'],
+    [{ UnitFileState: 'enabled-runtime' }, 'is enabled-runtime'],
     [{ UnitFileState: '' }, 'is not enabled'],
     [{ LoadState: 'masked', UnitFileState: 'masked' }, 'is masked'],
     [{ LoadState: 'not-found', ActiveState: 'inactive', UnitFileState: '' }, 'does not exist'],

@@ -41,7 +41,7 @@ export const TESTNET: Telemetry = {
       buckets: { '0.1': 0.6, '0.25': 0.96, '0.5': 0.99, '1': 1 },
     },
     process_resident_memory_bytes: { value: 300e6 },
-    process_cpu_seconds_total: { perSecond: 0.4 },
+    process_cpu_seconds_total: { perSecond: 0.1 },
     aurora_xai_events_total: { perSecond: 2 },
     aurora_trades_total: { perSecond: 2 },
     aurora_test_coverage: { value: 93 },

@@ -234,8 +234,8 @@ const resources: readonly Turn[] = [
   turn('470 MB of 512 are used', metric({ process_resident_memory_bytes: { value: 470e6 } }), {
     resource_exhaustion: 'indicator: Memory 470 MB, below 460MB wanted',
   }),
-  turn('95 % of a core are used', metric({ process_cpu_seconds_total: { perSecond: 0.95 } }), {
-    resource_exhaustion: 'CPU 95 %, below 90% wanted',
+  turn('95 % of its CPU are used', metric({ process_cpu_seconds_total: { perSecond: 0.2375 } }), {
+    resource_exhaustion: 'CPU 0.24 cores, below 0.225 wanted',
   }),
 ];
 

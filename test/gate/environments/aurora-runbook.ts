@@ -1,6 +1,6 @@
 // What turns each line of Aurora's runbook before the deploy. It has no yellow: all are NO-GO.
 import { Client } from 'pg';
-import { events, FLOWS, file, gone, old, twoTests } from './aurora-parts.ts';
+import { events, FLOWS, file, gone, LOG, old, twoTests } from './aurora-parts.ts';
 import {
   API_KEY,
   AWS,
@@ -19,6 +19,7 @@ import {
   banditJson,
   benchmarkJson,
   coverageXml,
+  jsonLines,
   junitXml,
   mutationJson,
   safetyJson,
@@ -175,11 +176,11 @@ const ci: readonly RunbookTurn[] = [
 ];
 
 const reports: readonly RunbookTurn[] = [
-  turn('90 % of the lines are covered', file('artifacts/coverage.xml', coverageXml(89, 88)), {
-    coverage: 'lines 89 % (89 of 100), at least 90% wanted',
+  turn('90 % of the lines are covered', file('artifacts/coverage.xml', coverageXml(90, 88)), {
+    coverage: 'lines 90 % (90 of 100), above 90% wanted',
   }),
-  turn('84 % of the branches are covered', file('artifacts/coverage.xml', coverageXml(93, 84)), {
-    coverage: 'branches 84 % (84 of 100), at least 85% wanted',
+  turn('85 % of the branches are covered', file('artifacts/coverage.xml', coverageXml(93, 85)), {
+    coverage: 'branches 85 % (85 of 100), above 85% wanted',
   }),
   turn(
     'there is no coverage report',
@@ -190,9 +191,9 @@ const reports: readonly RunbookTurn[] = [
     UNKNOWN,
   ),
   turn(
-    'the mutation score of risk is 79 %',
-    file('artifacts/mutation.json', mutationJson({ ...MUTATION, risk: 79 })),
-    { mutation_score: 'risk 79 %' },
+    'the mutation score of risk is 80 %',
+    file('artifacts/mutation.json', mutationJson({ ...MUTATION, risk: 80 })),
+    { mutation_score: 'risk 80 %, above 80% wanted' },
   ),
   turn(
     'the mutation score is of the day before',
@@ -204,8 +205,11 @@ const reports: readonly RunbookTurn[] = [
   turn('the XAI validator finds a fault', says('python', PYTHON.xai, 'line 12: no trace_id'), {
     xai_validation: 'command: exit code 1, 0 wanted: line 12: no trace_id',
   }),
+  turn('the log of the session is of the day before', old(LOG, jsonLines(FLOWS)), {
+    xai_validation: 'the newest event is 1d1h old, at most 1d wanted',
+  }),
   turn('an event is not as in the schema', events({ ...FLOWS[0], price: 'high' }), {
-    xai_validation: 'audit_log: 1 lines are not valid (1 not as in the schema)',
+    xai_validation: 'audit_log: 1 line is not valid (1 not as in the schema)',
   }),
   turn('bandit finds something high', file('artifacts/bandit.json', banditJson(['HIGH'])), {
     security_scan: 'scan: 1 high or worse, at most 0 wanted',

@@ -20,7 +20,7 @@ import {
   jsonLines,
   junitXml,
   mutationJson,
-  mypyJson,
+  mypyXml,
   pylintJson,
   safetyJson,
 } from './reports.ts';
@@ -99,10 +99,16 @@ const quality: readonly Turn[] = [
     static_analysis: '1 high or worse, at most 0 wanted',
     blocking_analysis: '1 high or worse, at most 0 wanted',
   }),
-  turn('mypy finds an error', file('artifacts/mypy.json', mypyJson(1)), {
-    static_analysis: 'scan_2: 1 high or worse',
-    blocking_analysis: 'scan_2: 1 high or worse',
+  turn('mypy finds an error', file('artifacts/mypy.xml', mypyXml(1)), {
+    static_analysis: 'junit: 1 of 1 tests failed',
+    blocking_analysis: 'junit: 1 of 1 tests failed',
   }),
+  turn(
+    'mypy has written nothing',
+    file('artifacts/mypy.xml', ''),
+    { static_analysis: 'artifacts/mypy.xml', blocking_analysis: 'artifacts/mypy.xml' },
+    UNKNOWN,
+  ),
   turn('bandit finds something high', file('artifacts/bandit.json', banditJson(['HIGH'])), {
     security_scan: '1 high or worse, at most 0 wanted',
     vulnerability: '1 high or worse, at most 0 wanted',
@@ -178,6 +184,11 @@ const infrastructure: readonly Turn[] = [
   turn('a package is pinned to no version', file('requirements.txt', `${REQUIREMENTS}a>=2.0\n`), {
     dependencies: 'command_2: exit code 0, 1 wanted: 8:a>=2.0',
   }),
+  turn(
+    'a package has a marker and no version',
+    file('requirements.txt', `${REQUIREMENTS}a ; python_version == "3.11"\n`),
+    { dependencies: 'command_2: exit code 0, 1 wanted: 8:a ;' },
+  ),
   turn('a package has no version', file('requirements.txt', `${REQUIREMENTS}requests\n`), {
     dependencies: 'command_2: exit code 0, 1 wanted: 8:requests',
   }),
@@ -269,7 +280,7 @@ const infrastructure: readonly Turn[] = [
   ),
 ];
 
-const invalid = (count: string) => `1 lines are not valid (${count}), at most 0 wanted`;
+const invalid = (count: string) => `1 line is not valid (${count}), at most 0 wanted`;
 const audit: readonly Turn[] = [
   turn('an event is of an unknown type', events(...flow(30, { event_type: 'ORDER_LOST' })), {
     xai_event_schema: '2 lines are not valid (2 not as in the schema)',
@@ -311,6 +322,9 @@ const audit: readonly Turn[] = [
     },
     { serialization_errors: 'contains "is not JSON serializable"' },
   ),
+  turn('the log of production is 400 days old', old('logs/production/api.log', 'INFO\n', 9_600), {
+    serialization_errors: 'logs/production/api.log is 400d old',
+  }),
 ];
 
 const papers: readonly Turn[] = [

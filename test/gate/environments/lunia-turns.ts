@@ -14,28 +14,16 @@ import {
   SERVICES,
   signedReport,
 } from './lunia.ts';
-import { type Said, systemctl } from './programs.ts';
+import { systemctl } from './programs.ts';
 import { banditJson } from './reports.ts';
-import type { SiteAnswer } from './sites.ts';
-import type { Change, Written } from './world.ts';
+import { turnWords } from './turn-words.ts';
 
 type LuniaTurn = Turn<LuniaOwn>;
 type Turns = LuniaTurn['turns'];
 
-const turn = (name: string, change: Change, turns: Turns): LuniaTurn => {
-  return { name, change, turns, decision: 'no_go' };
-};
-const unknown = (one: LuniaTurn): LuniaTurn => ({ ...one, outcome: 'unknown' });
-const file = (name: string, path: string, written: Written | null, turns: Turns) =>
-  turn(name, { files: { [path]: written } }, turns);
+const { turn, unknown, file, program, variable, site } = turnWords<LuniaOwn>();
 const aged = (name: string, path: string, hours: number, turns: Turns) =>
   file(name, path, { body: 'archive', ageHours: hours }, turns);
-const program = (name: string, tool: string, said: Said, turns: Turns) =>
-  turn(name, { programs: { [tool]: [said] } }, turns);
-const variable = (name: string, env: Readonly<Record<string, string | null>>, turns: Turns) =>
-  turn(name, { env }, turns);
-const site = (name: string, of: string, answers: Record<string, SiteAnswer>, turns: Turns) =>
-  turn(name, { sites: { [of]: answers } }, turns);
 const figure = (name: string, series: string, value: number, turns: Turns) =>
   turn(name, { telemetry: { lunia: { series: { [series]: { value } } } } }, turns);
 const unit = (name: string, units: readonly string[], state: string, turns: Turns) =>
@@ -188,6 +176,14 @@ const SECURITY: readonly LuniaTurn[] = [
     waf: 'systemd: crowdsec.service is inactive (dead)',
   }),
   site(
+    'the firewall refuses everything, attack or not',
+    'firewall',
+    { 'GET /?q=hello': { status: 403, body: 'Forbidden' } },
+    {
+      waf: 'status 403, status 200 wanted',
+    },
+  ),
+  site(
     'the firewall lets an attack through',
     'firewall',
     { 'GET /': { body: '<html>' } },
@@ -241,8 +237,8 @@ const HOSTS: readonly LuniaTurn[] = [
   program(
     'a second swap is not encrypted',
     'lsblk',
-    { args: DISKS, out: 'disk\npart  [SWAP]\ncrypt [SWAP]\n' },
-    { encrypted_swap: 'the output matches (part|disk)' },
+    { args: DISKS, out: 'disk\nlvm   [SWAP]\ncrypt [SWAP]\n' },
+    { encrypted_swap: 'the output matches ^[^c' },
   ),
   unit('the bot does not start with the machine', SERVICES, 'active disabled', {
     services: 'lunia_bot.service is disabled',

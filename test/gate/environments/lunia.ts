@@ -46,7 +46,7 @@ async function startOwn(): Promise<LuniaOwn> {
 const KEYS = generateKeyPairSync('ed25519');
 export const REPORT = 'docs/RELEASE_REPORT.md';
 
-export function report({ days = 1, manager = 'Ada King' } = {}): string {
+export function report({ days = 1, manager = `Ada King, ${dayAgo(1)}` } = {}): string {
   return `# Release\n\nRelease date: ${dayAgo(days)}\n\nApproval\nRelease Manager: ${manager}\n`;
 }
 
@@ -118,7 +118,10 @@ function worldAt({ host, postgres, own }: Places<LuniaOwn>): World {
     },
     sites: {
       api: { 'GET /healthz': {}, 'GET /metrics': { body: `${METRICS.join('\n')}\n` } },
-      firewall: { 'GET /': { status: 403, body: 'Forbidden' } },
+      firewall: {
+        'GET /': { status: 403, body: 'Forbidden' },
+        'GET /?q=hello': { body: '<html>' },
+      },
       vault: { 'GET /v1/sys/health': { body: { initialized: true, sealed: false } } },
       redis: {},
       llm: { 'GET /v1/models': { body: { data: [] } } },

@@ -5,12 +5,10 @@ import type { Turn } from './gate-suite.ts';
 import { VALIDATE, VERSION } from './mech-exo.ts';
 import { systemctl } from './programs.ts';
 import type { Series, Telemetry } from './telemetry.ts';
-import type { Change, World } from './world.ts';
+import { turnWords } from './turn-words.ts';
+import type { World } from './world.ts';
 
-const turn = (name: string, change: Change, turns: Turn['turns']): Turn => {
-  return { name, change, turns, decision: 'no_go' };
-};
-const unknown = (one: Turn): Turn => ({ ...one, outcome: 'unknown' });
+const { turn, unknown } = turnWords();
 const series = (name: string, all: Readonly<Record<string, Series>>, turns: Turn['turns']) =>
   turn(name, { telemetry: { mech_exo: { series: all } } }, turns);
 
@@ -131,9 +129,13 @@ const FAST = { '0.1': 0.6, '0.25': 0.9, '0.4': 0.98, '1': 1 };
 const SLOW = { '0.1': 0.5, '0.25': 0.8, '0.5': 0.92, '1': 1 };
 /** A counter that counted once, so many hours ago. */
 const once = (atHoursAgo: number) => (hoursAgo: number) => (hoursAgo > atHoursAgo ? 0 : 1);
+/** It is only there since it counted, so many times at once. */
+const born = (atHoursAgo: number, value: number) => (hoursAgo: number) =>
+  hoursAgo > atHoursAgo ? null : value;
 const startedAt = (hours: number) => ({ value: Date.now() / 1_000 - hours * 3_600 });
 
 const ERRORS = 'mech_exo_log_messages_total{level="critical"}';
+const WARNINGS = 'mech_exo_log_messages_total{level="warning"}';
 const PROCESSES = [...SERVICES, 'mech-exo-backup.timer'];
 const DATA = 'scripts/check_data.py --since 24h';
 const RULES: Telemetry['rules'] = {
@@ -162,7 +164,7 @@ const DAY: Setup = {
           'process_start_time_seconds{job="node"}': startedAt(1),
           order_latency_seconds: { perSecond: 2, buckets: FAST },
           [ERRORS]: { value: 0 },
-          'mech_exo_log_messages_total{level="warning"}': { perSecond: 0.01 },
+          [WARNINGS]: { perSecond: 0.01 },
           risk_use: { value: 0.6 },
         },
         rules: RULES ?? {},
@@ -191,6 +193,22 @@ const DAY_TURNS: readonly Turn[] = [
     {
       critical_errors: '1, at most 0 wanted',
     },
+  ),
+  series(
+    'the counter of critical errors is born with two of them',
+    { [ERRORS]: born(2, 2) },
+    {
+      critical_errors: '2, at most 0 wanted',
+    },
+  ),
+  unknown(
+    series(
+      'errors were only counted for the last 2 hours',
+      { [ERRORS]: born(2, 2), [WARNINGS]: born(2, 20) },
+      {
+        critical_errors: 'the source knows 2h',
+      },
+    ),
   ),
   turn(
     'the pipeline has failed',
@@ -245,7 +263,7 @@ const DAY_TURNS: readonly Turn[] = [
   ),
 ];
 
-const BREACHES = 'mech_exo_risk_limit_breaches_total';
+const BREACHES = 'mech_exo_risk_limit_breaches_total{job="mech-exo-api"}';
 /** Down for so many hours, three days ago. */
 const upBut = (hours: number) => (hoursAgo: number) =>
   hoursAgo < 72 && hoursAgo >= 72 - hours ? 0 : 1;
@@ -278,6 +296,16 @@ const WEEK: Setup = {
 };
 
 const WEEK_TURNS: readonly Turn[] = [
+  unknown(
+    series(
+      'the services are only scraped since 20 hours',
+      {
+        'up{job="mech-exo-api"}': born(20, 1),
+        'up{job="mech-exo-trader"}': born(20, 1),
+      },
+      { uptime: 'of the 7d, at least 80 % wanted' },
+    ),
+  ),
   series(
     'the trader was down for an hour, which is 99.4 %',
     { 'up{job="mech-exo-trader"}': upBut(1) },
@@ -297,6 +325,13 @@ const WEEK_TURNS: readonly Turn[] = [
       risk_limits: '1, at most 0 wanted',
     },
   ),
+  series(
+    'the counter of breaches is born with three of them',
+    { [BREACHES]: born(50, 3) },
+    {
+      risk_limits: '3, at most 0 wanted',
+    },
+  ),
   turn(
     'the last daily report is 5 days old',
     {
@@ -305,6 +340,15 @@ const WEEK_TURNS: readonly Turn[] = [
       ),
     },
     { daily_reporting: 'reports/daily/day-1.html is 5d old, at most 4d wanted' },
+  ),
+  turn(
+    'five reports are there, and four of them are of last year',
+    {
+      files: Object.fromEntries(
+        [2, 3, 4, 5].map((day) => [report(day), { body: '<html>', ageHours: 24 * (395 + day) }]),
+      ),
+    },
+    { daily_reporting: 'is 400d old, at most 9d wanted' },
   ),
   turn(
     'there are 4 daily reports',

@@ -22,28 +22,16 @@ import {
   TRADER,
   VALIDATE,
 } from './mech-exo.ts';
-import { type Said, systemctl } from './programs.ts';
+import { systemctl } from './programs.ts';
 import { jsonLines } from './reports.ts';
-import type { SiteAnswer } from './sites.ts';
 import type { Series } from './telemetry.ts';
-import type { Change, Written } from './world.ts';
+import { turnWords } from './turn-words.ts';
 
 type MechExoTurn = Turn<MechExoOwn>;
 type Turns = MechExoTurn['turns'];
 
-const turn = (name: string, change: Change, turns: Turns): MechExoTurn => {
-  return { name, change, turns, decision: 'no_go' };
-};
-const unknown = (one: MechExoTurn): MechExoTurn => ({ ...one, outcome: 'unknown' });
+const { turn, unknown, file, program, variable, site } = turnWords<MechExoOwn>();
 
-const file = (name: string, path: string, written: Written | null, turns: Turns) =>
-  turn(name, { files: { [path]: written } }, turns);
-const program = (name: string, tool: string, said: Said, turns: Turns) =>
-  turn(name, { programs: { [tool]: [said] } }, turns);
-const variable = (name: string, env: Readonly<Record<string, string | null>>, turns: Turns) =>
-  turn(name, { env }, turns);
-const site = (name: string, of: string, answers: Record<string, SiteAnswer>, turns: Turns) =>
-  turn(name, { sites: { [of]: answers } }, turns);
 const series = (name: string, all: Readonly<Record<string, Series>>, turns: Turns) =>
   turn(name, { telemetry: { mech_exo: { series: all } } }, turns);
 
@@ -66,7 +54,7 @@ const ACCESS: readonly MechExoTurn[] = [
       await postgres.query("INSERT INTO users VALUES ('test_admin')");
       return async () => void (await postgres.query("DELETE FROM users WHERE name ~ '^test'"));
     },
-    turns: { test_accounts: '1 rows, none wanted: name test_admin' },
+    turns: { test_accounts: '1 row, none wanted: name test_admin' },
     decision: 'no_go',
   },
   site(
@@ -108,8 +96,14 @@ const BACKUPS: readonly MechExoTurn[] = [
     { body: 'PGDMP', ageHours: 25 },
     { daily_backups: 'file: backups/mech-exo/1.dump is 1d1h old, at most 1d wanted' },
   ),
+  file('the newest backup is empty', 'backups/mech-exo/1.dump', '', {
+    daily_backups: 'file: backups/mech-exo/1.dump is empty',
+  }),
   file('backups are kept for 14 days', 'etc/mech-exo/backup.yaml', 'retention_days: 14\n', {
-    retention: 'lacks "retention_days: 30"',
+    retention: 'does not match ^[ \\t]*retention_days:',
+  }),
+  file('only a comment speaks of 30 days', 'etc/mech-exo/backup.yaml', '# retention_days: 30\n', {
+    retention: 'does not match ^[ \\t]*retention_days:',
   }),
   program(
     'replication is switched off',
@@ -191,7 +185,7 @@ const MONITORING: readonly MechExoTurn[] = [
     'the quiet hours begin at 21:00',
     'config/mech-exo.yaml',
     shipped('mech-exo.yaml').replace('from: "22:00"', 'from: "21:00"'),
-    { quiet_hours: 'config/mech-exo.yaml lacks "quiet_hours' },
+    { quiet_hours: 'config/mech-exo.yaml does not match ^[^#\\n]*quiet_hours' },
   ),
   site(
     'Prometheus is not ready',
@@ -225,7 +219,7 @@ const PERFORMANCE: readonly MechExoTurn[] = [
         await postgres.query('DELETE FROM pg_stat_statements WHERE calls = 900');
       };
     },
-    turns: { query_performance: '1 rows, none wanted: query SELECT sum(pnl) FROM fills' },
+    turns: { query_performance: '1 row, none wanted: query SELECT sum(pnl) FROM fills' },
     decision: 'no_go',
   },
   file('memory grows by 12 % under load', LOAD, load({ growth: 0.12 }), {
@@ -247,7 +241,7 @@ const CONFIGURATION: readonly MechExoTurn[] = [
     },
   ),
   file('there are no rate limits', 'config/production.yaml', 'broker: {}\n', {
-    rate_limits: 'lacks "rate_limit"',
+    rate_limits: 'does not match ^[^#\\n]*\\brate_limit',
   }),
   variable(
     '10 % go to the canary',
@@ -264,7 +258,7 @@ const CONFIGURATION: readonly MechExoTurn[] = [
     },
   ),
   file('a line of the audit trail is torn', AUDIT, `${jsonLines(audited)}{"id": 4, "pri\n`, {
-    audit_trail: '1 lines are not valid (1 no JSON)',
+    audit_trail: '1 line is not valid (1 no JSON)',
   }),
 ];
 
@@ -283,8 +277,8 @@ const TESTS: readonly MechExoTurn[] = [
       { [LINE_OF[name] ?? '']: '1 of 13 tests failed, at most 0 wanted' },
     ),
   ),
-  file('coverage is 94 %', 'artifacts/coverage.xml', cobertura(940), {
-    unit_tests: 'coverage: lines 94 % (940 of 1000), at least 95% wanted',
+  file('coverage is 95 %', 'artifacts/coverage.xml', cobertura(950), {
+    unit_tests: 'coverage: lines 95 % (950 of 1000), above 95% wanted',
   }),
   file('a dependency is vulnerable', 'artifacts/pip-audit.json', pipAudit(['PYSEC-2026-7']), {
     dependency_scan: '1 in total, at most 0 wanted',
@@ -314,7 +308,10 @@ const DAY_BEFORE: readonly MechExoTurn[] = [
     contacts: 'docs/CONTACTS.md contains "[Name, Phone]"',
   }),
   file('the release notes are those of before', 'CHANGELOG.md', '# v0.4.9\n', {
-    release_notes: 'CHANGELOG.md lacks "v0.5.0"',
+    release_notes: 'CHANGELOG.md does not match ',
+  }),
+  file('the release notes are those of a candidate', 'CHANGELOG.md', '# v0.5.0-rc1\n', {
+    release_notes: 'v0\\.5\\.0',
   }),
   file('the rollback plan has a gap', 'docs/ROLLBACK.md', '# Roll back\n\nTBD\n', {
     rollback_documented: 'docs/ROLLBACK.md contains "TBD"',

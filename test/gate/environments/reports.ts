@@ -97,23 +97,29 @@ export function safetyJson(scores: readonly number[] = []): string {
   });
 }
 
-/** pylint --output-format=json */
+/** pylint --output-format=json2 */
 export function pylintJson(types: readonly ('error' | 'warning' | 'convention')[] = []): string {
   const messages = types.map((type, index) => ({
     ...{ type, module: 'src.oms.book', obj: '', line: index + 1, column: 0 },
-    ...{ path: 'src/oms/book.py', symbol: 'no-member', 'message-id': 'E1101' },
+    ...{ path: 'src/oms/book.py', symbol: 'no-member', messageId: 'E1101' },
     message: "Instance of 'Book' has no 'totl' member",
   }));
-  return JSON.stringify(messages, null, 4);
+  const statistics = { messageTypeCount: {}, modulesLinted: 14, score: 9.8 };
+  return JSON.stringify({ messages, statistics }, null, 4);
 }
 
-/** mypy --output json: a line for each error, and nothing when there is none. */
-export function mypyJson(errors = 0): string {
-  const one = {
-    ...{ file: 'src/oms/book.py', line: 7, column: 9, message: 'Incompatible types' },
-    ...{ hint: null, code: 'assignment', severity: 'error' },
-  };
-  return `${JSON.stringify(one)}\n`.repeat(errors);
+/** mypy --junit-xml: one case for all that it looked at. */
+export function mypyXml(errors = 0): string {
+  const said = 'src/oms/book.py:7: error: Incompatible types  [assignment]&#10;'.repeat(errors);
+  const failure = `<failure message="mypy produced messages">${said}</failure>`;
+  const failures = errors === 0 ? 0 : 1;
+  return `<?xml version="1.0" encoding="utf-8"?>
+<testsuite errors="0" failures="${failures}" name="mypy" skips="0" tests="1" time="3.210">
+  <testcase classname="mypy" file="mypy" line="1" name="mypy-py3.11-linux" time="3.210">
+    ${errors === 0 ? '' : failure}
+  </testcase>
+</testsuite>
+`;
 }
 
 export function jsonLines(events: readonly object[]): string {

@@ -19,7 +19,7 @@ export type SiteAnswer = {
 export type Site = {
   /** `127.0.0.1:40123` */
   readonly host: string;
-  /** By `GET /path`; what is not there is 404. */
+  /** By `GET /path?query`, else by `GET /path`; what is not there is 404. */
   set(answers: Readonly<Record<string, SiteAnswer>>): void;
   stop(): Promise<void>;
 };
@@ -29,7 +29,8 @@ export async function startSite(): Promise<Site> {
   const server = createServer((request, response) => {
     request.resume();
     const path = request.url?.split('?')[0];
-    const answer = known[`${request.method} ${path}`] ?? { status: 404, body: 'Not Found' };
+    const answer = known[`${request.method} ${request.url}`] ??
+      known[`${request.method} ${path}`] ?? { status: 404, body: 'Not Found' };
     if (answer.hangs) return;
     const written = typeof answer.body === 'function' ? answer.body(request) : answer.body;
     const isText = typeof written === 'string';

@@ -9,8 +9,8 @@ import type { Change } from './world.ts';
 
 const RISK = 'rollback by hand is ready; losses are bounded by the limit';
 const CTO: Also = { criterion: 'override', role: 'cto', name: 'Ada King', note: RISK };
-const SENIOR: Also = { criterion: 'override', role: 'senior_engineer', name: 'Grace Moore' };
-const OTHER: Also = { criterion: 'override', role: 'senior_engineer', name: 'Joan Clarke' };
+const SENIOR: Also = { ...CTO, role: 'senior_engineer', name: 'Grace Moore' };
+const OTHER: Also = { ...CTO, role: 'senior_engineer', name: 'Joan Clarke' };
 const REVIEW: Also = { criterion: 'review', role: 'cto', name: 'Ada King' };
 
 /** Section 5 is not met; with the second one, neither is section 6. */
@@ -67,11 +67,14 @@ function describeDecisions(environment: () => Environment<SparkOwn>): void {
     const record = await run(TWO, [CTO, SENIOR, OTHER]);
     expect(record).toMatchObject({
       decision: 'go',
-      override: { approvals: [{}, {}, {}], risk: `${RISK} (Ada King)` },
+      override: {
+        approvals: [{}, {}, {}],
+        risk: `${RISK} (Ada King); ${RISK} (Grace Moore); ${RISK} (Joan Clarke)`,
+      },
     });
     expect(record.reasons[0]).toBe(
       'OVERRIDE by Ada King (cto), Grace Moore (senior_engineer), ' +
-        `Joan Clarke (senior_engineer); risk: ${RISK} (Ada King)`,
+        `Joan Clarke (senior_engineer); risk: ${record.override?.risk}`,
     );
   });
 
@@ -88,9 +91,9 @@ function describeDecisions(environment: () => Environment<SparkOwn>): void {
       'each a different person',
     ],
     [
-      'nobody has written what is risked',
+      'one of them has not written what is risked',
       [{ criterion: 'override', role: 'cto', name: 'Ada King' }, SENIOR, OTHER],
-      'the risk assessment is missing',
+      'Ada King has written no risk assessment',
     ],
     ['an approval is two days old', [CTO, SENIOR, { ...OTHER, hoursAgo: 48 }], 'has expired'],
   ])('stays NO-GO in an emergency when %s', async (_, also: readonly Also[], text) => {

@@ -90,6 +90,7 @@ const FILES: World['files'] = {
   [CHECKLIST]: checklist(),
   'coverage/coverage-summary.json': istanbulSummary(962),
   'pacts/web-api.json': '{"consumer":{"name":"web"},"provider":{"name":"api"}}',
+  'artifacts/junit/unit.xml': junit({ of: 'tests.unit.test_orders' }),
   'artifacts/junit/contract.xml': junit({ of: 'tests.contract.test_api' }),
   'artifacts/junit/chaos.xml': junit({ of: 'tests.chaos.test_toxiproxy' }),
   'artifacts/junit/execution.xml': junit({ of: 'tests.execution.test_orders' }),
@@ -131,6 +132,7 @@ export function features(fixed?: string) {
 const ALERTS = ['HighErrorRate', 'SlowRequests', 'PoolFull', 'StaleSocket', 'BackupFailed'];
 
 const TELEMETRY: Telemetry = {
+  hours: 25,
   series: {
     http_request_duration_seconds: {
       perSecond: 50,
@@ -141,7 +143,9 @@ const TELEMETRY: Telemetry = {
     database_connections: { value: 40 },
     database_connections_max: { value: 100 },
     websocket_staleness_seconds: { value: 2 },
-    'node_cpu_seconds_total{cpu="0",mode="idle"}': { perSecond: 0.6 },
+    // One core at 85 %, the machine at 50 %.
+    'node_cpu_seconds_total{cpu="0",mode="idle"}': { perSecond: 0.15 },
+    'node_cpu_seconds_total{cpu="1",mode="idle"}': { perSecond: 0.85 },
     node_memory_MemAvailable_bytes: { value: 8e9 },
     node_memory_MemTotal_bytes: { value: 16e9 },
     'pg_database_size_bytes{datname="spark_trading"}': { value: 1.02e9, before: 1e9 },
@@ -162,7 +166,7 @@ function worldAt({ host, postgres, own }: Places<SparkOwn>): World {
       GITHUB_TOKEN: github.token,
       GRAFANA_TOKEN: grafana.token,
       PGBOUNCER_PASSWORD: pool.password,
-      DATABASE_URL: postgres.url,
+      DATABASE_URL: gateUrl(postgres),
     },
     sites: {
       web: {
@@ -194,9 +198,22 @@ export const SPARK: Setup<SparkOwn> = {
   world: worldAt,
 };
 
+/** A role that may read the tables and what others run, and nothing else. */
+const GATE_ROLE = 'canary_gate';
+const GATE_PASSWORD = 'gate-1815';
+
+function gateUrl(postgres: PostgresServer): string {
+  const url = new URL(postgres.url);
+  url.username = GATE_ROLE;
+  url.password = GATE_PASSWORD;
+  return url.href;
+}
+
 /** What the tables and views of Spark's database hold. */
 export async function fillDatabase(postgres: PostgresServer): Promise<void> {
   await postgres.query(`
+    CREATE ROLE ${GATE_ROLE} LOGIN PASSWORD '${GATE_PASSWORD}';
+    GRANT pg_read_all_stats TO ${GATE_ROLE};
     CREATE TABLE backup_status (name text, last_backup timestamptz, last_pitr_test timestamptz);
     INSERT INTO backup_status
       VALUES ('spark_trading', now() - interval '3 hours', now() - interval '2 days');
@@ -208,10 +225,11 @@ export async function fillDatabase(postgres: PostgresServer): Promise<void> {
     CREATE TABLE old_queries
       (pid int, state text, backend_type text, query_start timestamptz);
     INSERT INTO old_queries
-      VALUES (4711, 'active', 'client backend', now() - interval '4 minutes');
+      VALUES (4711, 'active', 'client backend', now() - interval '1 minute');
     CREATE VIEW public.pg_stat_activity AS
       SELECT pid, state, backend_type, query_start FROM pg_catalog.pg_stat_activity
       UNION ALL SELECT * FROM old_queries;
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${GATE_ROLE};
     ALTER DATABASE postgres SET search_path = public, pg_catalog;`);
   await archiveBy(postgres, 'true');
 }

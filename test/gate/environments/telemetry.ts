@@ -13,8 +13,8 @@ export type Series =
   | { readonly perSecond: number }
   /** Share of the events that took at most so long, by `le`; +Inf is added. */
   | { readonly perSecond: number; readonly buckets: Readonly<Record<string, number>> }
-  /** What it was so many hours before the beginning. */
-  | ((hoursAgo: number) => number);
+  /** What it was so many hours before the beginning; null: it was not there. */
+  | ((hoursAgo: number) => number | null);
 
 export type Telemetry = {
   /** How far the database reaches back. Default a third of an hour. */
@@ -110,11 +110,12 @@ function samplesAt({ series = {} }: Telemetry, startMs: number, atMs: number): r
     const pairs = [...written.matchAll(/(\w+)="([^"]*)"/g)];
     const labels = Object.fromEntries(pairs.map(([, name = '', text = '']) => [name, text]));
     if (typeof one === 'function') {
-      return [{ metric, labels, value: one((startMs - atMs) / HOUR_MS) }];
+      const value = one((startMs - atMs) / HOUR_MS);
+      return value === null ? [] : [{ metric, labels, value }];
     }
     if ('value' in one) {
       const { value, before = value } = one;
-      const left = Math.max(0, startMs - atMs) / HISTORY_MS;
+      const left = Math.min(1, Math.max(0, startMs - atMs) / HISTORY_MS);
       return [{ metric, labels, value: value + (before - value) * left }];
     }
     const value = whole(one.perSecond * seconds, one.perSecond);
@@ -151,8 +152,9 @@ function historyOf(telemetry: Telemetry, startMs: number, { host }: Site): Serie
   const known = new Map<string, Sample>();
   const { hours } = telemetry;
   const spanMs = hours === undefined ? HISTORY_MS : hours * HOUR_MS;
-  const stepMs = hours === undefined ? STEP_MS : LONG_STEP_MS;
-  const steps = Array.from({ length: Math.floor(spanMs / stepMs) }, (_, at) => at * stepMs);
+  const long = stepsOf(spanMs, LONG_STEP_MS).filter((after) => after < spanMs - HISTORY_MS);
+  const short = stepsOf(HISTORY_MS, STEP_MS).map((after) => after + spanMs - HISTORY_MS);
+  const steps = [...long, ...short];
   // The last one is fresh: the first scrape may take a moment.
   for (const atMs of [...steps.map((after) => startMs - spanMs + after), startMs - 1]) {
     for (const sample of samplesAt(telemetry, startMs, atMs)) {
@@ -166,6 +168,10 @@ function historyOf(telemetry: Telemetry, startMs: number, { host }: Site): Serie
   return [...known].map(([key, { metric, labels }]) => {
     return { metric, labels: { ...target, ...labels }, points: points.get(key) ?? [] };
   });
+}
+
+function stepsOf(spanMs: number, stepMs: number): readonly number[] {
+  return Array.from({ length: Math.floor(spanMs / stepMs) }, (_, at) => at * stepMs);
 }
 
 async function untilEvaluated(url: string, count: number): Promise<void> {

@@ -8,7 +8,7 @@ import { NAME_KEY, NAME_MAX } from './dialog.js';
 import { h } from './dom.js';
 import { askWords } from './form-dialog.js';
 import { foreign } from './gate-dom.js';
-import { roleText, saysAgain } from './gate-words.js';
+import { openOf, roleText, saysAgain } from './gate-words.js';
 
 const NOTE_MAX = 2_000;
 const ROLE_MAX = 100;
@@ -18,7 +18,8 @@ const LATER = 'It counts when the gate is run again: this decision stays as it i
 
 /**
  * @param {Deps} deps
- * @param {{ criterion: string, role: string, name: string, note: string, withdrawn?: true }} given
+ * @param {{ criterion: string, role: string, name: string, note: string, withdrawn?: true,
+ *   statement?: string, covers?: readonly string[] }} given
  * @returns {Promise<Answer<unknown>>}
  */
 async function post({ api, record }, { note, ...given }) {
@@ -81,7 +82,7 @@ export function askSign({ key, criterion, role, title, statement }, deps) {
       confirm: `Sign as ${as}`,
       tone: 'main',
     },
-    ({ name = '', note = '' }) => post(deps, { criterion, role, name, note }),
+    ({ name = '', note = '' }) => post(deps, { criterion, role, name, note, statement }),
     () => deps.onDone(`Signed as ${as}.`),
   );
 }
@@ -145,15 +146,17 @@ export function askApprove({ id, roles }, deps) {
         h('span', {}, 'For ', whatFor(deps.record), isOverride && ', although it is not GO.'),
         isOverride
           ? 'It counts with all approvals that the gate wants, each of another person, when the gate is run again.'
-          : LATER,
-      ],
+          : foreign(`It covers what is open now: ${openOf(deps.record).join(', ')}.`),
+        !isOverride && LATER,
+      ].filter((line) => line !== false),
       fields: [role, nameField(deps.me), note],
       confirm: isOverride ? 'Approve the override' : 'Approve',
       tone: isOverride ? 'danger' : 'main',
     },
     (given) => {
       const { role: own = '', name = '', note: text = '' } = given;
-      return post(deps, { criterion: id, role: own, name, note: text });
+      const covers = isOverride ? {} : { covers: openOf(deps.record) };
+      return post(deps, { criterion: id, role: own, name, note: text, ...covers });
     },
     () => deps.onDone(isOverride ? 'Override approved.' : 'Review approved.'),
   );

@@ -38,7 +38,7 @@ export type CriterionView = Omit<CoreCriterion, 'exemption' | 'checks' | 'signOf
 export type DecisionRow = Pick<
   CoreRecord,
   'id' | 'gate' | 'title' | 'decision' | 'deploy' | 'startedAt' | 'endedAt' | 'reasons'
->;
+> & { readonly isNewest: boolean };
 
 export type RecordView = Omit<
   CoreRecord,

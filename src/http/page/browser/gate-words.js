@@ -138,17 +138,14 @@ export function reasonsOf({ reasons, criteria }) {
   });
 }
 
+const UNSEEN = /[\s\p{P}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
 /**
  * Names are compared as src/core/signature.ts does.
  * @param {string} name
  */
 function personOf(name) {
-  return name
-    .normalize('NFKC')
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (one) => (/\s/.test(one) ? ' ' : ''))
-    .trim()
-    .replaceAll(/\s+/g, ' ')
-    .toLowerCase();
+  return name.normalize('NFKC').replaceAll(UNSEEN, '').toLowerCase();
 }
 
 /**
@@ -272,6 +269,13 @@ export function sinceText(record) {
   return parts.length === 0 ? null : `Since this decision: ${parts.join(', ')}`;
 }
 
+/** Ids of the lines that an approval is about. @param {RecordView} record */
+export function openOf({ criteria }) {
+  return criteria
+    .filter((one) => one.level === 'green' && one.outcome !== 'pass' && one.exemption === null)
+    .map(({ id }) => id);
+}
+
 /** @typedef {{ id: 'review' | 'override', roles: readonly string[], wanted: string | null, refused: string | null }} Approval */
 
 /**
@@ -342,15 +346,18 @@ export function verifyCommand({ gate, startedAt, evidenceSha256 }) {
 }
 
 /**
- * The newest of each gate, service, environment and version; then, of these, what is the newest
- * version, and what was before it.
+ * The newest of each gate, service, environment and version, as canaryd says it (else the one that
+ * came last); then, of these, what is the newest version, and what was before it.
  * @template {DecisionRow} T
  * @param {readonly T[]} rows newest first
  * @returns {{ now: T[], before: T[] }}
  */
 export function newestOf(rows) {
   const placeOf = (/** @type {T} */ { gate, deploy }) => [gate, deploy.service, deploy.environment];
-  const versions = firstOf(rows, (row) => [...placeOf(row), row.deploy.version]);
+  // Each version stands where its newest decision does, not where one arrived late.
+  const byNewest = rows.toSorted((a, b) => Number(b.isNewest) - Number(a.isNewest));
+  const found = firstOf(byNewest, (row) => [...placeOf(row), row.deploy.version]);
+  const versions = rows.filter((row) => found.includes(row));
   const now = firstOf(versions, placeOf);
   return { now, before: versions.filter((row) => !now.includes(row)) };
 }

@@ -86,10 +86,10 @@ export class GatePage {
    * @returns {Promise<DecisionRow | null>}
    */
   async #findNewer({ id, gate, deploy: { service, environment, version } }) {
-    const query = new URLSearchParams({ gate, service, environment, version, limit: '1' });
+    const query = new URLSearchParams({ gate, service, environment, version, limit: '20' });
     const path = `/v1/gate-records?${query}`;
     const found = await /** @type {Promise<Answer<Records>>} */ (this.#api.get(path));
-    const newest = found.ok ? found.value.gateRecords[0] : undefined;
+    const newest = found.ok ? found.value.gateRecords.find((one) => one.isNewest) : undefined;
     return newest === undefined || newest.id === id ? null : newest;
   }
 

@@ -58,7 +58,9 @@ export function lineOf(event, known) {
       const who = by === null ? '' : ` by ${by}`;
       const late = event.lateMs > 60_000 ? `, ${span(event.lateMs)} after the deploy` : '';
       const mode = event.mode === 'observe' ? '; it only observes' : '';
-      const text = `${version} deployed${who}${late}${mode}`;
+      const { neededNoGo } = event;
+      const back = neededNoGo === undefined ? '' : `; a rollback, without a GO: ${neededNoGo}`;
+      const text = `${version} deployed${who}${late}${mode}${back}`;
       if (event.withoutGo === undefined) return calm('Watch started', text);
       const found = `${text}; found ${event.withoutGo}`;
       return { tone: 'bad', title: 'Watch started WITHOUT a GO', text: found };
