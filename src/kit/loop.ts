@@ -8,12 +8,7 @@ export type Loop = {
   stop(): Promise<void>;
 };
 
-/**
- * Runs `work` now, then every `everyMs` (or after the time that `work` returns), counted from the
- * planned start so that it does not drift; a run that overruns skips, it does not pile up.
- * The period is correctness; a poke only saves latency. Errors go to `onError`; the loop goes on.
- */
-export function startLoop(options: {
+export type LoopOptions = {
   readonly clock: Clock;
   readonly everyMs: number;
   /**
@@ -23,7 +18,14 @@ export function startLoop(options: {
   readonly offsetMs?: number;
   readonly work: (signal: AbortSignal) => Promise<number | undefined>;
   readonly onError: (error: unknown) => void;
-}): Loop {
+};
+
+/**
+ * Runs `work` now, then every `everyMs` (or after the time that `work` returns), counted from the
+ * planned start so that it does not drift; a run that overruns skips, it does not pile up.
+ * The period is correctness; a poke only saves latency. Errors go to `onError`; the loop goes on.
+ */
+export function startLoop(options: LoopOptions): Loop {
   const { clock, everyMs, offsetMs, work, onError } = options;
   const stopping = new AbortController();
   let wake: (() => void) | null = null;
