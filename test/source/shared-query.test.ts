@@ -4,6 +4,7 @@ import type { Matcher } from '../../src/core/policy.ts';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
 import { SHARED_MAX, sharedOn } from '../../src/source/shared-query.ts';
 import { T0 } from '../support/build.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 type Need = Parameters<ReturnType<typeof sharedOn>>[0];
 
@@ -40,7 +41,7 @@ async function asked(needs: readonly Need[], answer: (promql: string) => QueryAn
     questions.push(promql);
     return answer(promql);
   };
-  const ask = sharedOn(query);
+  const ask = sharedOn(query, new VirtualClock());
   const { signal } = new AbortController();
   const answers = await Promise.all(needs.map((one) => ask(one, signal)));
   return { questions, answers };
@@ -119,18 +120,6 @@ describe('a shared question', () => {
     expect(answers.map(({ kind }) => kind)).toEqual(['answered', 'failed']);
   });
 
-  it('that nobody answers is asked once: the server is dead for all of them', async () => {
-    const dead: QueryAnswer = {
-      kind: 'failed',
-      reason: 'unreachable',
-      detail: 'connection refused',
-      fault: 'server',
-    };
-    const { questions, answers } = await asked([need(of('a')), need(of('b'))], () => dead);
-    expect(questions).toHaveLength(1);
-    expect(answers).toEqual([dead, dead]);
-  });
-
   it('goes on while one of its watches still waits, holds up none that has ended, and ends with the last', async () => {
     const signals: AbortSignal[] = [];
     const query: Query = async (_promql, _atMs, signal) => {
@@ -138,7 +127,7 @@ describe('a shared question', () => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       return ALL;
     };
-    const ask = sharedOn(query);
+    const ask = sharedOn(query, new VirtualClock());
     const [first, second] = [new AbortController(), new AbortController()];
     const both = [ask(need(of('a')), first.signal), ask(need(of('b')), second.signal)];
     await new Promise((resolve) => setImmediate(resolve));
