@@ -102,4 +102,39 @@ describe('writes of one turn', () => {
     );
     expect(revisions).toEqual(ended.map(({ status }) => (status === 'fulfilled' ? 2 : 1)));
   });
+
+  it('of which one cannot be undone are undone together: no half of it is kept', async () => {
+    const opened = await withWatches();
+    const exec = DatabaseSync.prototype.exec;
+    const broken = vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (
+      this: DatabaseSync,
+      sql,
+    ) {
+      if (sql.startsWith('ROLLBACK TO')) throw new Error('disk I/O error');
+      exec.call(this, sql);
+    });
+    onTestFinished(() => broken.mockRestore());
+    const half = opened.append([tick('w_1'), tick('w_2', { expectedRevision: 7 })]);
+    const all = await Promise.allSettled([half, opened.append([tick('w_3')])]);
+    broken.mockRestore();
+    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const tracks = await Promise.all(IDS.map(async (id) => (await opened.watch(id))?.track));
+    expect(tracks).toEqual([null, null, null]);
+    expect(await opened.append([tick('w_1')])).toBe('appended');
+  });
+
+  it('let others in between when they are many', async () => {
+    const opened = await withWatches();
+    const exec = vi.spyOn(DatabaseSync.prototype, 'exec');
+    const commits = () => exec.mock.calls.flat().filter((sql) => sql === 'COMMIT').length;
+    const writing = Array.from({ length: 450 }, () => opened.startAttempts([], T0, 'r_1'));
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const seen = [];
+    for (let turns = 0; turns < 4; turns += 1) {
+      await turn();
+      seen.push(commits());
+    }
+    await Promise.all(writing);
+    expect(seen).toEqual([1, 2, 3, 3]);
+  });
 });
