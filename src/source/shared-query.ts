@@ -31,6 +31,8 @@ export function aloneOn(query: Query): RawQuery {
 export const SHARED_MAX = 50;
 /** A watch that has to catch up on minutes shares with others that have to, not with all. */
 const WINDOW_STEP_MS = 60_000;
+/** Watches times minutes: the answer is read in one go, and nothing else happens meanwhile. */
+const WATCH_MINUTES_MAX = 5 * SHARED_MAX;
 /** Query times this close together are of one moment. */
 const MOMENT_MS = 1_000;
 
@@ -112,7 +114,8 @@ class SharedQuery {
   #mostOf([first]: readonly Waiting[]): number {
     if (first === undefined) return SHARED_MAX;
     const known = [this.#limits.mostOf(ownKeyOf(first)), this.#limits.mostOf(shapeOf(first))];
-    return Math.min(...known.map((most) => most ?? SHARED_MAX));
+    const readable = Math.max(1, Math.floor(WATCH_MINUTES_MAX / minutesOf(first)));
+    return Math.min(readable, ...known.map((most) => most ?? SHARED_MAX));
   }
 
   async #together(group: readonly Waiting[]): Promise<void> {
@@ -167,8 +170,11 @@ class SharedQuery {
 /** What has to be the same: metrics, labels, anything but the values of `=`, length; and the moment. */
 function shapeOf({ need, names, matchers }: Waiting): string {
   const shape = matchers.map((one) => [one.label, one.op, one.op === '=' ? null : one.value]);
-  const length = Math.ceil((need.atMs - need.fromMs) / WINDOW_STEP_MS);
-  return JSON.stringify([names, shape, length]);
+  return JSON.stringify([names, shape, minutesOf({ need })]);
+}
+
+function minutesOf({ need }: Pick<Waiting, 'need'>): number {
+  return Math.max(1, Math.ceil((need.atMs - need.fromMs) / WINDOW_STEP_MS));
 }
 
 function ownKeyOf({ names, matchers }: Waiting): string {

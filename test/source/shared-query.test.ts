@@ -106,6 +106,19 @@ describe('a shared question', () => {
     expect(questions).toHaveLength(2);
   });
 
+  it.each([
+    [35_000, 1],
+    [300_000, 1],
+    [3_600_000, 5],
+    [36_000_000, 20],
+  ])('looks back %s ms for so many watches that its answer is read soon', async (lookMs, count) => {
+    const many = Array.from({ length: 20 }, (_, index) =>
+      need(of(`e${index}`), { fromMs: T0 - lookMs }),
+    );
+    const { questions } = await asked(many);
+    expect(questions).toHaveLength(count);
+  });
+
   it('that is too much for the server is asked again for each watch alone', async () => {
     const tooLarge: QueryAnswer = {
       kind: 'failed',
