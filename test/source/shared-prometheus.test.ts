@@ -1,5 +1,5 @@
 // A shared question to a real Prometheus brings each watch what its own question would have brought.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Matcher } from '../../src/core/policy.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createQuery, type QueryAnswer } from '../../src/source/prometheus-api.ts';
@@ -119,4 +119,22 @@ describe.skipIf(!hasPrometheus())('a shared question to Prometheus', () => {
     expect(together).toEqual(alone);
     expect(questions).toBe(1);
   });
+
+  it('that reads more samples than the server allows is asked again, and blinds nobody', async () => {
+    const flags = ['--query.max-samples=60'];
+    const small = await startPrometheus({ history: SERIES, flags });
+    onTestFinished(() => small.stop());
+    const asked: QueryAnswer['kind'][] = [];
+    const query = createQuery({ url: small.url, timeoutMs: 5_000, clock: systemClock });
+    const shared = sharedOn(async (...question) => {
+      const answer = await query(...question);
+      asked.push(answer.kind);
+      return answer;
+    }, systemClock);
+    const { signal } = new AbortController();
+    const needs = VALUES.slice(1, 5).map((value) => need([eq('environment', value)]));
+    const answers = await Promise.all(needs.map((one) => shared(one, signal)));
+    expect(answers.map(({ kind }) => kind)).toEqual(needs.map(() => 'answered'));
+    expect(asked).toEqual(['failed', 'answered', 'answered', 'answered', 'answered']);
+  }, 60_000);
 });
