@@ -161,9 +161,9 @@ class SharedQuery {
   #learn(group: readonly Waiting[], found: readonly Found[]): void {
     const spoilers = found.filter(({ one, isAnswered }) => !isAnswered && !one.signal.aborted);
     for (const { one } of spoilers) this.#limits.limit(ownKeyOf(one), 1);
-    if (spoilers.length > 0) return;
-    const shapes = new Set(group.map(shapeOf));
-    for (const shape of shapes) this.#limits.limit(shape, Math.floor(group.length / 2));
+    const [first] = group;
+    if (spoilers.length > 0 || first === undefined) return;
+    this.#limits.limit(shapeOf(first), Math.floor(group.length / 2));
   }
 }
 

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Append } from '../../src/journal/journal.ts';
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { aTick, aTrack, T0 } from '../support/build.ts';
+import { aMessageDelivery, aTick, aTrack, T0 } from '../support/build.ts';
 import { create } from './contract.ts';
 
 function journal(bytesMax?: number) {
@@ -75,6 +75,28 @@ describe('writes of one turn', () => {
     const opened = await withWatches();
     const all = await Promise.all([opened.append([tick('w_1')]), opened.append([tick('w_1')])]);
     expect(all).toEqual(['appended', 'conflict']);
+  });
+
+  it('of which two start under one key: the second one is refused', async () => {
+    const opened = journal();
+    const start = (id: string) => {
+      const made = create(id);
+      const watch = made.create;
+      return { ...made, ...(watch && { create: { ...watch, idempotencyKey: 'k' } }) };
+    };
+    const all = await Promise.all(IDS.map((id) => opened.append([start(id)])));
+    expect(all).toEqual(['appended', 'conflict', 'conflict']);
+    expect(await opened.activeIds(10)).toEqual(['w_1']);
+  });
+
+  it('of which two begin one attempt: it is begun once', async () => {
+    const opened = await withWatches();
+    await opened.append([tick('w_1', { deliveries: [aMessageDelivery('d_1', 'w_1')] })]);
+    const all = await Promise.all(
+      ['r_1', 'r_2'].map((holder) => opened.startAttempt('d_1', 1, T0, holder)),
+    );
+    expect(all).toEqual([true, false]);
+    expect(await opened.delivery('d_1')).toMatchObject({ attempts: 1, holder: 'r_1' });
   });
 
   it('are written before the journal closes', async () => {
