@@ -57,6 +57,8 @@ type Failure = Extract<QueryAnswer, { kind: 'failed' }>;
 
 /** After a shared question has failed: so many ask alone whether the server answers anybody. */
 const PROBES = 2;
+/** Of the watches of a question: when more than these had no answer in time, they are not to blame. */
+const SPOILERS_PART = 0.25;
 
 /** Needs of one turn of the event loop that fit together as one question. */
 export function sharedOn(query: Query, clock: Clock): RawQuery {
@@ -141,7 +143,7 @@ class SharedQuery {
       return;
     }
     found.push(...(await Promise.all(others.map((one) => this.#askedAlone(one)))));
-    this.#learn(group, found);
+    this.#learn(group, found, mayBeDown);
   }
 
   /** Another one begins at each failure: those that ask first may be the ones that spoil it. */
@@ -158,12 +160,16 @@ class SharedQuery {
   }
 
   /** Not the same twice at each tick: a question that failed, and all of its watches alone. */
-  #learn(group: readonly Waiting[], found: readonly Found[]): void {
-    const spoilers = found.filter(({ one, isAnswered }) => !isAnswered && !one.signal.aborted);
-    for (const { one } of spoilers) this.#limits.limit(ownKeyOf(one), 1);
+  #learn(group: readonly Waiting[], found: readonly Found[], mayBeDown: boolean): void {
     const [first] = group;
-    if (spoilers.length > 0 || first === undefined) return;
-    this.#limits.limit(shapeOf(first), Math.floor(group.length / 2));
+    const spoilers = found.filter(({ one, isAnswered }) => !isAnswered && !one.signal.aborted);
+    // A server that can hardly keep up fails many: to ask for each of them would be still more.
+    const areFew = !mayBeDown || spoilers.length <= SPOILERS_PART * group.length;
+    if (spoilers.length > 0 && areFew) {
+      for (const { one } of spoilers) this.#limits.limit(ownKeyOf(one), 1);
+    } else if (first !== undefined) {
+      this.#limits.limit(shapeOf(first), Math.floor(group.length / 2));
+    }
   }
 }
 

@@ -113,6 +113,17 @@ describe('a shared question that fails', () => {
     ]);
   });
 
+  it('at a server that answers only some in time makes groups smaller, and sends nobody off alone', async () => {
+    let turn = 0;
+    const { tick } = served((all) => {
+      turn += 1;
+      return all.length > 12 || turn % 2 === 0 ? failed('slow') : EMPTY;
+    });
+    const names = named(24);
+    await tick(names);
+    expect((await tick(names)).sizes.slice(0, 2)).toEqual([12, 12]);
+  });
+
   it('because of two watches that happen to ask first blinds the others for one tick only', async () => {
     const bad = ['e0e', 'e1e'];
     const { tick } = served((all) =>
