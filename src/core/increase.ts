@@ -48,6 +48,8 @@ export function stepsOf(series: readonly Series[], set: SeriesSet, view: StepsVi
     steps.set(
       one,
       stepsOfOne(own, view.deployedAtMs, restartsMs, (firstMs) => {
+        // A base before the time of interest adds nothing, whatever it shows.
+        if (firstMs < view.fromMs) return false;
         witness ??= witnessOf(set, view.atMs);
         return wasAbsentBefore(one, firstMs, set, witness);
       }),
