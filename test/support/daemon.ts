@@ -80,8 +80,8 @@ export async function startCanaryd(setup: Setup): Promise<Canaryd> {
   const life = { child: null as ChildProcess | null, url: '', log: '' };
 
   async function start(): Promise<void> {
-    const args = [...(process.env['XARGS'] ?? '').split(' ').filter(Boolean), MAIN, 'serve', '--config', join(folder, 'canaryd.yaml')];
-    const env = { ...(process.env['XENV'] ? { [process.env['XENV'].split('=')[0]!]: process.env['XENV'].split('=')[1]! } : {}), PATH: process.env['PATH'] ?? '', ...setup.env };
+    const args = [MAIN, 'serve', '--config', join(folder, 'canaryd.yaml')];
+    const env = { PATH: process.env['PATH'] ?? '', ...setup.env };
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     life.child = child;
     child.stderr.on('data', (chunk: Buffer) => {
