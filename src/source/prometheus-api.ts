@@ -1,7 +1,8 @@
 // One question to a Prometheus-compatible API: `POST /api/v1/query` at an explicit time (or
 // `query_range`), and every shape of answer as a value with a reason. Never throws; a detail never holds a URL, a header or a
 // foreign text other than Prometheus's own error message.
-import { Agent } from 'node:https';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent, type AgentOptions } from 'node:https';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, type HttpFailure, send } from '../kit/http.ts';
 import { headerSecrets, redact } from '../kit/redact.ts';
@@ -62,6 +63,16 @@ export type Query = (promql: string, atMs: number, signal: AbortSignal) => Promi
 /** A day of a few hundred series at one point per 15 s is near 30 MB. */
 const ANSWER_BYTES_MAX = 64_000_000;
 const DETAIL_CHARACTERS_MAX = 300;
+/**
+ * Requests under way to one source; more wait their turn, within their own time limit. Prometheus
+ * answers 20 at a time unless told otherwise, and others ask it, too.
+ */
+export const REQUESTS_AT_ONCE_MAX = 16;
+/**
+ * So long a connection is kept for the next tick: longer than usual intervals, and shorter than the
+ * minute after which gateways close it.
+ */
+export const SOCKET_IDLE_MS = 45_000;
 /** More do not fit into a detail. */
 const WARNINGS_MAX = 10;
 
@@ -98,7 +109,7 @@ export type Ask = (question: Question, signal: AbortSignal) => Promise<Asked>;
 /** For those who count what they ask for; the daemon's sources only need `createQuery`. */
 export function createAsk(options: PrometheusOptions): Ask {
   const api = `${options.url.replace(/\/+$/, '')}/api/v1`;
-  const httpsAgent = options.tls ? tlsAgent(options.tls) : undefined;
+  const agents = agentsOf(options);
   const { clock, onRequest, timeoutMs } = options;
 
   return async (question, signal) => {
@@ -116,7 +127,7 @@ export function createAsk(options: PrometheusOptions): Ask {
             body: formOf(question, timeoutMs),
             timeoutMs,
             responseBytesMax: ANSWER_BYTES_MAX,
-            ...(httpsAgent === undefined ? {} : { httpsAgent }),
+            ...agents,
             signal,
           });
     const read = response === null ? UNREAD_SECRET : readOf(response, secrets);
@@ -210,9 +221,23 @@ function read(secret: Secret): string {
   return (typeof secret === 'string' ? secret : secret()).trim();
 }
 
-export function tlsAgent({ ca, cert, key, insecureSkipVerify }: TlsOptions): Agent {
+/** The connections of one source: bounded in number, and kept from tick to tick. */
+function agentsOf({ tls }: PrometheusOptions) {
+  const bounds = {
+    keepAlive: true,
+    maxSockets: REQUESTS_AT_ONCE_MAX,
+    timeout: SOCKET_IDLE_MS,
+  };
+  return { httpAgent: new HttpAgent(bounds), httpsAgent: tlsAgent(tls ?? {}, bounds) };
+}
+
+export function tlsAgent(
+  { ca, cert, key, insecureSkipVerify }: TlsOptions,
+  bounds: AgentOptions = {},
+): Agent {
   return new Agent({
     keepAlive: true,
+    ...bounds,
     ...(ca ? { ca } : {}),
     ...(cert ? { cert } : {}),
     ...(key ? { key } : {}),
