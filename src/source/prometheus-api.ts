@@ -117,19 +117,25 @@ export function createAsk(options: PrometheusOptions): Ask {
     const credentials = credentialsOf(options);
     const headers = credentials && headersOf(options, credentials);
     const secrets = credentials === null ? [] : secretsOf(options, credentials);
-    const response =
-      headers === null
-        ? null
-        : await send({
-            method: 'POST',
-            url: `${api}/${'atMs' in question ? 'query' : 'query_range'}`,
-            headers,
-            body: formOf(question, timeoutMs),
-            timeoutMs,
-            responseBytesMax: ANSWER_BYTES_MAX,
-            ...agents,
-            signal,
-          });
+    const ask = (headers: Readonly<Record<string, string>>, withinMs: number) =>
+      send({
+        method: 'POST',
+        url: `${api}/${'atMs' in question ? 'query' : 'query_range'}`,
+        headers,
+        body: formOf(question, withinMs),
+        timeoutMs: withinMs,
+        responseBytesMax: ANSWER_BYTES_MAX,
+        ...agents,
+        signal,
+      });
+    let response = headers && (await ask(headers, timeoutMs));
+    const restMs = timeoutMs - (clock.monotonic() - startedMs);
+    if (headers !== null && restMs > 0 && isReset(response)) {
+      // A kept connection may be closed just as it is used again: only a fresh one tells whether
+      // the server is there.
+      closeIdle(agents);
+      response = await ask(headers, restMs);
+    }
     const read = response === null ? UNREAD_SECRET : readOf(response, secrets);
     const seconds = (clock.monotonic() - startedMs) / 1_000;
     const outcome = read.answer.kind === 'answered' ? 'ok' : read.answer.reason;
@@ -229,6 +235,16 @@ function agentsOf({ tls }: PrometheusOptions) {
     timeout: SOCKET_IDLE_MS,
   };
   return { httpAgent: new HttpAgent(bounds), httpsAgent: tlsAgent(tls ?? {}, bounds) };
+}
+
+function isReset(response: HttpAnswer | HttpFailure | null): boolean {
+  return response?.kind === 'failed' && /^(?:ECONNRESET|EPIPE)$/.test(response.detail);
+}
+
+function closeIdle({ httpAgent, httpsAgent }: ReturnType<typeof agentsOf>): void {
+  for (const { freeSockets } of [httpAgent, httpsAgent]) {
+    for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
+  }
 }
 
 export function tlsAgent(

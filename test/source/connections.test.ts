@@ -24,12 +24,15 @@ const SEVEN = { status: 'success', data: { resultType: 'scalar', result: [1, '7'
 async function serve() {
   const seen = { connections: 0, requests: 0, underWayMax: 0 };
   const held = new Set<ServerResponse>();
+  const open = new Set<object>();
+  const closing = new Set<object>();
   let underWay = 0;
   let holds = false;
   const answer = (response: ServerResponse) => response.end(JSON.stringify(SEVEN));
   const server = createServer((request, response) => {
     if (request.method === 'GET') return void response.end();
     seen.requests += 1;
+    if (closing.has(request.socket)) return void request.socket.destroy();
     underWay += 1;
     seen.underWayMax = Math.max(seen.underWayMax, underWay);
     response.once('close', () => {
@@ -41,8 +44,10 @@ async function serve() {
       else answer(response);
     });
   });
-  server.on('connection', () => {
+  server.on('connection', (socket) => {
     seen.connections += 1;
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
   });
   // Like Prometheus it is not the one who closes.
   server.keepAliveTimeout = 0;
@@ -62,6 +67,10 @@ async function serve() {
     release: () => {
       holds = false;
       for (const response of held) answer(response);
+    },
+    /** Every connection there is ends as soon as it is used again. */
+    closeKept: () => {
+      for (const socket of open) closing.add(socket);
     },
     /** Everything that was sent before has come: this connection is the last in the line. */
     async caughtUp() {
@@ -95,8 +104,8 @@ function watchesOn(url: string, timeoutMs = 20_000) {
       signal,
     });
   /** All of them, as in one tick: how many got a value. */
-  return async () => {
-    const all = await Promise.all(Array.from({ length: WATCHES }, (_, index) => read(index)));
+  return async (count = WATCHES) => {
+    const all = await Promise.all(Array.from({ length: count }, (_, index) => read(index)));
     return all.filter(({ x }) => x?.kind === 'value').length;
   };
 }
@@ -134,6 +143,19 @@ describe('requests to one Prometheus', () => {
     release();
     expect(await tick()).toBe(WATCHES);
   });
+
+  it.each([1, WATCHES])(
+    'on connections that are closed just as they are used again go out anew: %i of them',
+    async (count) => {
+      const { url, seen, closeKept } = await serve();
+      const tick = watchesOn(url);
+      expect(await tick()).toBe(WATCHES);
+      const { connections } = seen;
+      closeKept();
+      expect(await tick(count)).toBe(count);
+      expect(seen.connections).toBeGreaterThan(connections);
+    },
+  );
 
   it('find the connection of the tick before, also at the longest interval that is shipped', async () => {
     const { url } = await serve();
