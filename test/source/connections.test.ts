@@ -137,7 +137,7 @@ describe('requests to one Prometheus', () => {
 
   it('that waited in vain have ended, and hold up none of those that come after', async () => {
     const { url, hold, release } = await serve();
-    const tick = watchesOn(url, 1_000);
+    const tick = watchesOn(url, 2_000);
     hold();
     expect(await tick()).toBe(0);
     release();
