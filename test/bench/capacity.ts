@@ -2,16 +2,19 @@
 // For each number: how late ticks begin, CPU and memory of canaryd, what it asks of Prometheus and
 // what that costs there, how the journal grows, how fast one breach among them reaches the receiver,
 // and how soon all are judged again after a restart. Beside it the same conditions as alert rules.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { parseDocument } from 'yaml';
-import { type Canaryd, startCanaryd } from '../support/daemon.ts';
+import { startCanaryd } from '../support/daemon.ts';
+import {
+  deployName,
+  manyDeploysPolicy,
+  metricsOf,
+  startManyDeploys,
+  startWatches,
+  sumOf,
+} from '../support/many-deploys.ts';
 import { startPrometheus } from '../support/prometheus.ts';
 import { startArrivals } from './arrivals.ts';
 import { cpuSeconds, residentMegabytes, table } from './figures.ts';
@@ -28,7 +31,6 @@ const MEASURE_MS = Number(flags.seconds) * 1_000;
 /** Ranges of a minute hold enough orders then, and the time before the deploy is known. */
 const WARM_UP_MS = 20_000;
 const SETTLE_MS = 15_000;
-const STARTS_AT_ONCE = 16;
 const SCRAPE = '5s';
 const RESUMED_WITHIN_MS = 120_000;
 const TOLD_WITHIN_MS = 60_000;
@@ -36,59 +38,6 @@ const TOLD_WITHIN_MS = 60_000;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const note = (line: string) => void process.stderr.write(`${line}\n`);
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const AURORA = fileURLToPath(new URL('../../config/policies/aurora.yaml', import.meta.url));
-const deployName = (index: number) => `d${String(index).padStart(4, '0')}`;
-
-async function startService(deploys: number) {
-  const path = fileURLToPath(new URL('many-deploys.ts', import.meta.url));
-  const child = spawn(process.execPath, [path, String(deploys)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  const host = `127.0.0.1:${line}`;
-  return {
-    host,
-    pid: child.pid ?? 0,
-    post: async (path_: string) => {
-      const answer = await fetch(`http://${host}/${path_}`, { method: 'POST' });
-      await answer.body?.cancel();
-    },
-    async stop() {
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
-}
-
-/** Value of a metric without labels, or the sum over all of them. */
-function sumOf(text: string, metric: string, labels = ''): number {
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `))
-    .filter((line) => line.includes(labels))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-}
-
-/** The shipped policy, on this Prometheus; a deploy is an environment, so that all are watched at once. */
-function policyText(host: string, receiver: string): string {
-  const document = parseDocument(readFileSync(AURORA, 'utf8'));
-  document.deleteIn(['environment']);
-  const changes: readonly (readonly [readonly (string | number)[], unknown])[] = [
-    [['source'], 'prometheus'],
-    [['match'], { deploy: '${environment}' }],
-    [['indicators', 'health', 'http', 'url'], `http://${host}/health`],
-    [['indicators', 'running_version', 'http', 'url'], `http://${host}/version`],
-    [['on_stop', 0, 'disarm', 'webhook', 'url'], `${receiver}/disarm`],
-    [['on_stop', 1, 'rollback', 'webhook', 'url'], `${receiver}/rollback`],
-  ];
-  for (const [path, value] of changes) document.setIn(path, value);
-  return document.toString();
-}
-
-async function metricsOf(url: string): Promise<string> {
-  return (await fetch(`${url}/metrics`)).text();
-}
 
 /** Upper edge of the bucket in which so many observations lie, of what was observed in between. */
 function bucketQuantile(before: string, after: string, metric: string, q: number): string {
@@ -101,26 +50,6 @@ function bucketQuantile(before: string, after: string, metric: string, q: number
     if (count >= q * all) return edge === '+Inf' ? 'more' : `≤ ${Number(edge) * 1_000}`;
   }
   return '?';
-}
-
-async function startWatches(canaryd: Canaryd, count: number): Promise<number> {
-  const began = performance.now();
-  let next = 0;
-  const work = async () => {
-    for (let index = next; index < count; index = next) {
-      next += 1;
-      const { status, body } = await canaryd.post('/v1/watches', {
-        service: 'aurora',
-        environment: deployName(index),
-        version: '2.0.0',
-        previous_version: '1.0.0',
-        parameters: { deploy_capital: 100_000, expected_positions: 10 },
-      });
-      if (status !== 201) throw new Error(`start: ${status} ${JSON.stringify(body)}`);
-    }
-  };
-  await Promise.all(Array.from({ length: STARTS_AT_ONCE }, work));
-  return (performance.now() - began) / 1_000;
 }
 
 function journalBytes(folder: string): number {
@@ -142,13 +71,13 @@ async function untilArrived(first: () => number | undefined): Promise<number | n
 
 async function level(count: number): Promise<readonly string[]> {
   await using stack = new AsyncDisposableStack();
-  const service = await startService(count);
+  const service = await startManyDeploys(count);
   stack.defer(() => service.stop());
   const prometheus = await startPrometheus({ targets: [service.host], scrapeInterval: SCRAPE });
   stack.defer(() => prometheus.stop());
   const arrivals = await startArrivals();
   stack.defer(() => arrivals.stop());
-  const policy = policyText(service.host, arrivals.url);
+  const policy = manyDeploysPolicy(service.host, arrivals.url);
   const secret = 'whsec_YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2g=';
   const canaryd = await startCanaryd({
     config: { sources: { prometheus: { prometheus: { url: prometheus.url } } } },
