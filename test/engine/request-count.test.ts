@@ -33,7 +33,7 @@ class FakePrometheus {
   };
 
   source() {
-    const source = sourceOn(this.query, sharedOn(this.query));
+    const source = sourceOn(this.query, sharedOn(this.query, this.#clock));
     return {
       ...source,
       read: (request: Parameters<typeof source.read>[0]) =>
