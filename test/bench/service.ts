@@ -1,6 +1,7 @@
 // A service with many deploys, each of which may turn bad at a known instant. Its counters are
 // functions of time, so that what any window shows at any instant can be computed afterwards.
-import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export type FaultKind = 'ratio' | 'quantile';
@@ -117,11 +118,19 @@ export class BenchService {
   }
 }
 
-export async function serve(service: BenchService): Promise<{ host: string; server: Server }> {
+export async function serve(service: BenchService) {
   const server = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
     response.end(service.text(Date.now()));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
