@@ -75,9 +75,8 @@ type World = {
 export const LATE_SECONDS = 0.25;
 const INTERVAL_SECONDS = 5;
 const STARTS_AT_ONCE = 16;
-/** With rules: a settled load is measured longer than that of a Prometheus which only scrapes. */
-const RULES_SETTLE_MS = 10_000;
-const RULES_MEASURE_MS = 30_000;
+/** Of the warm-up: rules are measured longer than a Prometheus which only scrapes. */
+const RULES_MEASURE_SHARE = 1.5;
 /** The policy judges the fill rate a minute after the start, and a fault takes 16 s of it to be one. */
 const AGE_MS = 50_000;
 const VICTIM_EVERY_MS = 1_000;
@@ -103,8 +102,8 @@ export async function measureLevel(bench: Run, setup: LevelSetup): Promise<Level
   stack.defer(() => arrivals.stop());
   const before = await measureBeforeWatches(bench, {
     ...{ host: service.host, deploys: count, scraping: prometheus, withRules },
-    settleMs: withRules ? RULES_SETTLE_MS : warmUpMs / 2,
-    measureMs: withRules ? RULES_MEASURE_MS : warmUpMs / 2,
+    settleMs: warmUpMs / 2,
+    measureMs: withRules ? RULES_MEASURE_SHARE * warmUpMs : warmUpMs / 2,
   });
   const canaryd = await startDaemon(service, prometheus, arrivals, setup.cpuProfile);
   stack.defer(() => canaryd.dispose());

@@ -75,7 +75,9 @@ describe('the floor of the latency bench', () => {
 });
 
 describe('the report of the latency bench', () => {
-  const deploys = [1, 2, 3].map((nth) => ({ name: `d${nth}`, kind: 'ratio', atMs: 1_000 }) as const);
+  const deploys = [1, 2, 3].map(
+    (nth) => ({ name: `d${nth}`, kind: 'ratio', atMs: 1_000 }) as const,
+  );
   const times: Record<string, number> = { d1: 3_000, d2: 500 };
   const arrivals = { first: (_: string, deploy: string) => times[deploy] };
   const rules = outcomeOf(settingOf('rules_5s'), deploys, arrivals, () => 1_500);
@@ -107,7 +109,9 @@ describe('the settings of the latency bench', () => {
   it.skipIf(!hasPrometheus()).each(SCRAPES)('rules at %s are taken by promtool', (scrape) => {
     const path = join(folder, `${scrape}.yml`);
     writeFileSync(path, JSON.stringify(rulesOf(scrape, ['d01', 'd02'])));
-    const checked = spawnSync('promtool', ['check', 'rules', path], { encoding: 'utf8' });
+    const checked = spawnSync('promtool', ['check', 'rules', '--lint=none', path], {
+      encoding: 'utf8',
+    });
     expect(checked.stderr).toBe('');
     expect(checked.status).toBe(0);
   });
