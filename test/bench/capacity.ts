@@ -3,7 +3,7 @@
 // what that costs there, how the journal grows, how fast breaches among them reach the receiver, and
 // how soon all are judged again after a restart. Beside it the same conditions as alert rules.
 import { parseArgs } from 'node:util';
-import { prometheusVersion } from '../support/prometheus.ts';
+import { hasPrometheus, prometheusVersion } from '../support/prometheus.ts';
 import { type LevelFigures, measureLevel } from './capacity-level.ts';
 import { capacityReport } from './capacity-report.ts';
 import { machine, type Run, run } from './run.ts';
@@ -32,6 +32,7 @@ function numbersOf(name: 'watches' | 'rules'): readonly number[] {
 }
 
 async function capacity(bench: Run): Promise<boolean> {
+  if (!hasPrometheus()) throw new Error('needs prometheus and promtool');
   const withRules = numbersOf('rules');
   const levels: LevelFigures[] = [];
   try {
@@ -52,8 +53,10 @@ async function capacity(bench: Run): Promise<boolean> {
     }
   } finally {
     // Minutes of measuring are not lost because the last number was too much.
-    if (levels.length > 0) bench.say(`${capacityReport(levels)}\n`);
-    bench.say(machine({ prometheus: prometheusVersion() }));
+    if (levels.length > 0) {
+      bench.say(`${capacityReport(levels)}\n`);
+      bench.say(machine({ prometheus: prometheusVersion() }));
+    }
   }
   return levels.every(({ breaches }) => breaches === null || breaches.never === 0);
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Dice } from '../sim/dice.ts';
 import { type Canaryd, startCanaryd } from '../support/daemon.ts';
-import { prometheusVersion, startPrometheus } from '../support/prometheus.ts';
+import { hasPrometheus, prometheusVersion, startPrometheus } from '../support/prometheus.ts';
 import { alertmanagerVersion, startAlertmanager } from './alertmanager.ts';
 import { type Arrivals, startArrivals } from './arrivals.ts';
 import { faultsOf, KINDS, STEP_MS, shuffled } from './faults.ts';
@@ -149,6 +149,7 @@ async function untilAllArrived(
 async function latency(bench: Run): Promise<boolean> {
   const { stack, say, note } = bench;
   if (!Number.isInteger(FAULTS) || FAULTS < 1) throw new Error('--faults: wanted 1 or more');
+  if (!hasPrometheus()) throw new Error('needs prometheus and promtool');
   const dice = new Dice(Number(flags.seed));
   const startMs = Date.now();
   const deploys = faultsOf(startMs + WARM_UP_MS, FAULTS, dice);
