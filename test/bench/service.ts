@@ -46,16 +46,10 @@ function shareAt(
 export class BenchService {
   readonly startMs: number;
   readonly deploys: readonly BenchDeploy[];
-  #scrapes = 0;
 
   constructor(startMs: number, deploys: readonly BenchDeploy[]) {
     this.startMs = startMs;
     this.deploys = deploys;
-  }
-
-  /** How often it was asked. */
-  get scrapes(): number {
-    return this.#scrapes;
   }
 
   filledAt({ kind, atMs: fault }: BenchDeploy, atMs: number): number {
@@ -90,7 +84,6 @@ export class BenchService {
   }
 
   text(atMs: number): string {
-    this.#scrapes += 1;
     const lines = (metric: string, type: string, line: (deploy: BenchDeploy) => string) => [
       `# TYPE ${metric} ${type}`,
       ...this.deploys.map(line),
