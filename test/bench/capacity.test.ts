@@ -111,7 +111,8 @@ describe('the victims of the capacity bench', () => {
   });
 
   it.each([100, 1_000, 3_000])('stand differently to the ticks among %i', (count) => {
-    // One fault a second, 20 slots of a quarter: how long the next tick is away.
+    // One fault a second, 20 slots of a quarter: which they have, and how long the next tick is away.
+    expect(new Set(victimsOf(count, 5).map((index) => index % 20)).size).toBe(5);
     const waits = victimsOf(count, 5).map((index, nth) => ((index % 20) - 4 * nth + 20) % 20);
     expect(waits.toSorted((a, b) => a - b)).toEqual([0, 4, 8, 12, 16]);
   });
