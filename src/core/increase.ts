@@ -3,7 +3,7 @@
 // a range may be split anywhere and the parts add up to the whole.
 // May not look at points after the query time, nor count what happened before the deploy.
 import { Kin } from './kin.ts';
-import type { Point, Series, SeriesSet } from './series.ts';
+import type { Point, Points, Series, SeriesSet } from './series.ts';
 
 /** What one point added. */
 export type Step = {
@@ -27,6 +27,8 @@ export type StepsView = {
 
 /** So many earlier points of another target prove that the source was looking. */
 const WITNESS_POINTS = 3;
+/** The distances of so many last points say how often a series is sampled. */
+const SPACING_GAPS = 9;
 /** A series that is sampled every x may be missing this many x at the edge of the coverage. */
 const EDGE_SPACINGS = 1.5;
 
@@ -46,6 +48,8 @@ export function stepsOf(series: readonly Series[], set: SeriesSet, view: StepsVi
     steps.set(
       one,
       stepsOfOne(own, view.deployedAtMs, restartsMs, (firstMs) => {
+        // A base before the time of interest adds nothing, whatever it shows.
+        if (firstMs < view.fromMs) return false;
         witness ??= witnessOf(set, view.atMs);
         return wasAbsentBefore(one, firstMs, set, witness);
       }),
@@ -76,16 +80,27 @@ export function unprovenBirths(
 ): readonly Point[] {
   const witness = witnessOf(set, atMs);
   return series.flatMap((one) => {
-    const first = one.points.find(([, value]) => Number.isFinite(value));
+    const first = firstFinite(one.points);
     const isBirth = first !== undefined && first[0] > fromMs && first[0] <= atMs && first[1] > 0;
     return isBirth && !wasAbsentBefore(one, first[0], set, witness) ? [first] : [];
   });
 }
 
-/** Median distance of the last points; null with fewer than two. */
-export function spacingMs(points: readonly Point[]): number | null {
-  const last = points.slice(-10);
-  const gaps = last.slice(1).map(([atMs], index) => atMs - (last[index]?.[0] ?? atMs));
+function firstFinite(points: Points): Point | undefined {
+  for (const point of points) if (Number.isFinite(point[1])) return point;
+  return undefined;
+}
+
+/** Median distance of the last points until then; null with fewer than two. */
+export function spacingMs(points: Points, untilMs = Number.POSITIVE_INFINITY): number | null {
+  const gaps: number[] = [];
+  let laterMs: number | null = null;
+  for (let index = points.length - 1; index >= 0 && gaps.length < SPACING_GAPS; index -= 1) {
+    const [atMs = 0] = points.at(index) ?? [];
+    if (atMs > untilMs) continue;
+    if (laterMs !== null) gaps.push(laterMs - atMs);
+    laterMs = atMs;
+  }
   gaps.sort((a, b) => a - b);
   return gaps[Math.floor(gaps.length / 2)] ?? null;
 }
@@ -118,7 +133,7 @@ function pointsOf(
 function pointsFor(series: Series, view: StepsView): readonly Point[] {
   const kept: Point[] = [];
   for (let index = series.points.length - 1; index >= 0; index -= 1) {
-    const point = series.points[index];
+    const point = series.points.at(index);
     if (point === undefined || point[0] > view.atMs || !Number.isFinite(point[1])) continue;
     kept.push(point);
     if (point[0] < view.fromMs) break;

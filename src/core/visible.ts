@@ -92,8 +92,8 @@ export function liveSeries(series: readonly Series[], view: MeasureView): readon
   const fresh = series.filter((one) => isFresh(one, view));
   let newest: { atMs: number; spacing: number | null } = { atMs: -Infinity, spacing: null };
   const dated = fresh.map((one) => {
-    const points = one.points.filter(([atMs]) => atMs <= view.atMs).slice(-10);
-    const last = { one, atMs: points.at(-1)?.[0] ?? -Infinity, spacing: spacingMs(points) };
+    const atMs = newestPoint(one, view.atMs)?.[0] ?? -Infinity;
+    const last = { one, atMs, spacing: spacingMs(one.points, view.atMs) };
     if (last.atMs > newest.atMs) newest = last;
     return last;
   });
@@ -108,7 +108,7 @@ export function liveSeries(series: readonly Series[], view: MeasureView): readon
 
 export function newestPoint(series: Series, atMs: number): Point | null {
   for (let index = series.points.length - 1; index >= 0; index -= 1) {
-    const point = series.points[index];
+    const point = series.points.at(index);
     if (point !== undefined && point[0] <= atMs) return point;
   }
   return null;

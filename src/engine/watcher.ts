@@ -22,7 +22,7 @@ import { verifiedAction } from '../core/watch.ts';
 import type { Hold } from '../journal/journal.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
-import { type Loop, startLoop } from '../kit/loop.ts';
+import { type Loop, nextRunAt, startLoop } from '../kit/loop.ts';
 import { within } from '../kit/within.ts';
 import type { HealthProbes } from './health-probes.ts';
 import type { Ledger, Loaded } from './ledger.ts';
@@ -72,6 +72,7 @@ type Resolved = {
 export class Watcher {
   readonly #options: WatcherOptions;
   readonly #loop: Loop;
+  readonly #pace: { readonly everyMs: number; readonly offsetMs?: number };
   /** When a look at the watch last ended in the journal; null in a new process. */
   #lookedAtMs: number | null = null;
   #plannedAt: number | null = null;
@@ -87,10 +88,10 @@ export class Watcher {
       (source.readWithinMs ?? READ_WITHIN_MS) +
       Math.max(TICK_INTERVALS * policy.intervalMs, TICK_BEYOND_MIN_MS);
     this.#endedAt = clock.monotonic();
-    const everyMs = policy.intervalMs;
-    const work = (signal: AbortSignal) => this.#run(signal);
     const offset = offsetMs === undefined ? {} : { offsetMs };
-    this.#loop = startLoop({ clock, everyMs, ...offset, work, onError });
+    this.#pace = { everyMs: policy.intervalMs, ...offset };
+    const work = (signal: AbortSignal) => this.#run(signal);
+    this.#loop = startLoop({ clock, ...this.#pace, work, onError });
   }
 
   get policy(): Policy {
@@ -122,10 +123,10 @@ export class Watcher {
   }
 
   async #run(signal: AbortSignal): Promise<undefined> {
-    const { clock, policy, onTick } = this.#options;
+    const { clock, onTick } = this.#options;
     const startedAt = clock.monotonic();
     const lagMs = this.#plannedAt === null ? 0 : Math.max(0, startedAt - this.#plannedAt);
-    this.#plannedAt = startedAt + policy.intervalMs;
+    this.#plannedAt = nextRunAt(startedAt, this.#pace);
     const readings = await this.#bounded(signal).catch(async (error: unknown) => {
       if (!signal.aborted) await this.#closeUnjudged(error);
       throw error;

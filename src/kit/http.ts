@@ -1,6 +1,7 @@
 // The one axios instance. Every request has a time limit, a size limit and no redirects, and every
 // failure comes back as a value with a reason: an AxiosError holds headers and URLs with secrets
 // and must not travel further.
+import type { Agent as HttpAgent } from 'node:http';
 import type { Agent } from 'node:https';
 import axios, { type AxiosError } from 'axios';
 
@@ -12,6 +13,8 @@ export type HttpRequest = {
   /** For the whole exchange, from connect to the last byte. */
   readonly timeoutMs: number;
   readonly responseBytesMax: number;
+  /** Whose connections are used; default: those of the process. */
+  readonly httpAgent?: HttpAgent;
   readonly httpsAgent?: Agent;
   /** Resolves the host name in place of the system; its error's `code` becomes the detail. */
   readonly lookup?: Lookup;
@@ -71,6 +74,7 @@ export async function send(request: HttpRequest): Promise<HttpAnswer | HttpFailu
       url: request.url,
       headers: { ...request.headers },
       ...(request.body === undefined ? {} : { data: request.body }),
+      ...(request.httpAgent === undefined ? {} : { httpAgent: request.httpAgent }),
       ...(request.httpsAgent === undefined ? {} : { httpsAgent: request.httpsAgent }),
       ...lookupOption(request.lookup),
       signal: limit.signal,

@@ -8,6 +8,22 @@ export type Loop = {
   stop(): Promise<void>;
 };
 
+/** A slot that comes sooner after a run than this part of the period is left out. */
+const SOONEST = 0.6;
+
+/**
+ * When a run follows one at `lastAt`. With an offset, runs come at multiples of the period and so
+ * much (monotonic): loops with the same figures run together.
+ */
+export function nextRunAt(
+  lastAt: number,
+  { everyMs, offsetMs }: { readonly everyMs: number; readonly offsetMs?: number },
+): number {
+  if (offsetMs === undefined) return lastAt + everyMs;
+  const soonest = lastAt + SOONEST * everyMs;
+  return Math.ceil((soonest - offsetMs) / everyMs) * everyMs + offsetMs;
+}
+
 /**
  * Runs `work` now, then every `everyMs` (or after the time that `work` returns), counted from the
  * planned start so that it does not drift; a run that overruns skips, it does not pile up.
@@ -16,15 +32,12 @@ export type Loop = {
 export function startLoop(options: {
   readonly clock: Clock;
   readonly everyMs: number;
-  /**
-   * Runs after the first come at multiples of the period and so much (monotonic): loops with the
-   * same figure run together.
-   */
+  /** See `nextRunAt`. */
   readonly offsetMs?: number;
   readonly work: (signal: AbortSignal) => Promise<number | undefined>;
   readonly onError: (error: unknown) => void;
 }): Loop {
-  const { clock, everyMs, offsetMs, work, onError } = options;
+  const { clock, work, onError } = options;
   const stopping = new AbortController();
   let wake: (() => void) | null = null;
   let poked = false;
@@ -43,14 +56,9 @@ export function startLoop(options: {
       const now = clock.monotonic();
       // A run beside the plan does not move it: many pokes must not put off the next period.
       if (nextIn !== undefined) plannedAt = now + nextIn;
-      else plannedAt = Math.max(isExtra ? plannedAt : after(plannedAt), now);
+      else plannedAt = Math.max(isExtra ? plannedAt : nextRunAt(plannedAt, options), now);
       if (!poked && !stopping.signal.aborted) await pause(plannedAt - now);
     }
-  }
-
-  function after(plannedAt: number): number {
-    if (offsetMs === undefined) return plannedAt + everyMs;
-    return (Math.floor((plannedAt - offsetMs) / everyMs) + 1) * everyMs + offsetMs;
   }
 
   // One signal per pause, never a composite of the long-lived one: those pile up over days.

@@ -1,7 +1,8 @@
 // One question to a Prometheus-compatible API: `POST /api/v1/query` at an explicit time (or
 // `query_range`), and every shape of answer as a value with a reason. Never throws; a detail never holds a URL, a header or a
 // foreign text other than Prometheus's own error message.
-import { Agent } from 'node:https';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent, type AgentOptions } from 'node:https';
 import type { Clock } from '../kit/clock.ts';
 import { type HttpAnswer, type HttpFailure, send } from '../kit/http.ts';
 import { headerSecrets, redact } from '../kit/redact.ts';
@@ -62,6 +63,16 @@ export type Query = (promql: string, atMs: number, signal: AbortSignal) => Promi
 /** A day of a few hundred series at one point per 15 s is near 30 MB. */
 const ANSWER_BYTES_MAX = 64_000_000;
 const DETAIL_CHARACTERS_MAX = 300;
+/**
+ * Requests under way to one source; more wait their turn, within their own time limit. Prometheus
+ * answers 20 at a time unless told otherwise, and others ask it, too.
+ */
+export const REQUESTS_AT_ONCE_MAX = 16;
+/**
+ * So long a connection is kept for the next tick: longer than usual intervals, and shorter than the
+ * minute after which gateways close it.
+ */
+export const SOCKET_IDLE_MS = 45_000;
 /** More do not fit into a detail. */
 const WARNINGS_MAX = 10;
 
@@ -98,7 +109,7 @@ export type Ask = (question: Question, signal: AbortSignal) => Promise<Asked>;
 /** For those who count what they ask for; the daemon's sources only need `createQuery`. */
 export function createAsk(options: PrometheusOptions): Ask {
   const api = `${options.url.replace(/\/+$/, '')}/api/v1`;
-  const httpsAgent = options.tls ? tlsAgent(options.tls) : undefined;
+  const agents = agentsOf(options);
   const { clock, onRequest, timeoutMs } = options;
 
   return async (question, signal) => {
@@ -106,19 +117,25 @@ export function createAsk(options: PrometheusOptions): Ask {
     const credentials = credentialsOf(options);
     const headers = credentials && headersOf(options, credentials);
     const secrets = credentials === null ? [] : secretsOf(options, credentials);
-    const response =
-      headers === null
-        ? null
-        : await send({
-            method: 'POST',
-            url: `${api}/${'atMs' in question ? 'query' : 'query_range'}`,
-            headers,
-            body: formOf(question, timeoutMs),
-            timeoutMs,
-            responseBytesMax: ANSWER_BYTES_MAX,
-            ...(httpsAgent === undefined ? {} : { httpsAgent }),
-            signal,
-          });
+    const ask = (headers: Readonly<Record<string, string>>, withinMs: number) =>
+      send({
+        method: 'POST',
+        url: `${api}/${'atMs' in question ? 'query' : 'query_range'}`,
+        headers,
+        body: formOf(question, withinMs),
+        timeoutMs: withinMs,
+        responseBytesMax: ANSWER_BYTES_MAX,
+        ...agents,
+        signal,
+      });
+    let response = headers && (await ask(headers, timeoutMs));
+    const restMs = timeoutMs - (clock.monotonic() - startedMs);
+    if (headers !== null && restMs > 0 && isReset(response)) {
+      // A kept connection may be closed just as it is used again: only a fresh one tells whether
+      // the server is there.
+      closeIdle(agents);
+      response = await ask(headers, restMs);
+    }
     const read = response === null ? UNREAD_SECRET : readOf(response, secrets);
     const seconds = (clock.monotonic() - startedMs) / 1_000;
     const outcome = read.answer.kind === 'answered' ? 'ok' : read.answer.reason;
@@ -210,9 +227,33 @@ function read(secret: Secret): string {
   return (typeof secret === 'string' ? secret : secret()).trim();
 }
 
-export function tlsAgent({ ca, cert, key, insecureSkipVerify }: TlsOptions): Agent {
+/** The connections of one source: bounded in number, and kept from tick to tick. */
+function agentsOf({ tls }: PrometheusOptions) {
+  const bounds = {
+    keepAlive: true,
+    maxSockets: REQUESTS_AT_ONCE_MAX,
+    timeout: SOCKET_IDLE_MS,
+  };
+  return { httpAgent: new HttpAgent(bounds), httpsAgent: tlsAgent(tls ?? {}, bounds) };
+}
+
+function isReset(response: HttpAnswer | HttpFailure | null): boolean {
+  return response?.kind === 'failed' && /^(?:ECONNRESET|EPIPE)$/.test(response.detail);
+}
+
+function closeIdle({ httpAgent, httpsAgent }: ReturnType<typeof agentsOf>): void {
+  for (const { freeSockets } of [httpAgent, httpsAgent]) {
+    for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
+  }
+}
+
+export function tlsAgent(
+  { ca, cert, key, insecureSkipVerify }: TlsOptions,
+  bounds: AgentOptions = {},
+): Agent {
   return new Agent({
     keepAlive: true,
+    ...bounds,
     ...(ca ? { ca } : {}),
     ...(cert ? { cert } : {}),
     ...(key ? { key } : {}),

@@ -19,7 +19,7 @@ type PerWatch = { readonly raw: RawReader; readonly expressions: ExpressionReade
 
 export function createPrometheusSource(options: PrometheusOptions): Source {
   const query = createQuery(options);
-  return sourceOn(query, sharedOn(query));
+  return sourceOn(query, sharedOn(query, options.clock));
 }
 
 /**

@@ -1,6 +1,7 @@
 // The stop conditions of the Aurora policy in the first 15 minutes as Prometheus alert rules, for
 // `npm run bench:capacity`: as people write them, one rule for each deploy and condition, or one for
 // each condition and all deploys at once. The health endpoint is not among them: no rule asks it.
+import { PARAMETERS } from '../support/many-deploys.ts';
 
 /** Of one deploy, or of all of them `by (deploy)`. */
 type Scope = {
@@ -16,9 +17,6 @@ type Condition = {
   readonly for?: string;
   readonly expr: (scope: Scope) => string;
 };
-
-/** As the bench's watches are started. */
-export const PARAMETERS = { deploy_capital: 100_000, expected_positions: 10 } as const;
 
 const ratio = (scope: Scope, part: string, all: string, over: string) =>
   `${scope.by('sum')}(rate(${part}[${over}])) / ${scope.by('sum')}(rate(${all}[${over}]))`;

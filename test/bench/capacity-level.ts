@@ -3,14 +3,20 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Canaryd, startCanaryd } from '../support/daemon.ts';
+import {
+  deployName,
+  type ManyDeploys,
+  manyDeploysPolicy,
+  metricsOf,
+  startManyDeploys,
+  startWatches,
+  sumOf,
+} from '../support/many-deploys.ts';
 import { type PrometheusServer, startPrometheus } from '../support/prometheus.ts';
 import { type Arrivals, startArrivals } from './arrivals.ts';
-import { PARAMETERS } from './aurora-rules.ts';
 import { type BeforeWatches, measureBeforeWatches, SCRAPE_SECONDS } from './capacity-rules.ts';
-import { deployName } from './deploy-name.ts';
-import { histogramBetween, metricsOf, sumOf } from './exposition.ts';
+import { histogramBetween } from './exposition.ts';
 import { cpuSeconds, megabytes, type Spread, spreadOf } from './figures.ts';
-import { auroraText, type ManyDeploys, startManyDeploys } from './many-deploys-process.ts';
 import type { Run } from './run.ts';
 
 export type LevelSetup = {
@@ -74,7 +80,6 @@ type World = {
 
 export const LATE_SECONDS = 0.25;
 const INTERVAL_SECONDS = 5;
-const STARTS_AT_ONCE = 16;
 /** Of the warm-up: rules are measured longer than a Prometheus which only scrapes. */
 const RULES_MEASURE_SHARE = 1.5;
 /** The policy judges the fill rate a minute after the start, and a fault takes 16 s of it to be one. */
@@ -108,7 +113,7 @@ export async function measureLevel(bench: Run, setup: LevelSetup): Promise<Level
   const canaryd = await startDaemon(service, prometheus, arrivals, setup.cpuProfile);
   stack.defer(() => canaryd.dispose());
   const world: World = { service, prometheus, arrivals, canaryd };
-  const startedSeconds = await startWatches(bench, canaryd, 0, count);
+  const startedSeconds = await startWatches(canaryd, count, { signal: bench.signal });
   bench.note(`${count} watches: started in ${startedSeconds.toFixed(1)} s`);
   await bench.pause(settleMs);
   const steady = await measureSteady(bench, world, count, measureMs);
@@ -130,39 +135,13 @@ function startDaemon(
       // As it is by default, not as tests have it.
       stand_by: undefined,
     },
-    policies: { aurora: auroraText(service.host, arrivals.url) },
+    policies: { aurora: manyDeploysPolicy(service.host, arrivals.url) },
     env: {
       AURORA_DISARM_SECRET: SECRET,
       AURORA_ROLLBACK_SECRET: SECRET,
       ...(cpuProfile === null ? {} : profile),
     },
   });
-}
-
-async function startWatches(
-  { signal }: Run,
-  canaryd: Canaryd,
-  from: number,
-  to: number,
-): Promise<number> {
-  const began = performance.now();
-  let next = from;
-  const work = async () => {
-    for (let index = next; index < to; index = next) {
-      signal.throwIfAborted();
-      next += 1;
-      const { status, body } = await canaryd.post('/v1/watches', {
-        service: 'aurora',
-        environment: deployName(index),
-        version: '2.0.0',
-        previous_version: '1.0.0',
-        parameters: PARAMETERS,
-      });
-      if (status !== 201) throw new Error(`start: ${status} ${JSON.stringify(body)}`);
-    }
-  };
-  await Promise.all(Array.from({ length: STARTS_AT_ONCE }, work));
-  return (performance.now() - began) / 1_000;
 }
 
 /** Pages in use: the write-ahead log beside them is written again and again. */
@@ -249,14 +228,15 @@ async function measureBreaches(
   { victims, settleMs, measureMs }: LevelSetup,
 ): Promise<Breaches> {
   // One alone could be lucky. A few more do not make it busy, and were not there when it was measured.
-  if (count < victims) await startWatches(bench, canaryd, count, victims);
-  const ageMs = count < victims ? 0 : settleMs + measureMs;
+  const more = victims - count;
+  if (more > 0) await startWatches(canaryd, more, { first: count, signal: bench.signal });
+  const ageMs = more > 0 ? 0 : settleMs + measureMs;
   await bench.pause(Math.max(0, AGE_MS - ageMs));
   const faults: { readonly deploy: string; readonly atMs: number }[] = [];
   for (const index of victimsOf(count, victims)) {
     const deploy = deployName(index);
     const atMs = Date.now();
-    await service.turnBad(deploy);
+    await service.post(`fault/${deploy}`);
     faults.push({ deploy, atMs });
     await bench.pause(VICTIM_EVERY_MS);
   }

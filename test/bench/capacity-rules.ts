@@ -4,10 +4,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deployName, metricsOf, sumOf } from '../support/many-deploys.ts';
 import { type PrometheusServer, startPrometheus } from '../support/prometheus.ts';
 import { CONDITIONS, rulesByDeploy, rulesPerDeploy } from './aurora-rules.ts';
-import { deployName } from './deploy-name.ts';
-import { metricsOf, sumOf } from './exposition.ts';
 import { cpuSeconds, megabytes } from './figures.ts';
 import type { Run } from './run.ts';
 

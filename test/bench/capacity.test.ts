@@ -9,12 +9,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readPolicy } from '../../src/config/to-policy.ts';
 import { nodeFlagsOf } from '../support/daemon.ts';
+import { manyDeploysPolicy, sumOf } from '../support/many-deploys.ts';
 import { hasPrometheus } from '../support/prometheus.ts';
 import { CONDITIONS, rulesByDeploy, rulesPerDeploy } from './aurora-rules.ts';
 import { victimsOf } from './capacity-level.ts';
-import { histogramBetween, sumOf } from './exposition.ts';
+import { histogramBetween } from './exposition.ts';
 import { goalTable, spreadOf } from './figures.ts';
-import { auroraText } from './many-deploys-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'canaryd-bench-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -75,7 +75,7 @@ describe.skipIf(!canMeasure)('the capacity bench', () => {
 });
 
 describe('the conditions of the capacity bench', () => {
-  const text = auroraText('127.0.0.1:1', 'http://127.0.0.1:2');
+  const text = manyDeploysPolicy('127.0.0.1:1', 'http://127.0.0.1:2');
 
   it('are of the shipped policy, on another service', () => {
     expect(readPolicy(parse(text), 'aurora')).toMatchObject({ kind: 'policy' });

@@ -1,17 +1,5 @@
 // Figures out of what a process says of itself at /metrics.
-
-export async function metricsOf(url: string): Promise<string> {
-  return (await fetch(`${url}/metrics`)).text();
-}
-
-/** Value of a metric without labels, or the sum over all of them. */
-export function sumOf(text: string, metric: string, labels = ''): number {
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `))
-    .filter((line) => line.includes(labels))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-}
+import { sumOf } from '../support/many-deploys.ts';
 
 export type Histogram = {
   /** Upper edge of the bucket in which this share of all observations is reached. */

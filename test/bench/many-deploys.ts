@@ -3,7 +3,7 @@
 // port in its first line. POST /fault/<deploy> turns one bad, /counts says how often health was asked.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { deployName } from './deploy-name.ts';
+import { deployName } from '../support/many-deploys.ts';
 
 const EDGES = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5] as const;
 /** Share of orders that take at most so long. */

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Append } from '../../src/journal/journal.ts';
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { aTick, aTrack, T0 } from '../support/build.ts';
+import { aMessageDelivery, aTick, aTrack, T0 } from '../support/build.ts';
 import { create } from './contract.ts';
 
 function journal(bytesMax?: number) {
@@ -77,6 +77,28 @@ describe('writes of one turn', () => {
     expect(all).toEqual(['appended', 'conflict']);
   });
 
+  it('of which two start under one key: the second one is refused', async () => {
+    const opened = journal();
+    const start = (id: string) => {
+      const made = create(id);
+      const watch = made.create;
+      return { ...made, ...(watch && { create: { ...watch, idempotencyKey: 'k' } }) };
+    };
+    const all = await Promise.all(IDS.map((id) => opened.append([start(id)])));
+    expect(all).toEqual(['appended', 'conflict', 'conflict']);
+    expect(await opened.activeIds(10)).toEqual(['w_1']);
+  });
+
+  it('of which two begin one attempt: it is begun once', async () => {
+    const opened = await withWatches();
+    await opened.append([tick('w_1', { deliveries: [aMessageDelivery('d_1', 'w_1')] })]);
+    const all = await Promise.all(
+      ['r_1', 'r_2'].map((holder) => opened.startAttempt('d_1', 1, T0, holder)),
+    );
+    expect(all).toEqual([true, false]);
+    expect(await opened.delivery('d_1')).toMatchObject({ attempts: 1, holder: 'r_1' });
+  });
+
   it('are written before the journal closes', async () => {
     const opened = await withWatches();
     const writing = opened.append([tick('w_1')]);
@@ -101,5 +123,40 @@ describe('writes of one turn', () => {
       IDS.map(async (id) => (await opened.watch(id))?.revision ?? 0),
     );
     expect(revisions).toEqual(ended.map(({ status }) => (status === 'fulfilled' ? 2 : 1)));
+  });
+
+  it('of which one cannot be undone are undone together: no half of it is kept', async () => {
+    const opened = await withWatches();
+    const exec = DatabaseSync.prototype.exec;
+    const broken = vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (
+      this: DatabaseSync,
+      sql,
+    ) {
+      if (sql.startsWith('ROLLBACK TO')) throw new Error('disk I/O error');
+      exec.call(this, sql);
+    });
+    onTestFinished(() => broken.mockRestore());
+    const half = opened.append([tick('w_1'), tick('w_2', { expectedRevision: 7 })]);
+    const all = await Promise.allSettled([half, opened.append([tick('w_3')])]);
+    broken.mockRestore();
+    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const tracks = await Promise.all(IDS.map(async (id) => (await opened.watch(id))?.track));
+    expect(tracks).toEqual([null, null, null]);
+    expect(await opened.append([tick('w_1')])).toBe('appended');
+  });
+
+  it('let others in between when they are many', async () => {
+    const opened = await withWatches();
+    const exec = vi.spyOn(DatabaseSync.prototype, 'exec');
+    const commits = () => exec.mock.calls.flat().filter((sql) => sql === 'COMMIT').length;
+    const writing = Array.from({ length: 450 }, () => opened.startAttempts([], T0, 'r_1'));
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const seen = [];
+    for (let turns = 0; turns < 4; turns += 1) {
+      await turn();
+      seen.push(commits());
+    }
+    await Promise.all(writing);
+    expect(seen).toEqual([1, 2, 3, 3]);
   });
 });

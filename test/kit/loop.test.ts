@@ -9,10 +9,14 @@ describe('startLoop', () => {
   let runs: number[] = [];
   let loop: Loop | null = null;
 
-  function start(work: () => Promise<number | undefined> = async () => undefined): Loop {
+  function start(
+    work: () => Promise<number | undefined> = async () => undefined,
+    slot: { readonly offsetMs?: number } = {},
+  ): Loop {
     loop = startLoop({
       clock: systemClock,
       everyMs: EVERY_MS,
+      ...slot,
       work: () => {
         runs.push(systemClock.monotonic() - startedAtMs);
         return work();
@@ -75,6 +79,36 @@ describe('startLoop', () => {
     expect(runs).toHaveLength(3);
     expect(runs[1]).toBeGreaterThanOrEqual(2_500);
     expect(runs[2]).toBe(3_500);
+  });
+
+  /** Timers of whole milliseconds come up to one later. */
+  const tens = (ms: number) => Math.round(ms / 10) * 10;
+  /** A slot that comes so long after the start. */
+  const slotAfter = (ms: number) => ({ offsetMs: (startedAtMs + ms) % EVERY_MS });
+
+  it('runs at once and then in its slot of each period', async () => {
+    start(undefined, slotAfter(700));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(runs.map(tens)).toEqual([0, 700, 1_700, 2_700]);
+  });
+
+  it('leaves out a slot that comes too soon after a run', async () => {
+    start(undefined, slotAfter(200));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(runs.map(tens)).toEqual([0, 1_200, 2_200]);
+  });
+
+  it('finds back to its slot after a run that took too long', async () => {
+    let tookMs = 1_700;
+    const work = async () => {
+      const ms = tookMs;
+      tookMs = 0;
+      await systemClock.sleep(ms);
+      return undefined;
+    };
+    start(work, slotAfter(0));
+    await vi.advanceTimersByTimeAsync(4_500);
+    expect(runs.map(tens)).toEqual([0, 1_700, 3_000, 4_000]);
   });
 
   it('goes on after an error', async () => {

@@ -233,7 +233,7 @@ function direct(atMs: number, indicators = measured): Readings {
   const coveredFromMs = T0 - 5 * MINUTE;
   const series = history.map((one) => ({
     ...one,
-    points: one.points.filter((point) => point[0] >= coveredFromMs && point[0] <= atMs),
+    points: [...one.points].filter((point) => point[0] >= coveredFromMs && point[0] <= atMs),
   }));
   const view = { atMs, deployedAtMs: T0, staleAfterMs: STALE_AFTER, previous: null };
   const set = { series: series.filter((one) => one.points.length > 0), coveredFromMs };

@@ -487,7 +487,8 @@ describe('raw samples', () => {
   });
 
   it('missed while the server was down are asked when it is back', async () => {
-    const answers: Answer[] = [success('matrix', [some]), 'reset', 'reset'];
+    const down = error(503, 'unavailable', 'starting up');
+    const answers: Answer[] = [success('matrix', [some]), down, down];
     const { url, requests } = await serve(() => answers.shift() ?? success('matrix', [some]));
     const source = sourceOf(url);
     for (const atMs of [10_000, 20_000, 30_000, 130_000]) {

@@ -23,7 +23,9 @@ function history(seconds: number, isAsked: () => boolean): ScrapeHistory {
 }
 
 function pointsOf(kept: ScrapeHistory) {
-  return kept.read(['orders']).series.find(({ metric }) => metric === 'orders')?.points ?? [];
+  return [
+    ...(kept.read(['orders']).series.find(({ metric }) => metric === 'orders')?.points ?? []),
+  ];
 }
 
 describe('The history of a scrape source', () => {

@@ -4,6 +4,7 @@ import type { Matcher } from '../../src/core/policy.ts';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
 import { SHARED_MAX, sharedOn } from '../../src/source/shared-query.ts';
 import { T0 } from '../support/build.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 type Need = Parameters<ReturnType<typeof sharedOn>>[0];
 
@@ -40,7 +41,7 @@ async function asked(needs: readonly Need[], answer: (promql: string) => QueryAn
     questions.push(promql);
     return answer(promql);
   };
-  const ask = sharedOn(query);
+  const ask = sharedOn(query, new VirtualClock());
   const { signal } = new AbortController();
   const answers = await Promise.all(needs.map((one) => ask(one, signal)));
   return { questions, answers };
@@ -105,6 +106,19 @@ describe('a shared question', () => {
     expect(questions).toHaveLength(2);
   });
 
+  it.each([
+    [35_000, 1],
+    [300_000, 1],
+    [3_600_000, 5],
+    [36_000_000, 20],
+  ])('looks back %s ms for so many watches that its answer is read soon', async (lookMs, count) => {
+    const many = Array.from({ length: 20 }, (_, index) =>
+      need(of(`e${index}`), { fromMs: T0 - lookMs }),
+    );
+    const { questions } = await asked(many);
+    expect(questions).toHaveLength(count);
+  });
+
   it('that is too much for the server is asked again for each watch alone', async () => {
     const tooLarge: QueryAnswer = {
       kind: 'failed',
@@ -119,18 +133,6 @@ describe('a shared question', () => {
     expect(answers.map(({ kind }) => kind)).toEqual(['answered', 'failed']);
   });
 
-  it('that nobody answers is asked once: the server is dead for all of them', async () => {
-    const dead: QueryAnswer = {
-      kind: 'failed',
-      reason: 'unreachable',
-      detail: 'connection refused',
-      fault: 'server',
-    };
-    const { questions, answers } = await asked([need(of('a')), need(of('b'))], () => dead);
-    expect(questions).toHaveLength(1);
-    expect(answers).toEqual([dead, dead]);
-  });
-
   it('goes on while one of its watches still waits, holds up none that has ended, and ends with the last', async () => {
     const signals: AbortSignal[] = [];
     const query: Query = async (_promql, _atMs, signal) => {
@@ -138,7 +140,7 @@ describe('a shared question', () => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       return ALL;
     };
-    const ask = sharedOn(query);
+    const ask = sharedOn(query, new VirtualClock());
     const [first, second] = [new AbortController(), new AbortController()];
     const both = [ask(need(of('a')), first.signal), ask(need(of('b')), second.signal)];
     await new Promise((resolve) => setImmediate(resolve));

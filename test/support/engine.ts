@@ -101,6 +101,8 @@ export type EngineOptions = {
   /** Default `r_1`. */
   readonly replica?: string;
   readonly publicUrl?: string;
+  /** Default: each watch ticks as it started. */
+  readonly slotMs?: number;
   readonly commands?: Partial<CreatedOptions['commands']>;
 };
 
@@ -139,6 +141,7 @@ export function anEngine(options: EngineOptions = {}) {
     ...(options.auditLogs === undefined ? {} : { auditLogs: options.auditLogs }),
     healthBefore: () => undefined,
     publicUrl: options.publicUrl ?? null,
+    ...(options.slotMs === undefined ? {} : { slotMs: options.slotMs }),
     commands: {
       policies: policies.map((policy) => ({ policy, hash: `hash of ${policy.name}` })),
       newWatchId: () => {

@@ -23,7 +23,11 @@ export type FakeSlack = {
   readonly url: string;
   readonly messages: readonly SlackMessage[];
   /** Every request with the status it got, the refused ones too; 0: never answered. */
-  readonly answers: readonly { readonly status: number; readonly body: string }[];
+  readonly answers: readonly {
+    readonly status: number;
+    readonly body: string;
+    readonly atMs: number;
+  }[];
   /** The next request gets this answer; calls queue up. */
   respondOnce(status: number, body: string, headers?: Record<string, string>): void;
   /** Every request gets this answer until `up()`. */
@@ -62,7 +66,7 @@ const OK: Answer = { status: 200, body: 'ok' };
 
 export async function startFakeSlack(options: { port?: number } = {}): Promise<FakeSlack> {
   const messages: SlackMessage[] = [];
-  const answers: { status: number; body: string }[] = [];
+  const answers: { status: number; body: string; atMs: number }[] = [];
   const queue: Answer[] = [];
   let mode: Mode = {};
   let perMs = 0;
@@ -87,18 +91,18 @@ export async function startFakeSlack(options: { port?: number } = {}): Promise<F
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await bodyOf(request);
     if (mode.down) {
-      answers.push({ status: 0, body: '' });
+      answers.push({ status: 0, body: '', atMs: Date.now() });
       request.socket.resetAndDestroy();
       return;
     }
     if (mode.hang) {
       if (mode.hang.accept) judge(body);
-      answers.push({ status: 0, body: '' });
+      answers.push({ status: 0, body: '', atMs: Date.now() });
       return;
     }
     const known = request.method === 'POST' && request.url === PATH;
     const answer = known ? judge(body) : { status: 404, body: 'no_service' };
-    answers.push({ status: answer.status, body: answer.body });
+    answers.push({ status: answer.status, body: answer.body, atMs: Date.now() });
     const reply = () => response.writeHead(answer.status, answer.headers).end(answer.body);
     setTimeout(reply, mode.slowMs ?? 0);
   }

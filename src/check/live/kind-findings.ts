@@ -60,11 +60,11 @@ export async function gaugeFindings(
 function fallsIn(series: readonly Series[]): { readonly falls: number; readonly steps: number } {
   let [falls, steps] = [0, 0];
   for (const { points } of series) {
-    for (const [index, [, value]] of points.entries()) {
-      const before = points[index - 1];
-      if (before === undefined) continue;
-      steps += 1;
-      if (value < before[1]) falls += 1;
+    let before: number | null = null;
+    for (const [, value] of points) {
+      if (before !== null) steps += 1;
+      if (before !== null && value < before) falls += 1;
+      before = value;
     }
   }
   return { falls, steps };

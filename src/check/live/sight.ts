@@ -71,8 +71,9 @@ export function kindIn(metric: string, family: string, type: string | null): str
 
 /** Median time between two samples; null: too few to tell. */
 export function medianGapOf(series: readonly Pick<Series, 'points'>[]): number | null {
-  const gaps = series.flatMap(({ points }) =>
-    points.slice(1).map(([atMs], index) => atMs - (points[index]?.[0] ?? atMs)),
-  );
+  const gaps = series.flatMap(({ points }) => {
+    const times = Array.from(points, ([atMs]) => atMs);
+    return times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs));
+  });
   return gaps.length < 2 ? null : (gaps.sort((a, b) => a - b)[gaps.length >> 1] ?? null);
 }

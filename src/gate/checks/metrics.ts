@@ -86,7 +86,7 @@ function foundFigure(
   }));
   const selection = select(series, filledSelector(parsed.selector, values));
   if (selection.kind === 'blind') return { kind: 'unknown', text: selection.detail };
-  const read = selection.series.map(({ points }) => points[0]?.[1] ?? Number.NaN);
+  const read = selection.series.map(({ points }) => points.at(0)?.[1] ?? Number.NaN);
   if (read.length === 0) return { kind: 'unknown', text: `${figure.metric} is missing` };
   if (figure.aggregate === 'one' && read.length > 1) {
     const text = `${figure.metric} has ${read.length} series; say how they become one: aggregate`;

@@ -11,7 +11,7 @@ type Job = {
 
 type Ended = { readonly result: unknown } | { readonly error: unknown };
 
-/** In one transaction: a look at the journal waits as long as the whole of it. */
+/** In one transaction, and in one turn: a look at the journal waits as long as the whole of it. */
 const GROUP_MAX = 200;
 
 export class GroupedWrites {
@@ -27,19 +27,21 @@ export class GroupedWrites {
   write<Result>(work: () => Result): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       this.#waiting.push({ work, resolve, reject });
-      this.#next ??= setImmediate(() => this.flush());
+      this.#next ??= setImmediate(() => this.#turn());
     });
+  }
+
+  /** What is more than a group waits for the next turn, so that others come in between. */
+  #turn(): void {
+    this.#commit(this.#waiting.splice(0, GROUP_MAX));
+    this.#next = this.#waiting.length === 0 ? null : setImmediate(() => this.#turn());
   }
 
   /** What waits is written now: before the connection closes. */
   flush(): void {
     if (this.#next !== null) clearImmediate(this.#next);
     this.#next = null;
-    const all = this.#waiting;
-    this.#waiting = [];
-    for (let from = 0; from < all.length; from += GROUP_MAX) {
-      this.#commit(all.slice(from, from + GROUP_MAX));
-    }
+    while (this.#waiting.length > 0) this.#commit(this.#waiting.splice(0, GROUP_MAX));
   }
 
   #commit(jobs: readonly Job[]): void {

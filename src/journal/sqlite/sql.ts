@@ -92,7 +92,17 @@ export class Connection {
       this.#db.exec('RELEASE part');
       return result;
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK TO part; RELEASE part');
+      if (this.#db.isTransaction) this.#undoPart();
+      throw error;
+    }
+  }
+
+  /** What cannot be undone in part is undone as a whole: half of a write is never committed. */
+  #undoPart(): void {
+    try {
+      this.#db.exec('ROLLBACK TO part; RELEASE part');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
   }
