@@ -36,7 +36,7 @@ export async function startArrivals(): Promise<Arrivals> {
         for (const { status, labels } of (body as Alerts).alerts) {
           if (status === 'firing') note(labels['setting'] ?? '', labels['deploy'] ?? '', atMs);
         }
-      } else {
+      } else if (request.url === '/rollback') {
         const { service, environment } = (body as Rollback).data;
         note(service, environment, atMs);
       }

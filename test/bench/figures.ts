@@ -38,7 +38,30 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-export function residentMegabytes(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kilobytes) / 1_024;
+/** Of the machine's memory: now, and the most since the process began. */
+export function megabytes(pid: number): { readonly now: number; readonly peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const field = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1_024;
+  return { now: field('VmRSS'), peak: field('VmHWM') };
+}
+
+export type Goal = {
+  readonly name: string;
+  /** NaN: this run did not measure it. */
+  readonly measured: number;
+  readonly atMost: number;
+  /** Behind both figures. */
+  readonly unit?: string;
+};
+
+export function goalTable(goals: readonly Goal[]): string {
+  return table(
+    ['goal', 'measured', 'at most', ''],
+    goals.map(({ name, measured, atMost, unit = '' }) => {
+      if (Number.isNaN(measured)) return [name, '', `${atMost}${unit}`, 'not measured'];
+      const shown = measured.toFixed(measured < 10 ? 2 : 0);
+      return [name, `${shown}${unit}`, `${atMost}${unit}`, measured <= atMost ? 'holds' : 'missed'];
+    }),
+  );
 }

@@ -1,8 +1,9 @@
 // A process of its own for `npm run bench:capacity`: one `/metrics` with the Aurora series of many
 // deploys, all of them well until one is turned bad, and the health endpoint of them all. Says its
-// port in its first line. POST /fault/<deploy> turns one bad, POST /deploys/<count> says how many.
+// port in its first line. POST /fault/<deploy> turns one bad, /counts says how often health was asked.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { deployName } from '../support/many-deploys.ts';
 
 const EDGES = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5] as const;
 /** Share of orders that take at most so long. */
@@ -10,12 +11,9 @@ const WITHIN = [0.3, 0.6, 0.9, 0.97, 0.99, 0.998, 0.999, 1] as const;
 const RATE = 20;
 
 const startMs = Date.now();
-let deploys = Number(process.argv[2] ?? 1);
+const deploys = Number(process.argv[2] ?? 1);
 const faults = new Map<string, number>();
-
-export function deployName(index: number): string {
-  return `d${String(index).padStart(4, '0')}`;
-}
+let health = 0;
 
 function text(atMs: number): string {
   const orders = Math.floor(((atMs - startMs) / 1_000) * RATE);
@@ -60,9 +58,9 @@ const server = createServer((request, response) => {
     return;
   }
   if (request.method === 'POST' && verb === 'fault') faults.set(name, Date.now());
-  if (request.method === 'POST' && verb === 'deploys') deploys = Number(name);
+  if (verb === 'health') health += 1;
   response.writeHead(200, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ status: 'ok', version: '1.0.0' }));
+  response.end(JSON.stringify(verb === 'counts' ? { health } : { status: 'ok', version: '1.0.0' }));
 });
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`);

@@ -1,6 +1,7 @@
 // A service with many deploys, each of which may turn bad at a known instant. Its counters are
 // functions of time, so that what any window shows at any instant can be computed afterwards.
-import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export type FaultKind = 'ratio' | 'quantile';
@@ -45,16 +46,10 @@ function shareAt(
 export class BenchService {
   readonly startMs: number;
   readonly deploys: readonly BenchDeploy[];
-  #scrapes = 0;
 
   constructor(startMs: number, deploys: readonly BenchDeploy[]) {
     this.startMs = startMs;
     this.deploys = deploys;
-  }
-
-  /** How often it was asked. */
-  get scrapes(): number {
-    return this.#scrapes;
   }
 
   filledAt({ kind, atMs: fault }: BenchDeploy, atMs: number): number {
@@ -89,7 +84,6 @@ export class BenchService {
   }
 
   text(atMs: number): string {
-    this.#scrapes += 1;
     const lines = (metric: string, type: string, line: (deploy: BenchDeploy) => string) => [
       `# TYPE ${metric} ${type}`,
       ...this.deploys.map(line),
@@ -117,11 +111,19 @@ export class BenchService {
   }
 }
 
-export async function serve(service: BenchService): Promise<{ host: string; server: Server }> {
+export async function serve(service: BenchService) {
   const server = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
     response.end(service.text(Date.now()));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }

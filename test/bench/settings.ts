@@ -81,30 +81,36 @@ function canaryd(reads: Setting['reads'], windowSeconds: number): Setting {
   };
 }
 
-/** Rule file of a Prometheus: what the indicators of `policyText` say, for all deploys at once. */
-export function rulesOf(scrape: ScrapeInterval): object {
+/**
+ * Rule file of a Prometheus: what the indicators of `policyText` say. Each deploy has a group of its own:
+ * Prometheus derives from a group's name when in an interval it evaluates it, so that one group for all
+ * would be lucky or unlucky for a whole run.
+ */
+export function rulesOf(scrape: ScrapeInterval, deploys: readonly string[]): object {
   const own = SETTINGS.filter((one) => one.who === 'rules' && one.reads === scrape);
   return {
-    groups: own.map((one) => {
-      const range = `[${one.windowSeconds}s]`;
-      const sum = (by: string, metric: string) => `sum by (${by}) (rate(${metric}${range}))`;
-      const rule = (alert: string, expr: string) => ({
-        alert,
-        expr,
-        for: one.who === 'rules' ? one.for : '0s',
-        labels: { setting: one.id },
-      });
-      const share = `${sum('deploy', 'bench_orders_filled_total')} / ${sum('deploy', 'bench_orders_submitted_total')}`;
-      const p99 = `histogram_quantile(0.99, ${sum('deploy, le', 'bench_submit_seconds_bucket')})`;
-      return {
-        name: one.id,
-        interval: scrape,
-        rules: [
-          rule('ratio', `${share} < ${LIMITS.ratio}`),
-          rule('quantile', `${p99} > ${LIMITS.quantile}`),
-        ],
-      };
-    }),
+    groups: own.flatMap((one) =>
+      deploys.map((deploy) => {
+        const sum = (by: string, metric: string) =>
+          `sum by (${by}) (rate(${metric}{deploy="${deploy}"}[${one.windowSeconds}s]))`;
+        const rule = (alert: string, expr: string) => ({
+          alert,
+          expr,
+          for: one.who === 'rules' ? one.for : '0s',
+          labels: { setting: one.id },
+        });
+        const share = `${sum('deploy', 'bench_orders_filled_total')} / ${sum('deploy', 'bench_orders_submitted_total')}`;
+        const p99 = `histogram_quantile(0.99, ${sum('deploy, le', 'bench_submit_seconds_bucket')})`;
+        return {
+          name: `${one.id} ${deploy}`,
+          interval: scrape,
+          rules: [
+            rule('ratio', `${share} < ${LIMITS.ratio}`),
+            rule('quantile', `${p99} > ${LIMITS.quantile}`),
+          ],
+        };
+      }),
+    ),
   };
 }
 

@@ -1,18 +1,31 @@
 // canaryd as its operator runs it: a process of its own, started from files, spoken to over HTTP,
 // and killed without warning when a test wants it so.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
+import { endChild } from './child.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const AURORA = fileURLToPath(new URL('../../config/policies/aurora.yaml', import.meta.url));
+const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
 const READY_WITHIN_MS = 15_000;
 const ENDED_WITHIN_MS = 15_000;
+
+/** What stands between `node` and `src/main.ts` in the script that users start. */
+export function nodeFlagsOf(startScript: string): readonly string[] {
+  const between = /\bnode\s+(.*?)\s*src\/main\.ts\b/.exec(startScript)?.[1];
+  if (between === undefined) throw new Error(`no "node … src/main.ts" in: ${startScript}`);
+  return between.split(/\s+/).filter((flag) => flag !== '');
+}
+
+/** Node flags of `npm start`: tests and benches run what users run. */
+export const NODE_FLAGS = nodeFlagsOf(
+  (JSON.parse(readFileSync(PACKAGE, 'utf8')) as { scripts: { start: string } }).scripts.start,
+);
 
 export type Setup = {
   /** Fields of canaryd.yaml; listen, journal and policies have defaults. */
@@ -80,7 +93,7 @@ export async function startCanaryd(setup: Setup): Promise<Canaryd> {
   const life = { child: null as ChildProcess | null, url: '', log: '' };
 
   async function start(): Promise<void> {
-    const args = [MAIN, 'serve', '--config', join(folder, 'canaryd.yaml')];
+    const args = [...NODE_FLAGS, MAIN, 'serve', '--config', join(folder, 'canaryd.yaml')];
     const env = { PATH: process.env['PATH'] ?? '', ...setup.env };
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     life.child = child;
@@ -104,14 +117,7 @@ export async function startCanaryd(setup: Setup): Promise<Canaryd> {
   }
 
   async function kill(signal: NodeJS.Signals): Promise<number | null> {
-    const { child } = life;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return null;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    const tired = setTimeout(() => child.kill('SIGKILL'), ENDED_WITHIN_MS);
-    const [code] = (await exited) as [number | null];
-    clearTimeout(tired);
-    return code;
+    return life.child === null ? null : endChild(life.child, signal, ENDED_WITHIN_MS);
   }
 
   async function request(path: string, init?: RequestInit): Promise<Answer> {
@@ -119,7 +125,13 @@ export async function startCanaryd(setup: Setup): Promise<Canaryd> {
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   }
 
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    await kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
   return {
     folder,
     get url() {

@@ -6,10 +6,13 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
+import { endChild } from './child.ts';
 import type { Canaryd } from './daemon.ts';
 
 const SERVICE = fileURLToPath(new URL('../bench/many-deploys.ts', import.meta.url));
 const AURORA = fileURLToPath(new URL('../../config/policies/aurora.yaml', import.meta.url));
+/** Of every deploy. */
+export const PARAMETERS = { deploy_capital: 100_000, expected_positions: 10 } as const;
 const STARTS_AT_ONCE = 16;
 
 export const deployName = (index: number) => `d${String(index).padStart(4, '0')}`;
@@ -18,7 +21,10 @@ export async function startManyDeploys(deploys: number) {
   const child = spawn(process.execPath, [SERVICE, String(deploys)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  const [line] = (await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line'),
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`the service ended: ${code}`))),
+  ])) as [string];
   const host = `127.0.0.1:${line}`;
   return {
     host,
@@ -27,13 +33,18 @@ export async function startManyDeploys(deploys: number) {
       const answer = await fetch(`http://${host}/${path_}`, { method: 'POST' });
       await answer.body?.cancel();
     },
+    /** How often its health was asked for. */
+    async healthRequests(): Promise<number> {
+      const answer = await fetch(`http://${host}/counts`);
+      return ((await answer.json()) as { health: number }).health;
+    },
     async stop() {
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
+      await endChild(child, 'SIGKILL');
     },
   };
 }
+
+export type ManyDeploys = Awaited<ReturnType<typeof startManyDeploys>>;
 
 /** Value of a metric without labels, or the sum over all of them. */
 export function sumOf(text: string, metric: string, labels = ''): number {
@@ -69,19 +80,24 @@ export async function metricsOf(url: string): Promise<string> {
   return (await fetch(`${url}/metrics`)).text();
 }
 
-/** Resolves with the seconds that it took. */
-export async function startWatches(canaryd: Canaryd, count: number): Promise<number> {
+/** From `first` on; resolves with the seconds that it took. */
+export async function startWatches(
+  canaryd: Canaryd,
+  count: number,
+  { first = 0, signal }: { readonly first?: number; readonly signal?: AbortSignal } = {},
+): Promise<number> {
   const began = performance.now();
-  let next = 0;
+  let next = first;
   const work = async () => {
-    for (let index = next; index < count; index = next) {
+    for (let index = next; index < first + count; index = next) {
+      signal?.throwIfAborted();
       next += 1;
       const { status, body } = await canaryd.post('/v1/watches', {
         service: 'aurora',
         environment: deployName(index),
         version: '2.0.0',
         previous_version: '1.0.0',
-        parameters: { deploy_capital: 100_000, expected_positions: 10 },
+        parameters: PARAMETERS,
       });
       if (status !== 201) throw new Error(`start: ${status} ${JSON.stringify(body)}`);
     }

@@ -120,6 +120,8 @@ export async function startPostgres(
     cwd: folder,
     env: { ...environment(native), FOLDER: folder },
     stdio: ['pipe', 'ignore', 'pipe'],
+    // Ctrl-C is for the tests: their end ends the guard, which drops the data.
+    detached: true,
   });
   let log = '';
   guard.stderr.setEncoding('utf8').on('data', (text: string) => {

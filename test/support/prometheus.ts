@@ -1,16 +1,20 @@
 // A real Prometheus for tests: on a free port of loopback, with its data in a temporary folder.
 // Also history made at once: samples with times of their own, so that nothing waits for scrapes.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { SeriesSet } from '../../src/core/series.ts';
+import { endChild } from './child.ts';
 
 const READY_WITHIN_MS = 20_000;
-/** SIGTERM lets Prometheus write its data; after this it is killed. */
-const STOPPED_WITHIN_MS = 5_000;
+
+/** How Prometheus calls its release; null: it is not installed. */
+export function prometheusVersion(): string | null {
+  const { stdout } = spawnSync('prometheus', ['--version'], { encoding: 'utf8' });
+  return /version (\S+)/.exec(stdout ?? '')?.[1] ?? null;
+}
 
 /** Both binaries; packages name them `prometheus` and `promtool`. */
 export function hasPrometheus(): boolean {
@@ -69,27 +73,33 @@ export async function startPrometheus(setup: PrometheusSetup = {}): Promise<Prom
       await untilReady(`http://127.0.0.1:${listeningPort}${prefix}/-/ready`);
       return { child, port: listeningPort };
     } catch (error) {
-      await end(child);
+      await endChild(child);
       throw error;
     }
   }
 
-  let running = await start(0);
+  let running: Awaited<ReturnType<typeof start>>;
+  try {
+    running = await start(0);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
   return {
     url: `http://127.0.0.1:${running.port}${prefix}`,
     get pid() {
       return running.child.pid ?? 0;
     },
     async stop() {
-      await end(running.child);
+      await endChild(running.child);
       rmSync(folder, { recursive: true, force: true });
     },
     async restart() {
-      await end(running.child);
+      await endChild(running.child);
       running = await start(running.port);
     },
     async halt() {
-      await end(running.child);
+      await endChild(running.child);
     },
   };
 }
@@ -133,15 +143,6 @@ async function untilReady(url: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   throw new Error(`prometheus was not ready within ${READY_WITHIN_MS} ms`);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  const killer = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS);
-  await ended;
-  clearTimeout(killer);
 }
 
 function createBlocks(folder: string, openMetrics: string): void {
