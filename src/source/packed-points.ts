@@ -2,7 +2,7 @@
 // place: a list of pairs takes five times as much, and there are millions of them.
 import type { Point, Points } from '../core/series.ts';
 
-/** Room for more when there is none: a quarter, so that few ticks copy, and at least so many. */
+/** Room for more when there is none: an eighth, so that few ticks copy, and at least so many. */
 const SPARE_MIN = 8;
 
 export class PackedPoints implements Points {
@@ -58,6 +58,28 @@ export class PackedPoints implements Points {
     this.#from += Math.min(Math.max(0, count), this.length);
   }
 
+  /**
+   * Of the points before that time only the last one stays, and those at which the counter fell, each
+   * with the one before it: they tell of restarts.
+   */
+  keepFallsBefore(atMs: number): void {
+    const end = this.#from + this.firstFrom(atMs) - 1;
+    let to = end;
+    for (let at = end - 1; at >= this.#from; at -= 1) {
+      if (this.#isFall(at) || this.#isFall(at + 1)) {
+        to -= 1;
+        this.#room.copyWithin(2 * to, 2 * at, 2 * at + 2);
+      }
+    }
+    this.#from = Math.max(this.#from, to);
+  }
+
+  /** A number that is none may hide one. */
+  #isFall(at: number): boolean {
+    if (at <= this.#from) return false;
+    return !((this.#room[2 * at + 1] ?? 0) >= (this.#room[2 * at - 1] ?? 0));
+  }
+
   #timeAt(at: number): number {
     return this.#room[2 * at] ?? Number.NaN;
   }
@@ -66,7 +88,7 @@ export class PackedPoints implements Points {
   #openAt(at: number): number {
     let place = at;
     if (2 * this.#to === this.#room.length) {
-      const spare = Math.max(SPARE_MIN, this.length >> 2);
+      const spare = Math.max(SPARE_MIN, this.length >> 3);
       const room = new Float64Array(2 * (this.length + spare));
       room.set(this.#room.subarray(2 * this.#from, 2 * this.#to));
       place -= this.#from;

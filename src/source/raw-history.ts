@@ -1,6 +1,6 @@
 // The raw samples of one watch, merged from many overlapping answers and kept as long as an
 // indicator may look back. Bounded: points older than that go, except the last one before the cut,
-// from which the next increment of its counter is counted.
+// from which the next increment of its counter is counted, and for a while the falls of counters.
 import type { SeriesSet } from '../core/series.ts';
 import { PackedPoints } from './packed-points.ts';
 import type { Labels, MatrixSeries } from './prometheus-result.ts';
@@ -10,6 +10,18 @@ import type { Labels, MatrixSeries } from './prometheus-result.ts';
  * indicator's own range is longer.
  */
 export const HISTORY_MS_MAX = 25 * 3_600_000;
+
+/** So many say how often a series is sampled, and that it still is. */
+const NEWEST_KEPT = 10;
+
+/** What is asked of the series of a metric. */
+export type Need = {
+  /** Nothing before it but the last sample, from which the next step is counted. */
+  readonly fromMs: number;
+  /** Each sample from then on; between the two only what tells of restarts, of a counter. */
+  readonly wholeFromMs: number;
+  readonly isCounter: boolean;
+};
 
 type Kept = { readonly metric: string; readonly labels: Labels; readonly points: PackedPoints };
 
@@ -49,14 +61,22 @@ export class RawHistory {
   }
 
   /** Drops what no indicator asks for any more. */
-  trim(keepFromMs: number, atMs: number): void {
+  trim(needOf: (metric: string) => Need, atMs: number): void {
     const forgetMs = atMs - this.#reachMs;
     // What was forgotten was not "absent".
     this.#coveredFromMs = Math.max(this.#coveredFromMs, forgetMs);
-    for (const [key, { points }] of this.#series) {
+    for (const [key, { metric, points }] of this.#series) {
       const newestMs = points.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY;
-      if (newestMs < forgetMs) this.#series.delete(key);
+      if (newestMs < forgetMs) {
+        this.#series.delete(key);
+        continue;
+      }
+      const { fromMs, wholeFromMs, isCounter } = needOf(metric);
       // The anchor stays, also of a series without a newer point.
+      points.dropFirst(points.firstFrom(fromMs) - 1);
+      const newestFromMs = points.at(-NEWEST_KEPT)?.[0] ?? Number.NEGATIVE_INFINITY;
+      const keepFromMs = Math.min(wholeFromMs, newestFromMs);
+      if (isCounter) points.keepFallsBefore(keepFromMs);
       else points.dropFirst(points.firstFrom(keepFromMs) - 1);
     }
   }

@@ -13,7 +13,7 @@ import { selectorsOf } from '../core/select.ts';
 import type { SeriesSet } from '../core/series.ts';
 import { cut, type QueryAnswer } from './prometheus-api.ts';
 import { selectorText, sharedMatchers } from './promql.ts';
-import { HISTORY_MS_MAX, RawHistory } from './raw-history.ts';
+import { HISTORY_MS_MAX, type Need, RawHistory } from './raw-history.ts';
 import type { RawQuery } from './shared-query.ts';
 
 /**
@@ -69,7 +69,7 @@ export class RawReader {
       answer.result.series.filter(({ points }) => points.length > 0),
       atMs,
     );
-    history.trim(atMs - longestRangeMs(indicators) - LOOKBACK_MS, atMs);
+    history.trim(needsOf(indicators, watched, atMs), atMs);
     const set = history.set();
     this.#settle(indicators, set, watched, request);
     const native = answer.result.series.flatMap(({ labels, isNativeHistogram }) =>
@@ -178,7 +178,7 @@ function firstFromMs(
 ): number {
   const rangeFromMs = atMs - longestRangeMs(indicators);
   const countedFromMs = indicators
-    .filter(({ kind }) => kind !== 'gauge' && kind !== 'rate')
+    .filter(countsSinceDeploy)
     .map(({ id }) => previous[id]?.atMs ?? deployedAtMs ?? atMs);
   const fromMs =
     deployedAtMs === null
@@ -187,6 +187,46 @@ function firstFromMs(
         ? Math.max(rangeFromMs, deployedAtMs)
         : Math.min(Math.max(rangeFromMs, deployedAtMs), ...countedFromMs);
   return Math.max(Math.min(fromMs, atMs) - LOOKBACK_MS, atMs - reachMs(indicators));
+}
+
+/**
+ * What each metric is still needed for. Counts since the deploy go on from their base: after a time
+ * without answers that may be long ago. Before that a counter only has to show restarts: those of
+ * others of its process count for it.
+ */
+function needsOf(
+  indicators: readonly MeasuredIndicator[],
+  watched: Watched,
+  atMs: number,
+): (metric: string) => Need {
+  const wholeFrom = new Map<string, number>();
+  const counters = new Set<string>();
+  for (const indicator of indicators) {
+    const rangeFromMs = atMs - (historyMs(indicator) ?? 0) - OVERLAP_MS;
+    const countedFromMs = countsSinceDeploy(indicator) ? countedFrom(indicator, watched) : null;
+    const fromMs = Math.min(rangeFromMs, countedFromMs ?? rangeFromMs);
+    for (const metric of metricNames(indicator)) {
+      wholeFrom.set(metric, Math.min(fromMs, wholeFrom.get(metric) ?? fromMs));
+      if (indicator.kind !== 'gauge') counters.add(metric);
+    }
+  }
+  const earliestMs = Math.min(...wholeFrom.values());
+  const fromMs = earliestMs - LOOKBACK_MS;
+  return (metric) => {
+    const wholeFromMs = wholeFrom.get(metric) ?? earliestMs;
+    return { fromMs, wholeFromMs, isCounter: counters.has(metric) };
+  };
+}
+
+/** null: the counts since the deploy are not known, and will not be. */
+function countedFrom({ id }: MeasuredIndicator, watched: Watched): number | null {
+  const base = watched.bases.get(id) ?? null;
+  if (base !== null) return base.atMs;
+  return knowsSinceDeploy(watched, base) ? watched.deployedAtMs : null;
+}
+
+function countsSinceDeploy({ kind }: MeasuredIndicator): boolean {
+  return kind !== 'gauge' && kind !== 'rate';
 }
 
 function longestRangeMs(indicators: readonly MeasuredIndicator[]): number {

@@ -40,7 +40,7 @@ describe('points in one piece of memory', () => {
     ]);
   });
 
-  it('keep no more room than a quarter beyond what is kept, however long they go on', () => {
+  it('keep no more room than an eighth beyond what is kept, however long they go on', () => {
     const points = new PackedPoints();
     const kept = 120;
     let most = 0;
@@ -50,7 +50,23 @@ describe('points in one piece of memory', () => {
       most = Math.max(most, points.room);
     }
     expect(points.length).toBe(kept);
-    expect(most).toBeLessThanOrEqual((kept + 1) * 1.25);
+    expect(most).toBeLessThanOrEqual((kept + 1) * 1.125);
+  });
+
+  it('keep of an old time its last point, and falls with the point before', () => {
+    const points = packed([1, 5], [2, 6], [3, 1], [4, 2], [5, Number.NaN], [6, 3], [7, 4], [8, 5]);
+    points.keepFallsBefore(8);
+    expect([...points]).toEqual([
+      [2, 6],
+      [3, 1],
+      [4, 2],
+      [5, Number.NaN],
+      [6, 3],
+      [7, 4],
+      [8, 5],
+    ]);
+    points.keepFallsBefore(100);
+    expect(points.at(-1)).toEqual([8, 5]);
   });
 
   it('hold what a list that is sorted by time would hold, whatever comes and goes', () => {

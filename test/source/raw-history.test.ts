@@ -12,6 +12,11 @@ function pointsOf(history: RawHistory) {
   return history.set().series.map(({ points }) => [...points]);
 }
 
+/** A counter that grows by one from 1 to here. */
+function steady(to: number): readonly Point[] {
+  return Array.from({ length: to }, (_, index): Point => [index + 1, index + 1]);
+}
+
 describe('the history of a watch', () => {
   it('merges overlapping answers by time, and the newer answer counts', () => {
     const history = new RawHistory(0);
@@ -52,24 +57,37 @@ describe('the history of a watch', () => {
 
   it('drops old points but the last one before the cut', () => {
     const history = new RawHistory(0);
-    history.merge(matrix([10, 1], [20, 2], [30, 3], [40, 4]), 40);
-    history.trim(35, 40);
-    expect(pointsOf(history)).toEqual([
-      [
-        [30, 3],
-        [40, 4],
-      ],
-    ]);
-    history.trim(100, 110);
-    expect(pointsOf(history)).toEqual([[[40, 4]]]);
+    history.merge(matrix(...steady(40)), 40);
+    history.trim(() => ({ fromMs: 5, wholeFromMs: 25, isCounter: false }), 40);
+    expect(pointsOf(history)[0]?.[0]).toEqual([24, 24]);
+    history.trim(() => ({ fromMs: 30, wholeFromMs: 100, isCounter: false }), 110);
+    expect(pointsOf(history)).toEqual([steady(40).slice(-11)]);
+    history.trim(() => ({ fromMs: 90, wholeFromMs: 100, isCounter: false }), 110);
+    expect(pointsOf(history)).toEqual([steady(40).slice(-1)]);
     expect(history.coveredFromMs).toBe(0);
+  });
+
+  it('keeps longer where a counter fell, with the point before', () => {
+    const history = new RawHistory(0);
+    const points = steady(40).map(([at, value]): Point => [at, at < 10 ? value : value - 9]);
+    history.merge(matrix(...points), 40);
+    history.trim(() => ({ fromMs: 5, wholeFromMs: 25, isCounter: true }), 40);
+    expect(pointsOf(history)[0]?.slice(0, 4)).toEqual([
+      [9, 9],
+      [10, 1],
+      [24, 15],
+      [25, 16],
+    ]);
+    history.trim(() => ({ fromMs: 20, wholeFromMs: 30, isCounter: true }), 45);
+    expect(pointsOf(history)[0]?.[0]).toEqual([29, 20]);
   });
 
   it('forgets an ended series after 25 hours, and no longer claims to have looked there', () => {
     const history = new RawHistory(0);
     history.merge(matrix([10, 1]), 10);
     const atMs = HISTORY_MS_MAX + 11;
-    history.trim(atMs - 60_000, atMs);
+    const fromMs = atMs - 60_000;
+    history.trim(() => ({ fromMs, wholeFromMs: atMs, isCounter: true }), atMs);
     expect(pointsOf(history)).toEqual([]);
     expect(history.coveredFromMs).toBe(11);
   });

@@ -86,6 +86,49 @@ describe('a source that answers "nothing" for longer than answers overlap', () =
   });
 });
 
+describe('a source that is away for longer than samples are kept', () => {
+  /** Seconds after the deploy at which there was no answer. */
+  type Away = (sinceMs: number) => boolean;
+
+  /** Counts since the deploy at each tick of half an hour; ten orders a second. */
+  async function countsSeen(isAway: Away) {
+    const query: Query = async (promql, atMs) => {
+      if (isAway(atMs - T0)) {
+        return { kind: 'failed', reason: 'unreachable', detail: 'refused', fault: 'server' };
+      }
+      const spanMs = millis(/\[(.*)\]$/.exec(promql)?.[1] ?? '');
+      return matrix(samplesUntil(atMs, atMs - spanMs));
+    };
+    const reader = new RawReader(aloneOn(query));
+    const seen: unknown[] = [];
+    for (let since = 60 * SECOND; since <= 1_800 * SECOND; since += STEP) {
+      const request = {
+        ...{ watchId: 'w_1', atMs: T0 + since + 1, deployedAtMs: T0, staleAfterMs: 20 * SECOND },
+        ...{ previous: {}, signal: new AbortController().signal, indicators },
+      };
+      const found = (await reader.read(indicators, request)).get('fill_rate');
+      seen.push(found?.kind === 'value' ? found.sinceDeploy : null);
+    }
+    return seen;
+  }
+
+  it('is counted in full when it is back', async () => {
+    const whole = await countsSeen(() => false);
+    const holed = await countsSeen((since) => since > 120 * SECOND && since < 1_500 * SECOND);
+    expect(holed).toContain(null);
+    expect(holed.slice(-20)).toEqual(whole.slice(-20));
+  });
+
+  it('counts each increment once, however short each answer was', async () => {
+    const whole = await countsSeen(() => false);
+    const holed = await countsSeen((since) => since % (400 * SECOND) > 10 * SECOND);
+    expect(holed.filter((one) => one !== null).length).toBeGreaterThan(3);
+    expect(holed.flatMap((one, at) => (one === null ? [] : [[at, one]]))).toEqual(
+      holed.flatMap((one, at) => (one === null ? [] : [[at, whole[at]]])),
+    );
+  });
+});
+
 describe('a range of several days', () => {
   const HOUR = 3_600 * SECOND;
   const week: MeasuredIndicator = {
