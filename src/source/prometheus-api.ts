@@ -129,12 +129,12 @@ export function createAsk(options: PrometheusOptions): Ask {
         signal,
       });
     let response = headers && (await ask(headers, timeoutMs));
-    const restMs = timeoutMs - (clock.monotonic() - startedMs);
-    if (headers !== null && restMs > 0 && isReset(response)) {
+    if (headers !== null && isReset(response)) {
       // A kept connection may be closed just as it is used again: only a fresh one tells whether
       // the server is there.
+      const restMs = timeoutMs - (clock.monotonic() - startedMs);
       closeIdle(agents);
-      response = await ask(headers, restMs);
+      if (restMs > 0) response = await ask(headers, restMs);
     }
     const read = response === null ? UNREAD_SECRET : readOf(response, secrets);
     const seconds = (clock.monotonic() - startedMs) / 1_000;
