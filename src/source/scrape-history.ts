@@ -11,6 +11,8 @@ export const POINTS_MAX = 1_000;
 export const STANDBY_MS = 15 * 60_000;
 /** A range's base is the last point before it: so much more than the longest range is kept. */
 const BASE_MARGIN_MS = 60_000;
+/** How long an outage may last whose counts are not lost. */
+export const BASE_MS_MAX = 25 * 3_600_000;
 /** Series that nobody asks for are kept at this resolution: 20,000 of them must fit in memory. */
 export const UNASKED_SPACING_MS = 5_000;
 const PRUNE_EVERY_MS = 10_000;
@@ -86,7 +88,10 @@ export class ScrapeHistory {
     this.#keepMs = Math.max(STANDBY_MS, longestRangeMs + BASE_MARGIN_MS);
   }
 
-  /** Drops points that no range can reach any more, and series without points. */
+  /**
+   * Drops points that no range can reach any more, and series without points. The last one before
+   * stays: from it a counter goes on when a service answers again.
+   */
   prune(nowMs: number): void {
     if (nowMs - this.#prunedAtMs < PRUNE_EVERY_MS) return;
     this.#prunedAtMs = nowMs;
@@ -94,7 +99,7 @@ export class ScrapeHistory {
     this.#coveredFromMs = Math.max(this.#coveredFromMs, fromMs);
     for (const [metric, series] of this.#metrics) {
       for (const [key, kept] of series) {
-        dropBefore(kept, fromMs);
+        dropBefore(kept, fromMs, kept.endedAtMs === null ? nowMs - BASE_MS_MAX : fromMs);
         if (kept.times.length > 0) continue;
         series.delete(key);
         this.#seriesCount -= 1;
@@ -175,10 +180,12 @@ function thin({ times, values }: Kept): void {
   values.length = to;
 }
 
-function dropBefore(kept: Kept, fromMs: number): void {
+/** The last point before stays where it is not older than `baseFromMs`. */
+function dropBefore(kept: Kept, fromMs: number, baseFromMs: number): void {
   let count = 0;
   while ((kept.times[count] ?? Number.POSITIVE_INFINITY) < fromMs) count += 1;
-  if (count === 0) return;
+  if ((kept.times[count - 1] ?? Number.NEGATIVE_INFINITY) >= baseFromMs) count -= 1;
+  if (count <= 0) return;
   kept.times.splice(0, count);
   kept.values.splice(0, count);
   kept.series = null;

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { measure } from '../../src/core/measure.ts';
+import type { IncreaseIndicator } from '../../src/core/policy.ts';
 import {
+  BASE_MS_MAX,
   POINTS_MAX,
   ScrapeHistory,
   STANDBY_MS,
@@ -51,7 +54,7 @@ describe('The history of a scrape source', () => {
     const kept = history(100, asked);
     const nowMs = STANDBY_MS + 50_000;
     kept.prune(nowMs);
-    expect(pointsOf(kept)[0]).toEqual([50_000, 50]);
+    expect(pointsOf(kept)[0]).toEqual([49_000, 49]);
     expect(kept.read(['orders']).coveredFromMs).toBe(50_000);
   });
 
@@ -62,12 +65,35 @@ describe('The history of a scrape source', () => {
     expect(pointsOf(kept)[0]).toEqual([0, 0]);
   });
 
-  it('forgets a series of which nothing is left', () => {
-    const kept = history(10, asked);
-    kept.prune(10 * STANDBY_MS);
-    expect(kept.read(['orders']).series).toEqual([]);
-    kept.add('a', orders(7), 10 * STANDBY_MS, asked);
-    expect(pointsOf(kept)).toEqual([[10 * STANDBY_MS, 7]]);
+  it('keeps the last point before, from which a counter goes on after an outage', () => {
+    const kept = history(100, asked);
+    const nowMs = 2 * STANDBY_MS;
+    kept.prune(nowMs - 20_000);
+    kept.add('a', orders(1_800), nowMs, asked);
+    kept.prune(nowMs);
+    expect(pointsOf(kept)).toEqual([
+      [99_000, 99],
+      [nowMs, 1_800],
+    ]);
+    const errors: IncreaseIndicator = {
+      ...{ kind: 'increase', id: 'errors', title: 'Errors', unit: 'number' },
+      ...{ counter: { metric: 'orders', matchers: [] }, overMs: null, early: 'wait' },
+    };
+    const previous = { atMs: 99_000, counts: { part: 0, total: 90 } };
+    const view = { atMs: nowMs, deployedAtMs: 9_000, staleAfterMs: 10_000, previous };
+    expect(measure(errors, kept.read(['orders']), view)).toMatchObject({ value: 1_791 });
+  });
+
+  it('forgets a series that has ended, and after 25 hours one of which nothing came', () => {
+    const ended = history(10, asked);
+    ended.add('a', [], 11_000, asked);
+    ended.prune(10 * STANDBY_MS);
+    expect(pointsOf(ended)).toEqual([]);
+    const silent = history(10, asked);
+    silent.prune(BASE_MS_MAX + 10_000);
+    expect(pointsOf(silent)).toEqual([]);
+    silent.add('a', orders(7), BASE_MS_MAX + 10_000, asked);
+    expect(pointsOf(silent)).toEqual([[BASE_MS_MAX + 10_000, 7]]);
   });
 
   it('takes the first of two equal series in one scrape', () => {
