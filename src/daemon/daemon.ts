@@ -13,6 +13,7 @@ import { Observer } from '../engine/observe.ts';
 import { OutageAlarm } from '../engine/outage.ts';
 import { StandBy } from '../engine/stand-by.ts';
 import { Subscribers } from '../engine/subscribers.ts';
+import { TICK_SLOT_MS } from '../engine/watch-keeper.ts';
 import { tokenMatcher } from '../http/auth.ts';
 import { buildServer } from '../http/server.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -45,9 +46,6 @@ const DRAIN_MS = 8_000;
 export const SHUTDOWN_WITHIN_MS = 15_000;
 /** For each step of it that sends nothing: one that hangs must not take the time of the others. */
 const STEP_WITHIN_MS = 2_000;
-
-/** So many slots of ticks in an interval of 5 s that one of a thousand watches takes a tenth of a second. */
-const TICK_SLOT_MS = 250;
 
 export type DaemonOptions = {
   readonly configPath: string;

@@ -14,6 +14,8 @@ import { Watcher } from './watcher.ts';
 const LOOK_EVERY_MS = 1_000;
 /** More active watches than this are not evaluated by one process; it says so. */
 export const WATCHES_MAX = 5_000;
+/** So many slots of ticks in an interval of 5 s that one of a thousand watches takes a tenth of a second. */
+export const TICK_SLOT_MS = 250;
 /** Of all replicas together: what a look reads. */
 const ACTIVE_MAX = 50_000;
 
