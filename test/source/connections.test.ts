@@ -97,7 +97,8 @@ function watchesOn(url: string, timeoutMs = 20_000) {
     source.read({
       watchId: `w_${index}`,
       indicators: [EXPRESSION],
-      atMs: T0 + 60_000,
+      // Each at a moment of its own: these are not shared.
+      atMs: T0 + 60_000 + index * 1_000,
       deployedAtMs: T0,
       staleAfterMs: 30_000,
       previous: {},
