@@ -56,7 +56,7 @@ const EXPRESSIONS: Shareable<ExpressionQuestion> = {
   // The oldest time is later for none: no sample from after its own time is seen.
   isOfMoment: ({ fromMs }, oldest) => fromMs <= oldest.atMs,
   questionOf: (needs) => ({
-    promql: textOf(isPlain(needs) ? (needs[0]?.expressions ?? []) : numbered(needs)),
+    promql: isPlain(needs) ? textOf(needs[0]?.expressions ?? []) : combined(numbered(needs)),
     atMs: Math.min(...needs.map(({ atMs }) => atMs)),
   }),
   divided,
@@ -106,7 +106,8 @@ function divided(
         elements: expressions.flatMap((one) =>
           (elements.get(places.get(partOf(one))) ?? []).map((element): VectorElement => {
             const { [INDICATOR_LABEL]: _place, ...labels } = element.labels;
-            const own = expressions.length === 1 ? labels : { ...labels, [INDICATOR_LABEL]: one.id };
+            const own =
+              expressions.length === 1 ? labels : { ...labels, [INDICATOR_LABEL]: one.id };
             return { ...element, labels: own };
           }),
         ),
