@@ -237,7 +237,6 @@ export class ExpressionReader {
   }
 
   #putAside({ key }: Asked, reading: Blind): void {
-    this.#proven.delete(key);
     const againAtTick = this.#tick + REFUSED_ASKED_AGAIN_TICKS;
     this.#setAside.set(key, { blind: reading, againAtTick });
   }

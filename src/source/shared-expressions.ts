@@ -106,9 +106,8 @@ function divided(
         elements: expressions.flatMap((one) =>
           (elements.get(places.get(partOf(one))) ?? []).map((element): VectorElement => {
             const { [INDICATOR_LABEL]: _place, ...labels } = element.labels;
-            const own =
-              expressions.length === 1 ? labels : { ...labels, [INDICATOR_LABEL]: one.id };
-            return { ...element, labels: own };
+            if (expressions.length === 1) return { ...element, labels };
+            return { ...element, labels: { ...labels, [INDICATOR_LABEL]: one.id } };
           }),
         ),
       },

@@ -80,6 +80,8 @@ describe('expressions that get no answer in time', () => {
     state.isSlow = NEVER;
     await tick();
     expect(await tick()).toEqual({ questions: 1, seen: 50 });
+    state.isSlow = ALWAYS;
+    expect([(await tick()).questions, (await tick()).questions]).toEqual([3, 20]);
   });
 
   it('because each watch has a heavy one blind the others for one tick', async () => {
@@ -89,6 +91,13 @@ describe('expressions that get no answer in time', () => {
     expect((await tick()).seen).toBe(0);
     expect((await tick()).seen).toBe(40);
     expect(await tick()).toEqual({ questions: 1, seen: 40 });
+  });
+
+  it('because two are heavy that are tried first blind the others for four ticks', async () => {
+    const { tick } = watches(1, 5, (promql) => /x[01]_of/.test(promql));
+    const seen: number[] = [];
+    for (let n = 0; n < 5; n += 1) seen.push((await tick()).seen);
+    expect(seen).toEqual([0, 0, 0, 0, 3]);
   });
 
   it('because one watch has a heavy one blind no other watch', async () => {

@@ -101,6 +101,19 @@ describe('shared expressions', () => {
     ]);
   });
 
+  it('of one text are two where one of them is known to be a scalar', async () => {
+    const { questions, all } = served();
+    const [{ expressions }] = [want(['a'])];
+    await all([
+      want(['a']),
+      want([], { expressions: expressions.map((one) => ({ ...one, isScalar: true })) }),
+    ]);
+    expect(questions[0]?.promql.match(/label_replace\((?:vector)?\(/g)).toEqual([
+      'label_replace((',
+      'label_replace(vector(',
+    ]);
+  });
+
   it('are asked at the oldest time of the moment: nobody sees what is later than its own', async () => {
     const { questions, all } = served();
     await all([

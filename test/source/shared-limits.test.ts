@@ -93,6 +93,22 @@ describe('a shared question that fails', () => {
     expect((await tick(names)).sizes).toEqual([20]);
   });
 
+  it('because of one watch for longer is not asked with it again, until that one is answered', async () => {
+    let isBad = true;
+    const { tick, clock } = served((all) =>
+      isBad && all.includes('e7e') ? failed('size') : EMPTY,
+    );
+    const names = named(20);
+    await tick(names);
+    for (let minute = 0; minute < 12; minute += 1) {
+      await clock.advance(60_000);
+      expect(await tick(names)).toEqual({ sizes: [19, 1], blind: ['e7e'] });
+    }
+    isBad = false;
+    await clock.advance(5 * 60_000);
+    expect((await tick(names)).sizes).toEqual([20]);
+  });
+
   it.each(['server', 'slow'] as const)(
     'as everything does (%s) is followed by two questions of one watch, not by one of each',
     async (fault) => {
