@@ -79,12 +79,13 @@ function isPlain(needs: readonly ExpressionQuestion[]): boolean {
   return texts.size === 1 && needs.every(({ expressions }) => expressions.length === 1);
 }
 
-/** Each text once, named by its place. */
+/** Each text once, named as by the one watch that asks, or by its place. */
 function numbered(needs: readonly ExpressionQuestion[]): readonly Expression[] {
   const all = new Map(
     needs.flatMap(({ expressions }) => expressions.map((one) => [partOf(one), one] as const)),
   );
-  return [...all.values()].map((one, index) => ({ ...one, id: String(index) }));
+  const texts = [...all.values()];
+  return needs.length === 1 ? texts : texts.map((one, index) => ({ ...one, id: String(index) }));
 }
 
 function divided(
