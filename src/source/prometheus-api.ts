@@ -228,7 +228,7 @@ function read(secret: Secret): string {
 }
 
 /** The connections of one source: bounded in number, and kept from tick to tick. */
-function agentsOf({ tls }: PrometheusOptions) {
+export function agentsOf({ tls }: Pick<PrometheusOptions, 'tls'>) {
   const bounds = {
     keepAlive: true,
     maxSockets: REQUESTS_AT_ONCE_MAX,
@@ -241,7 +241,7 @@ function isReset(response: HttpAnswer | HttpFailure | null): boolean {
   return response?.kind === 'failed' && /^(?:ECONNRESET|EPIPE)$/.test(response.detail);
 }
 
-function closeIdle({ httpAgent, httpsAgent }: ReturnType<typeof agentsOf>): void {
+export function closeIdle({ httpAgent, httpsAgent }: ReturnType<typeof agentsOf>): void {
   for (const { freeSockets } of [httpAgent, httpsAgent]) {
     for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
   }

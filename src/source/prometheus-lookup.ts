@@ -3,11 +3,11 @@
 // not offered by a server, is null. A question is asked once, and what hangs is not asked again.
 import { send } from '../kit/http.ts';
 import {
+  agentsOf,
   credentialsOf,
   headersOf,
   type PrometheusOptions,
   parseJson,
-  tlsAgent,
 } from './prometheus-api.ts';
 import { isRecord } from './prometheus-result.ts';
 
@@ -35,7 +35,7 @@ type Told = { readonly data: unknown; readonly isWhole: boolean };
 
 export function createLookup(options: PrometheusOptions): Lookup {
   const api = `${options.url.replace(/\/+$/, '')}/api/v1`;
-  const httpsAgent = options.tls ? tlsAgent(options.tls) : undefined;
+  const agents = agentsOf(options);
   const asked = new Map<string, Promise<Told | null>>();
   const hanging = new Set<string>();
 
@@ -46,7 +46,7 @@ export function createLookup(options: PrometheusOptions): Lookup {
       ...{ method: 'GET', url, headers: headersOf(options, credentials), signal },
       timeoutMs: options.timeoutMs,
       responseBytesMax: ANSWER_BYTES_MAX,
-      ...(httpsAgent === undefined ? {} : { httpsAgent }),
+      ...agents,
     });
     if (answer.kind === 'failed') {
       if (answer.reason === 'timeout') hanging.add(endpointOf(url));

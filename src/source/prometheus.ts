@@ -1,36 +1,52 @@
-// Reads indicators from a Prometheus-compatible API. At most two requests per tick and watch,
-// whatever the number of indicators, both at the tick's one query time: raw samples for all
-// structured indicators (of watches that tick together in one request), one combined query for all
-// `promql` ones.
+// Reads indicators from a Prometheus-compatible API. At most two requests per tick, whatever the
+// number of indicators, and for watches that tick together as for one: raw samples for all
+// structured indicators, one combined query for all `promql` ones.
 // May not judge by `rate()` or `increase()` (see promql.ts), and may not let one bad indicator
 // blind the others.
 import type { MeasuredIndicator } from '../core/measure.ts';
 import type { PromqlIndicator } from '../core/policy.ts';
 import type { Source } from '../core/read.ts';
+import type { Clock } from '../kit/clock.ts';
 import { createQuery, type PrometheusOptions, type Query } from './prometheus-api.ts';
 import { ExpressionReader } from './prometheus-expressions.ts';
 import { RawReader } from './raw-reader.ts';
-import { aloneOn, type RawQuery, sharedOn } from './shared-query.ts';
+import {
+  type ExpressionQuery,
+  expressionsAloneOn,
+  expressionsSharedOn,
+} from './shared-expressions.ts';
+import { aloneOn, type RawQuery, sharedOn } from './shared-raw.ts';
 
 /** Histories kept; beyond it the one read longest ago goes, and is fetched again when asked. */
 const WATCHES_KEPT_MAX = 5_000;
 
 type PerWatch = { readonly raw: RawReader; readonly expressions: ExpressionReader };
 
+/** How raw samples and expressions are asked for. */
+export type Asks = { readonly raw: RawQuery; readonly expressions: ExpressionQuery };
+
 export function createPrometheusSource(options: PrometheusOptions): Source {
   const query = createQuery(options);
-  return sourceOn(query, sharedOn(query, options.clock));
+  return sourceOn(query, sharedAsks(query, options.clock));
+}
+
+/** Watches that tick together ask together. */
+export function sharedAsks(query: Query, clock: Clock): Asks {
+  return { raw: sharedOn(query, clock), expressions: expressionsSharedOn(query, clock) };
 }
 
 /**
  * The same on any way to ask: the fault simulation answers by itself.
- * @param rawQuery how raw samples are asked for; default: each watch by itself
+ * @param asks default: each watch by itself
  */
-export function sourceOn(query: Query, rawQuery: RawQuery = aloneOn(query)): Source {
+export function sourceOn(
+  query: Query,
+  asks: Asks = { raw: aloneOn(query), expressions: expressionsAloneOn(query) },
+): Source {
   const watches = new Map<string, PerWatch>();
 
   function create(): PerWatch {
-    return { raw: new RawReader(rawQuery), expressions: new ExpressionReader(query) };
+    return { raw: new RawReader(asks.raw), expressions: new ExpressionReader(asks.expressions) };
   }
 
   function perWatch(watchId: string): PerWatch {

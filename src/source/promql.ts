@@ -194,3 +194,15 @@ export function combined(expressions: readonly Expression[]): string {
     })
     .join('\nor\n');
 }
+
+/** On which expression of a combined query a line (counted from 1) is; null: between them. */
+export function expressionAt(expressions: readonly Expression[], line: number): Expression | null {
+  let before = 1;
+  for (const one of expressions) {
+    const end = before + one.promql.split('\n').length;
+    if (line > before && line <= end) return one;
+    // Its last line, and the `or`.
+    before = end + 3;
+  }
+  return null;
+}

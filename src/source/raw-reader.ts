@@ -14,7 +14,7 @@ import type { SeriesSet } from '../core/series.ts';
 import { cut, type QueryAnswer } from './prometheus-api.ts';
 import { selectorText, sharedMatchers } from './promql.ts';
 import { HISTORY_MS_MAX, type Need, RawHistory } from './raw-history.ts';
-import type { RawQuery } from './shared-query.ts';
+import type { RawQuery } from './shared-raw.ts';
 
 /**
  * Each request reaches back this far before the last answer: a sample carries the time at which

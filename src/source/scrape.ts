@@ -12,6 +12,7 @@ import { type HttpAnswer, type HttpFailure, send } from '../kit/http.ts';
 import type { Logger } from '../kit/logger.ts';
 import { headerSecrets, redact } from '../kit/redact.ts';
 import { type MetricSample, parseMetrics, TEXT_LENGTH_MAX } from './metrics-text.ts';
+import { agentsOf, closeIdle } from './prometheus-api.ts';
 import { ScrapeHistory, SERIES_MAX } from './scrape-history.ts';
 
 /** Reads this close together are of one tick and share a scrape. */
@@ -59,6 +60,7 @@ class ScrapeSource implements Source {
   readonly #options: ScrapeOptions;
   readonly #targets: readonly Target[];
   readonly #history = new ScrapeHistory();
+  readonly #agents = agentsOf({});
   /** What each watch asks for. */
   readonly #asked = new Map<string, { metrics: ReadonlySet<string>; longestMs: number }>();
   #askedMetrics: ReadonlySet<string> = new Set();
@@ -226,12 +228,14 @@ class ScrapeSource implements Source {
         headers: { accept: ACCEPT, ...lowerCased(headers) },
         timeoutMs: withinMs,
         responseBytesMax: RESPONSE_BYTES_MAX,
+        ...this.#agents,
       });
     let answer = await ask(timeoutMs);
     // A service may close a kept-alive connection just as it is used again: only a second,
     // fresh connection tells whether the service is there.
     const restMs = timeoutMs - (clock.monotonic() - started);
     if (answer.kind === 'failed' && RESET.test(answer.detail) && restMs > 0) {
+      closeIdle(this.#agents);
       answer = await ask(restMs);
     }
     if (answer.kind === 'failed') {

@@ -13,8 +13,12 @@ import { hasPrometheus, type PrometheusServer, startPrometheus } from '../suppor
 import { until } from '../support/until.ts';
 
 const WATCHES = 60;
-/** An interval of 1 s has four slots: four requests for all of them, and room for late ones. */
-const REQUESTS_PER_TICK_MAX = 0.25;
+/**
+ * An interval of 1 s has four slots: in each one request for the samples of all of them and one for
+ * their expressions, and room for late ones.
+ */
+const REQUESTS_PER_TICK_MAX = 0.4;
+const LOSS = '-min(aurora_realized_pnl_usd{deploy="${environment}"})';
 const SECRET = 'whsec_YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2g=';
 
 describe.runIf(hasPrometheus())(`${WATCHES} watches of the Aurora policy on one Prometheus`, () => {
@@ -29,6 +33,7 @@ describe.runIf(hasPrometheus())(`${WATCHES} watches of the Aurora policy on one 
     stack.defer(() => prometheus.stop());
     const policy = manyDeploysPolicy(service.host, `http://${service.host}`, [
       [['interval'], '1s'],
+      [['indicators', 'realized_loss'], { title: 'Realized loss', promql: LOSS }],
     ]);
     canaryd = await startCanaryd({
       config: { sources: { prometheus: { prometheus: { url: prometheus.url } } } },

@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { loadPolicyFile } from '../../src/config/load.ts';
 import { BASELINE_LEADS_MS } from '../../src/core/decide.ts';
 import type { Indicator, Policy } from '../../src/core/policy.ts';
-import { sourceOn } from '../../src/source/prometheus.ts';
+import { sharedAsks, sourceOn } from '../../src/source/prometheus.ts';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
-import { SHARED_MAX, sharedOn } from '../../src/source/shared-query.ts';
+import { SHARED_MAX } from '../../src/source/shared-query.ts';
 import { aCondition, aPolicy, aRatio } from '../support/build.ts';
 import { anEngine } from '../support/engine.ts';
 import { TogetherClock } from '../support/together-clock.ts';
@@ -33,7 +33,7 @@ class FakePrometheus {
   };
 
   source() {
-    const source = sourceOn(this.query, sharedOn(this.query, this.#clock));
+    const source = sourceOn(this.query, sharedAsks(this.query, this.#clock));
     return {
       ...source,
       read: (request: Parameters<typeof source.read>[0]) =>
@@ -116,12 +116,18 @@ const ratios = (count: number) =>
     });
   });
 
-const expressionsOf = (count: number) =>
+const expressionsOf = (count: number, deploy: string | null = null) =>
   Array.from({ length: count }, (_, index): Indicator => {
     const id = `expression_${index}`;
-    const promql = `max(queue_${index})`;
+    const promql = `max(queue_${index}${deploy === null ? '' : `{deploy="${deploy}"}`})`;
     return { kind: 'promql', id, title: id, unit: 'number', promql, overMs: null, waitMs: 0 };
   });
+
+/** Until all of its expressions are asked: ranges must not reach back before the deploy. */
+function waitOf({ indicators }: Policy): number {
+  const waits = Object.values(indicators).map((one) => (one.kind === 'promql' ? one.waitMs : 0));
+  return Math.max(MINUTE, ...waits);
+}
 
 describe('one watch', () => {
   it.each([
@@ -209,12 +215,41 @@ describe('many watches of one policy', () => {
     expect(named.toSorted()).toEqual(all.toSorted());
   });
 
-  it('ask for their expressions each by itself: these are not shared', async () => {
+  it('ask once for their samples and once for their expressions', async () => {
     const policy = { ...aLargePolicy([...ratios(2), ...expressionsOf(2)]), intervalMs };
-    const { questions } = await many(10, intervalMs, policy);
+    const { questions } = await many(60, intervalMs, policy);
     const raws = questions.filter((promql) => promql.startsWith('{__name__='));
     expect(raws).toHaveLength(TICKS);
-    expect(questions).toHaveLength(TICKS * (1 + 10));
+    expect(questions).toHaveLength(TICKS * 2);
+  });
+
+  it('whose expressions name the deploy ask once for each 50', async () => {
+    const policy = { ...aLargePolicy(expressionsOf(2, '${environment}')), intervalMs };
+    const { questions } = await many(60, intervalMs, policy);
+    expect(questions).toHaveLength(TICKS * 2);
+    const named = questions
+      .slice(0, 2)
+      .join()
+      .matchAll(/queue_[01]\{deploy="(e\d+)"\}/g);
+    const all = Array.from({ length: 60 }, (_, index) => [`e${index}`, `e${index}`]).flat();
+    expect([...named].map(([, one]) => one).toSorted()).toEqual(all.toSorted());
+  });
+
+  it.each([
+    ['aurora.yaml', 1],
+    ['examples/aurora-runbook.yaml', 2],
+    ['examples/http-api.yaml', 1],
+    ['examples/lunia.yaml', 1],
+    ['examples/mech-exo.yaml', 2],
+    ['examples/spark.yaml', 2],
+  ])('of %s, 60 of them, ask %i times a tick', async (file, perTick) => {
+    const policy = loadPolicyFile(`${FOLDER}${file}`);
+    const watched = watching({ ...policy, environment: null }, policy.intervalMs);
+    for (let index = 0; index < 60; index += 1) await watched.start({ environment: `e${index}` });
+    await watched.during(waitOf(policy) + 2 * policy.intervalMs);
+    const { questions, ticks } = await watched.during(TICKS * policy.intervalMs);
+    expect(ticks).toBe(TICKS * 60);
+    expect(questions).toHaveLength(TICKS * perTick);
   });
 
   it('that are spread over the slots of an interval ask once in each slot', async () => {

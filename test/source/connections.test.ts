@@ -10,6 +10,8 @@ import type { SeriesIndicator } from '../../src/core/read.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createPrometheusSource } from '../../src/source/prometheus.ts';
 import { REQUESTS_AT_ONCE_MAX, SOCKET_IDLE_MS } from '../../src/source/prometheus-api.ts';
+import { createLookup } from '../../src/source/prometheus-lookup.ts';
+import { createScrapeSource } from '../../src/source/scrape.ts';
 import { T0 } from '../support/build.ts';
 import { until } from '../support/until.ts';
 
@@ -97,7 +99,8 @@ function watchesOn(url: string, timeoutMs = 20_000) {
     source.read({
       watchId: `w_${index}`,
       indicators: [EXPRESSION],
-      atMs: T0 + 60_000,
+      // Each at a moment of its own: these are not shared.
+      atMs: T0 + 60_000 + index * 1_000,
       deployedAtMs: T0,
       staleAfterMs: 30_000,
       previous: {},
@@ -164,5 +167,39 @@ describe('requests to one Prometheus', () => {
     const given = idle.mock.calls.map(([ms]) => ms).filter((ms) => ms > 0);
     expect(new Set(given)).toEqual(new Set([SOCKET_IDLE_MS]));
     expect(SOCKET_IDLE_MS).toBeGreaterThan(Math.max(...INTERVALS_MS));
+  });
+});
+
+describe('what is asked beside queries', () => {
+  /** For how long the one connection of three questions is kept. */
+  async function kept(ask: (url: string) => (round: number) => Promise<unknown>) {
+    const { url, seen } = await serve();
+    const idle = vi.spyOn(Socket.prototype, 'setTimeout');
+    const one = ask(url);
+    for (let round = 0; round < 3; round += 1) await one(round);
+    const given = idle.mock.calls.map(([ms]) => ms).filter((ms) => ms > 0);
+    expect(seen.connections).toBe(1);
+    return new Set(given);
+  }
+
+  it('goes over one connection that is kept: /metrics of a service', async () => {
+    const times = await kept((url) => {
+      const options = { targets: [url], headers: {}, timeoutMs: 2_000, clock: systemClock };
+      const source = createScrapeSource(options);
+      return async (round) => {
+        const { signal } = new AbortController();
+        const times = { atMs: T0 + round * 5_000, deployedAtMs: T0, staleAfterMs: 30_000 };
+        await source.read({ watchId: 'w', indicators: [], ...times, previous: {}, signal });
+      };
+    });
+    expect(times).toEqual(new Set([SOCKET_IDLE_MS]));
+  });
+
+  it('goes over one connection that is kept: names and labels', async () => {
+    const times = await kept((url) => {
+      const lookup = createLookup({ url, timeoutMs: 2_000, clock: systemClock });
+      return (round) => lookup.typeOf(`metric_${round}`, new AbortController().signal);
+    });
+    expect(times).toEqual(new Set([SOCKET_IDLE_MS]));
   });
 });

@@ -5,7 +5,7 @@ import { LOOKBACK_MS } from '../../src/core/measure.ts';
 import type { SeriesIndicator } from '../../src/core/read.ts';
 import { HISTORY_MS_MAX, RawHistory } from '../../src/source/raw-history.ts';
 import { RawReader } from '../../src/source/raw-reader.ts';
-import type { RawQuery } from '../../src/source/shared-query.ts';
+import type { RawQuery } from '../../src/source/shared-raw.ts';
 import { aRatio, T0 } from '../support/build.ts';
 
 const SCRAPE_MS = 15_000;

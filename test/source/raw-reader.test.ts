@@ -4,7 +4,7 @@ import type { Readings } from '../../src/core/read.ts';
 import type { Point } from '../../src/core/series.ts';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
 import { RawReader } from '../../src/source/raw-reader.ts';
-import { aloneOn } from '../../src/source/shared-query.ts';
+import { aloneOn } from '../../src/source/shared-raw.ts';
 import { aRatio, T0 } from '../support/build.ts';
 
 const SECOND = 1_000;

@@ -3,7 +3,8 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
-import { SHARED_MAX, sharedOn } from '../../src/source/shared-query.ts';
+import { SHARED_MAX } from '../../src/source/shared-query.ts';
+import { sharedOn } from '../../src/source/shared-raw.ts';
 import { T0 } from '../support/build.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -89,6 +90,22 @@ describe('a shared question that fails', () => {
     isBad = false;
     expect((await tick(names)).sizes).toEqual([19, 1]);
     await clock.advance(6 * 60_000);
+    expect((await tick(names)).sizes).toEqual([20]);
+  });
+
+  it('because of one watch for longer is not asked with it again, until that one is answered', async () => {
+    let isBad = true;
+    const { tick, clock } = served((all) =>
+      isBad && all.includes('e7e') ? failed('size') : EMPTY,
+    );
+    const names = named(20);
+    await tick(names);
+    for (let minute = 0; minute < 12; minute += 1) {
+      await clock.advance(60_000);
+      expect(await tick(names)).toEqual({ sizes: [19, 1], blind: ['e7e'] });
+    }
+    isBad = false;
+    await clock.advance(5 * 60_000);
     expect((await tick(names)).sizes).toEqual([20]);
   });
 

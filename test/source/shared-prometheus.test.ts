@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { Matcher } from '../../src/core/policy.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createQuery, type QueryAnswer } from '../../src/source/prometheus-api.ts';
-import { aloneOn, sharedOn } from '../../src/source/shared-query.ts';
+import { aloneOn, sharedOn } from '../../src/source/shared-raw.ts';
 import { hasPrometheus, type PrometheusServer, startPrometheus } from '../support/prometheus.ts';
 
 const END_MS = Math.floor(Date.now() / 60_000) * 60_000 - 3_600_000;

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Matcher } from '../../src/core/policy.ts';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
-import { SHARED_MAX, sharedOn } from '../../src/source/shared-query.ts';
+import { SHARED_MAX } from '../../src/source/shared-query.ts';
+import { sharedOn } from '../../src/source/shared-raw.ts';
 import { T0 } from '../support/build.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
