@@ -6,7 +6,7 @@ import type { MeasuredIndicator } from '../../src/core/measure.ts';
 import type { Point } from '../../src/core/series.ts';
 import { RawHistory } from '../../src/source/raw-history.ts';
 import { RawReader } from '../../src/source/raw-reader.ts';
-import type { RawQuery } from '../../src/source/shared-query.ts';
+import type { RawQuery } from '../../src/source/shared-raw.ts';
 import { aRatio, T0 } from '../support/build.ts';
 
 const SECOND = 1_000;
