@@ -25,4 +25,4 @@ EXPOSE 7766
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch((process.env.CANARYD_URL ?? 'http://127.0.0.1:7766') + '/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # The flags: docs/performance.md, "Memory".
-CMD ["node", "--max-semi-space-size=8", "--max-old-space-size=768", "src/main.ts", "serve", "--config", "/etc/canaryd/canaryd.yaml"]
+CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=768", "src/main.ts", "serve", "--config", "/etc/canaryd/canaryd.yaml"]
