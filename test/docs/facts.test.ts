@@ -2,8 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { BLIND_REASONS } from '../../src/core/sample.ts';
 import { PHASES } from '../../src/core/watch.ts';
-import { WATCHES_MAX } from '../../src/engine/watch-keeper.ts';
-import { SERIES_MAX, STANDBY_MS } from '../../src/source/scrape-history.ts';
+import { TICK_SLOT_MS, WATCHES_MAX } from '../../src/engine/watch-keeper.ts';
+import { REQUESTS_AT_ONCE_MAX, SOCKET_IDLE_MS } from '../../src/source/prometheus-api.ts';
+import { BASE_MS_MAX, SERIES_MAX, STANDBY_MS } from '../../src/source/scrape-history.ts';
+import { EXPRESSION_BYTES_MAX } from '../../src/source/shared-expressions.ts';
+import { SHARED_MAX } from '../../src/source/shared-query.ts';
 import { metricNamesIn, ownMetricNames, ownMetrics, rules } from '../ops/files.ts';
 import { DOCUMENTS, inlineCode, read } from './markdown.ts';
 
@@ -64,6 +67,38 @@ describe('causes of blindness', () => {
 describe('docs/sources.md', () => {
   it('says how long the time before a deploy is kept', () => {
     expect(unwrapped('docs/sources.md')).toContain(`for ${STANDBY_MS / 60_000} minutes`);
+    expect(unwrapped('docs/sources.md')).toContain(`for ${BASE_MS_MAX / 3_600_000} hours`);
+  });
+
+  it('says how many watches share a request, and how many requests there are', () => {
+    const text = unwrapped('docs/sources.md');
+    expect(text).toContain(`slots of ${TICK_SLOT_MS} ms`);
+    expect(text).toContain(`up to ${SHARED_MAX} of them ask in one request`);
+    expect(text).toContain(`up to ${EXPRESSION_BYTES_MAX / 1_000} kB of text`);
+    expect(text).toContain(`At most ${REQUESTS_AT_ONCE_MAX} requests`);
+    expect(text).toContain(`kept for ${SOCKET_IDLE_MS / 1_000} s`);
+  });
+});
+
+describe('docs/performance.md', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const text = unwrapped('docs/performance.md');
+
+  it('names every bench but that of the backtest, which has its own page', () => {
+    const named = new Set([...text.matchAll(/npm run (bench:\w+)/g)].map(([, name]) => name));
+    const benches = Object.keys(scripts).filter((name) => name.startsWith('bench:'));
+    expect([...named, 'bench:backtest'].toSorted()).toEqual(benches.toSorted());
+  });
+
+  it('names the flags of Node that the daemon is started with', () => {
+    const [, flags = 'none'] = /^exec node (.+) src\/main\.ts/.exec(scripts['start'] ?? '') ?? [];
+    expect(text).toContain(`\`${flags}\``);
+  });
+
+  it('names tests that exist', () => {
+    const files = [...text.matchAll(/`(test\/[\w/.-]+\.ts)`/g)].map(([, file = '']) => file);
+    expect(files.length).toBeGreaterThan(0);
+    expect(files.filter((file) => read(file) === '')).toEqual([]);
   });
 });
 

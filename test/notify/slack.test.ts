@@ -204,7 +204,7 @@ describe('createSlack', () => {
     const before = slack.answers.length;
     const repeated = aStopMessage({ headline: 'repeated: CRITICAL aurora' });
     expect(await post(repeated, signal)).toMatchObject({ kind: 'delivered' });
-    expect(slack.answers.slice(before)).toEqual([{ status: 200, body: 'ok' }]);
+    expect(slack.answers.slice(before)).toMatchObject([{ status: 200, body: 'ok' }]);
     expect(slack.messages.at(-1)?.hasBlocks).toBe(false);
     await post(aStopMessage({ kind: 'watch.passed' }), signal);
     expect(slack.messages.at(-1)?.hasBlocks).toBe(true);
