@@ -211,15 +211,30 @@ type Witness = {
   readonly lookedMs: number;
 };
 
+/**
+ * Times of the first points in the coverage. They prove that the source looked before another series
+ * was born: a source that drops points keeps these times, for as long as the coverage has them.
+ */
+export function firstTimesOf(
+  { firstMs = [], points }: Pick<Series, 'firstMs' | 'points'>,
+  fromMs: number,
+  untilMs = Number.POSITIVE_INFINITY,
+): readonly number[] {
+  const times = firstMs.filter((atMs) => atMs >= fromMs && atMs <= untilMs);
+  if (times.length === WITNESS_POINTS) return times;
+  for (const [atMs, value] of points) {
+    if (atMs > untilMs || times.length === WITNESS_POINTS) break;
+    const isNext = atMs >= fromMs && atMs > (times.at(-1) ?? Number.NEGATIVE_INFINITY);
+    if (isNext && Number.isFinite(value)) times.push(atMs);
+  }
+  return times;
+}
+
 function witnessOf(set: SeriesSet, atMs: number): Witness {
   const firstMs = new Map<string, number>();
   let lookedMs = Number.POSITIVE_INFINITY;
   for (const series of set.series) {
-    const times: number[] = [];
-    for (const [pointMs, value] of series.points) {
-      if (pointMs > atMs || times.length === WITNESS_POINTS) break;
-      if (pointMs >= set.coveredFromMs && Number.isFinite(value)) times.push(pointMs);
-    }
+    const times = firstTimesOf(series, set.coveredFromMs, atMs);
     const target = targetOf(series);
     const first = times[0] ?? Number.POSITIVE_INFINITY;
     firstMs.set(target, Math.min(first, firstMs.get(target) ?? Number.POSITIVE_INFINITY));
