@@ -59,13 +59,22 @@ export function stepsOf(series: readonly Series[], set: SeriesSet, view: StepsVi
 }
 
 /** Where a range starts; inclusive at the deploy, whose first moment belongs to it. */
-export type Start = { readonly fromMs: number; readonly isInclusive: boolean };
+export type Start = {
+  readonly fromMs: number;
+  readonly isInclusive: boolean;
+  /** A step since before then tells of another time; absent: no step does. */
+  readonly sinceMs?: number;
+};
 
 export function stepsAfter(
   steps: readonly Step[] | undefined,
-  { fromMs, isInclusive }: Start,
+  { fromMs, isInclusive, sinceMs = Number.NEGATIVE_INFINITY }: Start,
 ): readonly Step[] {
-  return (steps ?? []).filter(({ atMs }) => atMs > fromMs || (isInclusive && atMs === fromMs));
+  return (steps ?? []).filter(
+    (step) =>
+      (step.atMs > fromMs || (isInclusive && step.atMs === fromMs)) &&
+      (step.sinceMs ?? Number.POSITIVE_INFINITY) >= sinceMs,
+  );
 }
 
 /**
