@@ -84,7 +84,7 @@ export class RawHistory {
       kept.firstMs = firstTimesOf(kept, this.#coveredFromMs);
       const { fromMs, wholeFromMs, isCounter } = needOf(metric);
       // The anchor stays, also of a series without a newer point.
-      points.dropFirst(points.firstFrom(fromMs) - 1);
+      points.dropFirst(points.firstFrom(Math.max(fromMs, forgetMs)) - 1);
       const newestFromMs = points.at(-NEWEST_KEPT)?.[0] ?? Number.NEGATIVE_INFINITY;
       const keepFromMs = Math.min(wholeFromMs, newestFromMs);
       if (isCounter) points.keepFallsBefore(keepFromMs);
