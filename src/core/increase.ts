@@ -264,6 +264,8 @@ function wasAbsentBefore(
   witness: Witness,
 ): boolean {
   if (set.coveredFromMs >= firstMs) return false;
+  // It was there itself: only its points of then are gone, and those since are no numbers.
+  if ((series.firstMs?.[0] ?? firstMs) < firstMs) return false;
   const sameTargetMs = witness.firstMs.get(targetOf(series)) ?? Number.POSITIVE_INFINITY;
   if (sameTargetMs < firstMs) return true;
   const edgeMs = EDGE_SPACINGS * (spacingMs(series.points) ?? 0);

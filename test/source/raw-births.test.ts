@@ -89,4 +89,32 @@ describe('the first errors of a counter that is born with them', () => {
   ])('stay in the counts since the deploy: %s', async (_, indicators, query) => {
     expect(await errorsAtEnd(indicators, query)).toMatchObject({ kind: 'value', value: 3 });
   });
+
+  it('are no other than the first: what was no number for ten minutes is not counted anew', async () => {
+    const query: RawQuery = async ({ fromMs, atMs }) => {
+      const at = Array.from({ length: 400 }, (_, index) => T0 + (index - 100) * 5 * SECOND);
+      const value = (time: number) =>
+        time > T0 + 100 * SECOND && time < T0 + 700 * SECOND ? Number.NaN : 100_000;
+      const series = ['orders_total', 'depth'].map((name) => ({
+        labels: { __name__: name, instance: 'a', job: 'app' },
+        points: at
+          .filter((time) => time > fromMs && time <= atMs)
+          .map((time) => [time, name === 'depth' ? 1 : value(time)] as const),
+        isNativeHistogram: false,
+      }));
+      return { kind: 'answered', result: { type: 'matrix', series }, warnings: [] };
+    };
+    const reader = new RawReader(query);
+    const { signal } = new AbortController();
+    const indicators = [RATE, DEPTH];
+    const rates: unknown[] = [];
+    for (let at = 5; at <= 800; at += 5) {
+      const request = { watchId: 'w_1', atMs: T0 + at * SECOND + 300, deployedAtMs: T0 };
+      const more = { staleAfterMs: 20 * SECOND, previous: {}, signal, indicators };
+      const reading = (await reader.read(indicators, { ...request, ...more })).get('rate');
+      rates.push(reading?.kind === 'value' ? reading.value : null);
+    }
+    expect(rates).toContain(null);
+    expect(new Set(rates)).toEqual(new Set([null, 0]));
+  });
 });
