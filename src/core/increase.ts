@@ -59,13 +59,22 @@ export function stepsOf(series: readonly Series[], set: SeriesSet, view: StepsVi
 }
 
 /** Where a range starts; inclusive at the deploy, whose first moment belongs to it. */
-export type Start = { readonly fromMs: number; readonly isInclusive: boolean };
+export type Start = {
+  readonly fromMs: number;
+  readonly isInclusive: boolean;
+  /** A step since before then tells of another time; absent: no step does. */
+  readonly sinceMs?: number;
+};
 
 export function stepsAfter(
   steps: readonly Step[] | undefined,
-  { fromMs, isInclusive }: Start,
+  { fromMs, isInclusive, sinceMs = Number.NEGATIVE_INFINITY }: Start,
 ): readonly Step[] {
-  return (steps ?? []).filter(({ atMs }) => atMs > fromMs || (isInclusive && atMs === fromMs));
+  return (steps ?? []).filter(
+    (step) =>
+      (step.atMs > fromMs || (isInclusive && step.atMs === fromMs)) &&
+      (step.sinceMs ?? Number.POSITIVE_INFINITY) >= sinceMs,
+  );
 }
 
 /**
@@ -211,15 +220,30 @@ type Witness = {
   readonly lookedMs: number;
 };
 
+/**
+ * Times of the first points in the coverage. They prove that the source looked before another series
+ * was born: a source that drops points keeps these times, for as long as the coverage has them.
+ */
+export function firstTimesOf(
+  { firstMs = [], points }: Pick<Series, 'firstMs' | 'points'>,
+  fromMs: number,
+  untilMs = Number.POSITIVE_INFINITY,
+): readonly number[] {
+  const times = firstMs.filter((atMs) => atMs >= fromMs && atMs <= untilMs);
+  if (times.length === WITNESS_POINTS) return times;
+  for (const [atMs, value] of points) {
+    if (atMs > untilMs || times.length === WITNESS_POINTS) break;
+    const isNext = atMs >= fromMs && atMs > (times.at(-1) ?? Number.NEGATIVE_INFINITY);
+    if (isNext && Number.isFinite(value)) times.push(atMs);
+  }
+  return times;
+}
+
 function witnessOf(set: SeriesSet, atMs: number): Witness {
   const firstMs = new Map<string, number>();
   let lookedMs = Number.POSITIVE_INFINITY;
   for (const series of set.series) {
-    const times: number[] = [];
-    for (const [pointMs, value] of series.points) {
-      if (pointMs > atMs || times.length === WITNESS_POINTS) break;
-      if (pointMs >= set.coveredFromMs && Number.isFinite(value)) times.push(pointMs);
-    }
+    const times = firstTimesOf(series, set.coveredFromMs, atMs);
     const target = targetOf(series);
     const first = times[0] ?? Number.POSITIVE_INFINITY;
     firstMs.set(target, Math.min(first, firstMs.get(target) ?? Number.POSITIVE_INFINITY));
@@ -240,6 +264,8 @@ function wasAbsentBefore(
   witness: Witness,
 ): boolean {
   if (set.coveredFromMs >= firstMs) return false;
+  // It was there itself: only its points of then are gone, and those since are no numbers.
+  if ((series.firstMs?.[0] ?? firstMs) < firstMs) return false;
   const sameTargetMs = witness.firstMs.get(targetOf(series)) ?? Number.POSITIVE_INFINITY;
   if (sameTargetMs < firstMs) return true;
   const edgeMs = EDGE_SPACINGS * (spacingMs(series.points) ?? 0);

@@ -234,15 +234,15 @@ export function rangeOf(
   const range = { kind: 'range', shortened: false, isInclusive: false } as const;
   if (deployedAtMs === null) {
     if (overMs === null) return blind('too_early', 'counts since the deploy: there is none yet');
-    return { ...range, fromMs: atMs - overMs, rangeMs: overMs };
+    return { ...range, ...lastOf(overMs, atMs) };
   }
   if (atMs < deployedAtMs) return beforeDeploy(view);
   const sinceMs = atMs - deployedAtMs;
   const fromDeploy = { ...range, fromMs: deployedAtMs, rangeMs: sinceMs, isInclusive: true };
   if (overMs === null) return fromDeploy;
   if (overMs <= sinceMs) {
-    const fromMs = atMs - overMs;
-    return { ...range, fromMs, rangeMs: overMs, isInclusive: fromMs === deployedAtMs };
+    const last = lastOf(overMs, atMs);
+    return { ...range, ...last, isInclusive: last.fromMs === deployedAtMs };
   }
   if (early === 'wait') {
     const over = roughDuration(overMs);
@@ -250,6 +250,12 @@ export function rangeOf(
     return blind('too_early', `waits ${rest} more: its range of ${over} starts before the deploy`);
   }
   return { ...fromDeploy, shortened: true };
+}
+
+/** After an outage a step holds all of it: where most of that was before the range, it is not its. */
+function lastOf(rangeMs: number, atMs: number) {
+  const fromMs = atMs - rangeMs;
+  return { rangeMs, fromMs, sinceMs: fromMs - Math.max(rangeMs, LOOKBACK_MS) };
 }
 
 function beforeDeploy({ atMs, deployedAtMs }: MeasureView): Blind {

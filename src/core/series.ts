@@ -16,6 +16,8 @@ export type Series = {
   /** Without `__name__`. */
   readonly labels: Readonly<Record<string, string>>;
   readonly points: Points;
+  /** When it was seen first, of a source that has dropped these points: see `firstTimesOf`. */
+  readonly firstMs?: readonly number[];
   /** Since when a source that answers no longer has it; absent: it goes on, or not known. */
   readonly endedAtMs?: number;
 };

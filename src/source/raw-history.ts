@@ -1,6 +1,8 @@
 // The raw samples of one watch, merged from many overlapping answers and kept as long as an
 // indicator may look back. Bounded: points older than that go, except the last one before the cut,
 // from which the next increment of its counter is counted, and for a while the falls of counters.
+// When each series was seen first is known longer: it proves that others were not there yet.
+import { firstTimesOf } from '../core/increase.ts';
 import type { SeriesSet } from '../core/series.ts';
 import { PackedPoints } from './packed-points.ts';
 import type { Labels, MatrixSeries } from './prometheus-result.ts';
@@ -23,7 +25,13 @@ export type Need = {
   readonly isCounter: boolean;
 };
 
-type Kept = { readonly metric: string; readonly labels: Labels; readonly points: PackedPoints };
+type Kept = {
+  readonly metric: string;
+  readonly labels: Labels;
+  readonly points: PackedPoints;
+  /** Dropped points still prove that the source looked. */
+  firstMs?: readonly number[];
+};
 
 export class RawHistory {
   readonly #series = new Map<string, Kept>();
@@ -53,7 +61,8 @@ export class RawHistory {
     for (const { labels, points } of answer) {
       const { __name__: metric = '', ...others } = labels;
       const key = keyOf(labels);
-      const kept = this.#series.get(key) ?? { metric, labels: others, points: new PackedPoints() };
+      const known = this.#series.get(key);
+      const kept: Kept = known ?? { metric, labels: others, points: new PackedPoints() };
       kept.points.merge(points);
       this.#series.set(key, kept);
     }
@@ -65,15 +74,17 @@ export class RawHistory {
     const forgetMs = atMs - this.#reachMs;
     // What was forgotten was not "absent".
     this.#coveredFromMs = Math.max(this.#coveredFromMs, forgetMs);
-    for (const [key, { metric, points }] of this.#series) {
+    for (const [key, kept] of this.#series) {
+      const { metric, points } = kept;
       const newestMs = points.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY;
       if (newestMs < forgetMs) {
         this.#series.delete(key);
         continue;
       }
+      kept.firstMs = firstTimesOf(kept, this.#coveredFromMs);
       const { fromMs, wholeFromMs, isCounter } = needOf(metric);
       // The anchor stays, also of a series without a newer point.
-      points.dropFirst(points.firstFrom(fromMs) - 1);
+      points.dropFirst(points.firstFrom(Math.max(fromMs, forgetMs)) - 1);
       const newestFromMs = points.at(-NEWEST_KEPT)?.[0] ?? Number.NEGATIVE_INFINITY;
       const keepFromMs = Math.min(wholeFromMs, newestFromMs);
       if (isCounter) points.keepFallsBefore(keepFromMs);

@@ -96,7 +96,7 @@ export class ScrapeHistory {
     if (nowMs - this.#prunedAtMs < PRUNE_EVERY_MS) return;
     this.#prunedAtMs = nowMs;
     const fromMs = nowMs - this.#keepMs;
-    this.#coveredFromMs = Math.max(this.#coveredFromMs, fromMs);
+    this.#coveredFromMs = Math.max(this.#coveredFromMs, Math.min(fromMs, this.#lookedAt(fromMs)));
     for (const [metric, series] of this.#metrics) {
       for (const [key, kept] of series) {
         dropBefore(kept, fromMs, kept.endedAtMs === null ? nowMs - BASE_MS_MAX : fromMs);
@@ -114,6 +114,13 @@ export class ScrapeHistory {
       [...(this.#metrics.get(metric)?.values() ?? [])].map(seriesOf),
     );
     return { series, coveredFromMs: this.#coveredFromMs };
+  }
+
+  /** The last look before: what was not there then is new, also after an outage. */
+  #lookedAt(fromMs: number): number {
+    const targets = [...(this.#metrics.get(WITNESS)?.values() ?? [])];
+    const looks = targets.flatMap(({ times }) => times.findLast((atMs) => atMs < fromMs) ?? []);
+    return looks.length === 0 ? fromMs : Math.max(...looks);
   }
 
   #holds(kept: Kept, key: string): boolean {

@@ -33,6 +33,8 @@ export type Failure = Extract<QueryAnswer, { kind: 'failed' }>;
 export const SHARED_MAX = 50;
 /** After a shared question has failed: so many ask alone whether the server answers anybody. */
 export const PROBES = 2;
+/** Steps of so much of a round meet every part, however many questions fail at each tick. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 /** Of the parts of a question: when more than these had no answer in time, they are not to blame. */
 const SPOILERS_PART = 0.25;
 
@@ -171,7 +173,7 @@ export class SharedQuery<Need> {
 
   /** Another one begins at each failure: those that ask first may be the ones that spoil it. */
   #inTurn(parts: readonly Part<Need>[]): readonly Part<Need>[] {
-    const begin = (this.#failures * PROBES) % Math.max(1, parts.length);
+    const begin = Math.floor(((this.#failures * GOLDEN) % 1) * parts.length);
     this.#failures += 1;
     return [...parts.slice(begin), ...parts.slice(0, begin)];
   }

@@ -33,12 +33,12 @@ const INDICATORS: readonly Measured[] = [
 const METRICS = ['orders_filled_total', 'orders_submitted_total', 'depth', 'errors_total'];
 
 /** Every scrape of every metric in the window, by the process that ran then. */
-function answering(lifeMs: number): RawQuery {
+function answering(lifeMs: number, value = (at: number, _metric: string) => at): RawQuery {
   return async ({ fromMs, atMs }) => {
     const series = METRICS.flatMap((metric) => {
       const points = [];
       for (let at = Math.ceil(fromMs / SCRAPE_MS) * SCRAPE_MS; at <= atMs; at += SCRAPE_MS) {
-        points.push([at, (at - T0 + HOUR) / 1_000] as const);
+        points.push([at, value((at - T0 + HOUR) / 1_000, metric)] as const);
       }
       const lives = Map.groupBy(points, ([at]) => `process ${Math.floor((at - T0) / lifeMs)}`);
       return [...lives].map(([instance, own]) => ({
@@ -52,9 +52,9 @@ function answering(lifeMs: number): RawQuery {
 }
 
 /** At the end of each hour: how many series are kept, and all their points. */
-async function kept(hours: number, lifeMs: number) {
+async function kept(hours: number, query: RawQuery) {
   const set = vi.spyOn(RawHistory.prototype, 'set');
-  const reader = new RawReader(answering(lifeMs));
+  const reader = new RawReader(query);
   const { signal } = new AbortController();
   const sizes: { readonly series: number; readonly points: number }[] = [];
   for (let atMs = T0 + TICK_MS; atMs <= T0 + hours * HOUR; atMs += TICK_MS) {
@@ -71,15 +71,25 @@ async function kept(hours: number, lifeMs: number) {
 
 describe('the samples of a watch', () => {
   it('are as many after 72 hours as after one', async () => {
-    const sizes = await kept(72, Infinity);
+    const sizes = await kept(72, answering(Infinity));
     expect(sizes).toHaveLength(72);
     expect(new Set(sizes.map((one) => JSON.stringify(one))).size).toBe(1);
     expect(sizes[0]?.series).toBe(METRICS.length);
     expect(sizes[0]?.points).toBeLessThanOrEqual(METRICS.length * POINTS_MAX);
   });
 
+  it('are of 25 hours where its counts cannot go on: a total that is no number', async () => {
+    const isBroken = (at: number, metric: string) =>
+      metric === 'orders_submitted_total' && at > (2 * HOUR) / 1_000;
+    const value = (at: number, metric: string) => (isBroken(at, metric) ? Number.NaN : at);
+    const sizes = await kept(40, answering(Infinity, value));
+    const most = METRICS.length * (HISTORY_MS_MAX / SCRAPE_MS + 2);
+    expect(sizes.at(-1)?.points).toBeLessThanOrEqual(most);
+    expect(sizes.at(-1)).toEqual(sizes.at(-2));
+  });
+
   it('of processes that ended are one each, and none after 25 hours', async () => {
-    const sizes = await kept(72, HOUR);
+    const sizes = await kept(72, answering(HOUR));
     const processes = HISTORY_MS_MAX / HOUR + 1;
     const points = METRICS.length * (POINTS_MAX + processes);
     expect(Math.max(...sizes.map((one) => one.series))).toBe(METRICS.length * processes);

@@ -12,6 +12,11 @@ import {
 const asked = () => true;
 const unasked = () => false;
 
+const ERRORS: IncreaseIndicator = {
+  ...{ kind: 'increase', id: 'errors', title: 'Errors', unit: 'number' },
+  ...{ counter: { metric: 'orders', matchers: [] }, overMs: null, early: 'wait' },
+};
+
 function orders(value: number) {
   return [{ metric: 'orders', labels: { instance: 'a' }, value, timestampMs: null }];
 }
@@ -55,7 +60,7 @@ describe('The history of a scrape source', () => {
     const nowMs = STANDBY_MS + 50_000;
     kept.prune(nowMs);
     expect(pointsOf(kept)[0]).toEqual([49_000, 49]);
-    expect(kept.read(['orders']).coveredFromMs).toBe(50_000);
+    expect(kept.read(['orders']).coveredFromMs).toBe(49_000);
   });
 
   it('keeps more for a longer range', () => {
@@ -75,13 +80,35 @@ describe('The history of a scrape source', () => {
       [99_000, 99],
       [nowMs, 1_800],
     ]);
-    const errors: IncreaseIndicator = {
-      ...{ kind: 'increase', id: 'errors', title: 'Errors', unit: 'number' },
-      ...{ counter: { metric: 'orders', matchers: [] }, overMs: null, early: 'wait' },
-    };
     const previous = { atMs: 99_000, counts: { part: 0, total: 90 } };
     const view = { atMs: nowMs, deployedAtMs: 9_000, staleAfterMs: 10_000, previous };
-    expect(measure(errors, kept.read(['orders']), view)).toMatchObject({ value: 1_791 });
+    expect(measure(ERRORS, kept.read(['orders']), view)).toMatchObject({ value: 1_791 });
+  });
+
+  it('gives a short range nothing of an outage that was mostly before it', () => {
+    const kept = history(100, asked);
+    const nowMs = 2 * STANDBY_MS;
+    kept.add('a', orders(1_800), nowMs, asked);
+    kept.add('a', orders(1_802), nowMs + 1_000, asked);
+    const view = { atMs: nowMs + 1_000, deployedAtMs: 9_000, staleAfterMs: 10_000, previous: null };
+    const over = (overMs: number): IncreaseIndicator => ({ ...ERRORS, overMs });
+    const set = kept.read(['orders']);
+    expect(measure(over(300_000), set, view)).toMatchObject({
+      value: 2,
+      sinceDeploy: { total: 1_793 },
+    });
+    expect(measure(over(1_500_000), set, view)).toMatchObject({ value: 1_703 });
+  });
+
+  it('counts from 0 what is born in an outage', () => {
+    const kept = history(100, asked);
+    const nowMs = 2 * STANDBY_MS;
+    const errors = { metric: 'errors', labels: { instance: 'a' }, value: 3, timestampMs: null };
+    kept.add('a', [...orders(100), errors], nowMs, asked);
+    kept.prune(nowMs);
+    const born: IncreaseIndicator = { ...ERRORS, counter: { metric: 'errors', matchers: [] } };
+    const view = { atMs: nowMs, deployedAtMs: 9_000, staleAfterMs: 10_000, previous: null };
+    expect(measure(born, kept.read(['errors']), view)).toMatchObject({ value: 3 });
   });
 
   it('forgets a series that has ended, and after 25 hours one of which nothing came', () => {

@@ -134,6 +134,22 @@ describe('a shared question', () => {
     expect(answers.map(({ kind }) => kind)).toEqual(['answered', 'failed']);
   });
 
+  it('that fails beside another one finds out in the end who is answered', async () => {
+    const slow: QueryAnswer = { kind: 'failed', reason: 'unreachable', detail: '', fault: 'slow' };
+    const query: Query = async (promql) => (/environment=("[ab]"|~)/.test(promql) ? slow : ALL);
+    const ask = sharedOn(query, new VirtualClock());
+    const { signal } = new AbortController();
+    // At the one question the first two spoil it, at the other one the last two.
+    const some = ['a', 'b', 'c', 'd'].map((name) => need(of(name), { metrics: ['filled'] }));
+    const others = ['c', 'd', 'a', 'b'].map((name) => need(of(name), { metrics: ['submitted'] }));
+    const answered: unknown[] = [];
+    for (let tick = 0; tick < 8; tick += 1) {
+      const answers = await Promise.all([...some, ...others].map((one) => ask(one, signal)));
+      answered.push(...answers.flatMap(({ kind }, at) => (kind === 'answered' ? [at] : [])));
+    }
+    expect([...new Set(answered)].sort()).toEqual([2, 3, 4, 5]);
+  });
+
   it('goes on while one of its watches still waits, holds up none that has ended, and ends with the last', async () => {
     const signals: AbortSignal[] = [];
     const query: Query = async (_promql, _atMs, signal) => {
