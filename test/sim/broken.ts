@@ -399,8 +399,9 @@ const JOURNAL: readonly Broken[] = [
     edits: [
       {
         file: 'src/journal/sqlite/sql.ts',
-        find: "if (this.#db.isTransaction) this.#db.exec('ROLLBACK');\n      throw error;",
-        replace: "if (this.#db.isTransaction) this.#db.exec('COMMIT');\n      throw error;",
+        find: "'COMMIT');\n      return result;\n    } catch (error) {\n      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');",
+        replace:
+          "'COMMIT');\n      return result;\n    } catch (error) {\n      if (this.#db.isTransaction) this.#db.exec('COMMIT');",
       },
     ],
   },

@@ -8,7 +8,6 @@ import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import type { Channel } from '../../src/engine/lanes.ts';
 import { StandBy } from '../../src/engine/stand-by.ts';
 import { Subscribers } from '../../src/engine/subscribers.ts';
-import { TICK_SLOT_MS } from '../../src/engine/watch-keeper.ts';
 import { CanarydError } from '../../src/kit/errors.ts';
 import { sourceOn } from '../../src/source/prometheus.ts';
 import type { Query, QueryAnswer } from '../../src/source/prometheus-api.ts';
@@ -102,7 +101,6 @@ export class Life implements Caller {
       sendAction: (delivery, action, _values, signal) =>
         receivers.send(this, delivery, signal, action.timeoutMs),
       readHealth,
-      slotMs: TICK_SLOT_MS,
       healthBefore: (key, beforeMs): Readings[string] | undefined =>
         this.#standBy.healthBefore(key, beforeMs),
       publicUrl: null,
