@@ -8,7 +8,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { Metrics, SourceOutcome } from '../metrics/metrics.ts';
 import { createPrometheusSource } from '../source/prometheus.ts';
-import type { PrometheusOptions } from '../source/prometheus-api.ts';
+import { type PrometheusOptions, SOCKET_IDLE_MS } from '../source/prometheus-api.ts';
 import { createScrapeSource, type ScrapeOptions } from '../source/scrape.ts';
 
 /** One read asks so many times in a row at most. */
@@ -33,11 +33,15 @@ function createReader(name: string, config: SourceConfig, tools: SourceTools): S
   if (config.kind === 'scrape') {
     return createScrapeSource({
       ...scrapeOptions(config, clock),
+      idleMs: SOCKET_IDLE_MS,
       logger: logger.child({ component: 'scrape', source: name }),
       onRequest: (outcome, seconds) => count(scrapeOutcome(outcome), seconds),
     });
   }
-  return createPrometheusSource({ ...prometheusOptions(config, clock), onRequest: count });
+  return createPrometheusSource({
+    ...prometheusOptions(config, clock),
+    ...{ idleMs: SOCKET_IDLE_MS, onRequest: count },
+  });
 }
 
 /** How a service of the config is asked for its metrics. */

@@ -23,6 +23,8 @@ export type PrometheusOptions = {
   /** For one request, from connect to the last byte. */
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** How long a connection is kept for the next request; default: of who asks once. */
+  readonly idleMs?: number | undefined;
   /** One request ended: for metrics. */
   readonly onRequest?: ((outcome: RequestOutcome, seconds: number) => void) | undefined;
 };
@@ -73,6 +75,8 @@ export const REQUESTS_AT_ONCE_MAX = 16;
  * minute after which gateways close it.
  */
 export const SOCKET_IDLE_MS = 45_000;
+/** Of who asks once, such as a check of a gate: a server has only so many connections. */
+export const ONCE_IDLE_MS = 1_000;
 /** More do not fit into a detail. */
 const WARNINGS_MAX = 10;
 
@@ -227,13 +231,12 @@ function read(secret: Secret): string {
   return (typeof secret === 'string' ? secret : secret()).trim();
 }
 
-/** The connections of one source: bounded in number, and kept from tick to tick. */
-export function agentsOf({ tls }: Pick<PrometheusOptions, 'tls'>) {
-  const bounds = {
-    keepAlive: true,
-    maxSockets: REQUESTS_AT_ONCE_MAX,
-    timeout: SOCKET_IDLE_MS,
-  };
+/** The connections of one source: bounded in number, and kept for a while. */
+export function agentsOf({
+  tls,
+  idleMs = ONCE_IDLE_MS,
+}: Pick<PrometheusOptions, 'tls' | 'idleMs'>) {
+  const bounds = { keepAlive: true, maxSockets: REQUESTS_AT_ONCE_MAX, timeout: idleMs };
   return { httpAgent: new HttpAgent(bounds), httpsAgent: tlsAgent(tls ?? {}, bounds) };
 }
 

@@ -32,6 +32,8 @@ export type ScrapeOptions = {
   /** For one target; all are scraped side by side. */
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** How long a connection is kept for the next scrape; default: of who looks once. */
+  readonly idleMs?: number;
   readonly logger?: Logger;
   /** Instead of a request over the network: for what is played offline. */
   readonly get?: (url: string) => Promise<HttpAnswer | HttpFailure>;
@@ -60,7 +62,7 @@ class ScrapeSource implements Source {
   readonly #options: ScrapeOptions;
   readonly #targets: readonly Target[];
   readonly #history = new ScrapeHistory();
-  readonly #agents = agentsOf({});
+  readonly #agents: ReturnType<typeof agentsOf>;
   /** What each watch asks for. */
   readonly #asked = new Map<string, { metrics: ReadonlySet<string>; longestMs: number }>();
   #askedMetrics: ReadonlySet<string> = new Set();
@@ -70,6 +72,7 @@ class ScrapeSource implements Source {
   constructor(options: ScrapeOptions) {
     this.#options = options;
     this.#targets = targetsOf(options.targets);
+    this.#agents = agentsOf({ idleMs: options.idleMs });
   }
 
   async read(request: ReadRequest): Promise<Readings> {

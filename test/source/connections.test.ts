@@ -7,9 +7,17 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadPolicyFile } from '../../src/config/load.ts';
 import type { SeriesIndicator } from '../../src/core/read.ts';
+import { createSource } from '../../src/daemon/sources.ts';
 import { systemClock } from '../../src/kit/clock.ts';
+import { createLogger } from '../../src/kit/logger.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 import { createPrometheusSource } from '../../src/source/prometheus.ts';
-import { REQUESTS_AT_ONCE_MAX, SOCKET_IDLE_MS } from '../../src/source/prometheus-api.ts';
+import {
+  createQuery,
+  ONCE_IDLE_MS,
+  REQUESTS_AT_ONCE_MAX,
+  SOCKET_IDLE_MS,
+} from '../../src/source/prometheus-api.ts';
 import { createLookup } from '../../src/source/prometheus-lookup.ts';
 import { createScrapeSource } from '../../src/source/scrape.ts';
 import { T0 } from '../support/build.ts';
@@ -93,7 +101,9 @@ const EXPRESSION: SeriesIndicator = {
 };
 
 function watchesOn(url: string, timeoutMs = 20_000) {
-  const source = createPrometheusSource({ url, timeoutMs, clock: systemClock });
+  const source = createPrometheusSource({
+    ...{ url, timeoutMs, clock: systemClock, idleMs: SOCKET_IDLE_MS },
+  });
   const { signal } = new AbortController();
   const read = (index: number) =>
     source.read({
@@ -185,7 +195,7 @@ describe('what is asked beside queries', () => {
   it('goes over one connection that is kept: /metrics of a service', async () => {
     const times = await kept((url) => {
       const options = { targets: [url], headers: {}, timeoutMs: 2_000, clock: systemClock };
-      const source = createScrapeSource(options);
+      const source = createScrapeSource({ ...options, idleMs: SOCKET_IDLE_MS });
       return async (round) => {
         const { signal } = new AbortController();
         const times = { atMs: T0 + round * 5_000, deployedAtMs: T0, staleAfterMs: 30_000 };
@@ -195,11 +205,42 @@ describe('what is asked beside queries', () => {
     expect(times).toEqual(new Set([SOCKET_IDLE_MS]));
   });
 
-  it('goes over one connection that is kept: names and labels', async () => {
+  it('goes over one connection that is soon let go: names and labels', async () => {
     const times = await kept((url) => {
       const lookup = createLookup({ url, timeoutMs: 2_000, clock: systemClock });
       return (round) => lookup.typeOf(`metric_${round}`, new AbortController().signal);
     });
-    expect(times).toEqual(new Set([SOCKET_IDLE_MS]));
+    expect(times).toEqual(new Set([ONCE_IDLE_MS]));
+  });
+
+  it('is let go soon where each asks for itself: a server has only so many connections', async () => {
+    const { url } = await serve();
+    const idle = vi.spyOn(Socket.prototype, 'setTimeout');
+    const { signal } = new AbortController();
+    for (let count = 0; count < 3; count += 1) {
+      await createQuery({ url, timeoutMs: 2_000, clock: systemClock })('up', T0, signal);
+    }
+    const given = idle.mock.calls.map(([ms]) => ms).filter((ms) => ms > 0);
+    expect(new Set(given)).toEqual(new Set([ONCE_IDLE_MS]));
+  });
+});
+
+describe('the sources of the daemon', () => {
+  it.each([
+    { kind: 'scrape', targets: [] },
+    { kind: 'prometheus', basicAuth: null, bearerToken: null, tenant: null, tls: null },
+  ] as const)('keep connections from tick to tick: $kind', async (config) => {
+    const { url } = await serve();
+    const idle = vi.spyOn(Socket.prototype, 'setTimeout');
+    const logger = createLogger('silent', '/dev/null');
+    const tools = { clock: systemClock, metrics: createMetrics('1.2.3'), logger };
+    const common = { url, headers: {}, timeoutMs: 2_000 };
+    const own = config.kind === 'scrape' ? { ...config, targets: [url] } : config;
+    const source = createSource('one', { ...common, ...own }, tools);
+    const { signal } = new AbortController();
+    const times = { atMs: T0, deployedAtMs: T0, staleAfterMs: 30_000, previous: {}, signal };
+    await source.read({ watchId: 'w', indicators: [EXPRESSION], ...times });
+    const given = idle.mock.calls.map(([ms]) => ms).filter((ms) => ms > 0);
+    expect(new Set(given)).toEqual(new Set([SOCKET_IDLE_MS]));
   });
 });
