@@ -37,8 +37,7 @@ export class PackedPoints implements Points {
   /** @param points in order of time; at the same time they count, and not what was known */
   merge(points: readonly Point[]): void {
     for (const [atMs, value] of points) {
-      let at = this.#to;
-      while (at > this.#from && this.#timeAt(at - 1) >= atMs) at -= 1;
+      let at = this.#from + this.firstFrom(atMs);
       const isKnown = at < this.#to && this.#timeAt(at) === atMs;
       if (!isKnown) at = this.#openAt(at);
       this.#room[2 * at] = atMs;

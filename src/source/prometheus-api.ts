@@ -77,6 +77,7 @@ export const REQUESTS_AT_ONCE_MAX = 16;
 export const SOCKET_IDLE_MS = 45_000;
 /** Of who asks once, such as a check of a gate: a server has only so many connections. */
 export const ONCE_IDLE_MS = 1_000;
+const RESET = /^(?:ECONNRESET|EPIPE)$/;
 /** More do not fit into a detail. */
 const WARNINGS_MAX = 10;
 
@@ -132,14 +133,14 @@ export function createAsk(options: PrometheusOptions): Ask {
         ...agents,
         signal,
       });
-    let response = headers && (await ask(headers, timeoutMs));
-    if (headers !== null && isReset(response)) {
-      // A kept connection may be closed just as it is used again: only a fresh one tells whether
-      // the server is there.
-      const restMs = timeoutMs - (clock.monotonic() - startedMs);
-      closeIdle(agents);
-      if (restMs > 0) response = await ask(headers, restMs);
-    }
+    const response =
+      headers === null
+        ? null
+        : await askOver(agents, (withinMs) => ask(headers, withinMs), {
+            timeoutMs,
+            clock,
+            startedMs,
+          });
     const read = response === null ? UNREAD_SECRET : readOf(response, secrets);
     const seconds = (clock.monotonic() - startedMs) / 1_000;
     const outcome = read.answer.kind === 'answered' ? 'ok' : read.answer.reason;
@@ -240,14 +241,23 @@ export function agentsOf({
   return { httpAgent: new HttpAgent(bounds), httpsAgent: tlsAgent(tls ?? {}, bounds) };
 }
 
-function isReset(response: HttpAnswer | HttpFailure | null): boolean {
-  return response?.kind === 'failed' && /^(?:ECONNRESET|EPIPE)$/.test(response.detail);
-}
-
-export function closeIdle({ httpAgent, httpsAgent }: ReturnType<typeof agentsOf>): void {
-  for (const { freeSockets } of [httpAgent, httpsAgent]) {
+/**
+ * Asks once more when the connection was reset: a kept one may be closed just as it is used again, and
+ * only a fresh one tells whether the server is there.
+ * @param within both times together, from `startedMs` (monotonic) on
+ */
+export async function askOver(
+  agents: ReturnType<typeof agentsOf>,
+  ask: (withinMs: number) => Promise<HttpAnswer | HttpFailure>,
+  within: { readonly timeoutMs: number; readonly clock: Clock; readonly startedMs: number },
+): Promise<HttpAnswer | HttpFailure> {
+  const answer = await ask(within.timeoutMs);
+  if (answer.kind !== 'failed' || !RESET.test(answer.detail)) return answer;
+  const restMs = within.timeoutMs - (within.clock.monotonic() - within.startedMs);
+  for (const { freeSockets } of [agents.httpAgent, agents.httpsAgent]) {
     for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
   }
+  return restMs > 0 ? ask(restMs) : answer;
 }
 
 export function tlsAgent(

@@ -12,7 +12,7 @@ import { type HttpAnswer, type HttpFailure, send } from '../kit/http.ts';
 import type { Logger } from '../kit/logger.ts';
 import { headerSecrets, redact } from '../kit/redact.ts';
 import { type MetricSample, parseMetrics, TEXT_LENGTH_MAX } from './metrics-text.ts';
-import { agentsOf, closeIdle } from './prometheus-api.ts';
+import { agentsOf, askOver } from './prometheus-api.ts';
 import { ScrapeHistory, SERIES_MAX } from './scrape-history.ts';
 
 /** Reads this close together are of one tick and share a scrape. */
@@ -21,8 +21,6 @@ const RESPONSE_BYTES_MAX = TEXT_LENGTH_MAX;
 /** OpenMetrics first: its `# EOF` tells a whole answer from a cut one. */
 const ACCEPT =
   'application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
-
-const RESET = /^(ECONNRESET|EPIPE)$/;
 
 export type ScrapeOptions = {
   /** URLs of `/metrics`, one per instance of the service. */
@@ -233,14 +231,7 @@ class ScrapeSource implements Source {
         responseBytesMax: RESPONSE_BYTES_MAX,
         ...this.#agents,
       });
-    let answer = await ask(timeoutMs);
-    // A service may close a kept-alive connection just as it is used again: only a second,
-    // fresh connection tells whether the service is there.
-    const restMs = timeoutMs - (clock.monotonic() - started);
-    if (answer.kind === 'failed' && RESET.test(answer.detail) && restMs > 0) {
-      closeIdle(this.#agents);
-      answer = await ask(restMs);
-    }
+    const answer = await askOver(this.#agents, ask, { timeoutMs, clock, startedMs: started });
     if (answer.kind === 'failed') {
       told(answer.reason);
       const isAnswer = answer.reason === 'too_large' || answer.reason === 'bad_url';
