@@ -129,15 +129,18 @@ function waitOf({ indicators }: Policy): number {
   return Math.max(MINUTE, ...waits);
 }
 
+/** Requests of a tick, of each policy that is shipped. */
+const PER_TICK: readonly (readonly [file: string, perTick: number])[] = [
+  ['aurora.yaml', 1],
+  ['examples/aurora-runbook.yaml', 2],
+  ['examples/http-api.yaml', 1],
+  ['examples/lunia.yaml', 1],
+  ['examples/mech-exo.yaml', 2],
+  ['examples/spark.yaml', 2],
+];
+
 describe('one watch', () => {
-  it.each([
-    ['aurora.yaml', 1],
-    ['examples/aurora-runbook.yaml', 2],
-    ['examples/http-api.yaml', 1],
-    ['examples/lunia.yaml', 1],
-    ['examples/mech-exo.yaml', 2],
-    ['examples/spark.yaml', 2],
-  ])('of %s asks %i times a tick', async (file, perTick) => {
+  it.each(PER_TICK)('of %s asks %i times a tick', async (file, perTick) => {
     const policy = loadPolicyFile(`${FOLDER}${file}`);
     const { start, during } = watching(policy);
     await start();
@@ -235,14 +238,7 @@ describe('many watches of one policy', () => {
     expect([...named].map(([, one]) => one).toSorted()).toEqual(all.toSorted());
   });
 
-  it.each([
-    ['aurora.yaml', 1],
-    ['examples/aurora-runbook.yaml', 2],
-    ['examples/http-api.yaml', 1],
-    ['examples/lunia.yaml', 1],
-    ['examples/mech-exo.yaml', 2],
-    ['examples/spark.yaml', 2],
-  ])('of %s, 60 of them, ask %i times a tick', async (file, perTick) => {
+  it.each(PER_TICK)('of %s, 60 of them, ask %i times a tick', async (file, perTick) => {
     const policy = loadPolicyFile(`${FOLDER}${file}`);
     const watched = watching({ ...policy, environment: null }, policy.intervalMs);
     for (let index = 0; index < 60; index += 1) await watched.start({ environment: `e${index}` });
