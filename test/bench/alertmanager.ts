@@ -1,11 +1,10 @@
 // A real Alertmanager for benches: on a free port of loopback, with its data in a temporary folder.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endChild } from '../support/child.ts';
+import { freePort } from '../support/free-port.ts';
 
 const READY_TRIES = 400;
 const NAMES = ['prometheus-alertmanager', 'alertmanager'];
@@ -20,16 +19,6 @@ export function alertmanagerVersion(): string | null {
   if (binary === null) return null;
   const { stdout, stderr } = spawnSync(binary, ['--version'], { encoding: 'utf8' });
   return /version (\S+)/.exec(`${stdout}${stderr}`)?.[1] ?? null;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return address !== null && typeof address === 'object' ? address.port : 0;
 }
 
 /** @param config as in alertmanager.yml */

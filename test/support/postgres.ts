@@ -12,11 +12,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
+import { freePort } from './free-port.ts';
 
 const READY_WITHIN_MS = 20_000;
 /** PostgreSQL refuses to run as root: then this user runs it. */
@@ -195,16 +195,6 @@ function initialise(native: string, folder: string, data: string, asUser: object
     { ...asUser, cwd: folder, encoding: 'utf8', env: environment(native) },
   );
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}${made.error?.message ?? ''}`);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 async function query(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
