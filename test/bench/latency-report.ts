@@ -100,7 +100,7 @@ export const LATENCY_LEGEND = [
 const RATIOS = [
   ['same 5 s scrape and samples / tight rules', 'canaryd_5s_15', 'rules_5s', 0.8],
   ['same 5 s scrape, one interval / tight rules [10s]', 'canaryd_5s_5', 'rules_5s_short', 0.8],
-  ['same 5 s scrape / rules as people run them', 'canaryd_5s_15', 'rules_15s', 0.1],
+  ['5 s scrape / rules as people run them, 15 s scrape', 'canaryd_5s_15', 'rules_15s', 0.1],
   ['on the service, over 2s / tight rules at 5 s', 'canaryd_service_2', 'rules_5s', 0.15],
 ] as const;
 const ON_SERVICE = ['canaryd_service_2', 'canaryd_service_4'] as const;
